@@ -1,0 +1,1 @@
+"""Programs of this project that are not in its image: run them with `python -m scripts.…`."""

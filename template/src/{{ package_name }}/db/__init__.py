@@ -1,0 +1,25 @@
+"""The data layer. It belongs to the template: `copier update` renews it, extend it from outside.
+
+Import from here, from `errors` and from `mixins`; the other modules are free to move.
+"""
+
+from . import errors, mixins
+from .base import NAMING_CONVENTION, Base
+from .begin import BeginHook
+from .database import Database, Health
+from .repository import Repository
+from .settings import DatabaseSettings
+from .unit_of_work import UnitOfWork
+
+__all__ = [
+    "NAMING_CONVENTION",
+    "Base",
+    "BeginHook",
+    "Database",
+    "DatabaseSettings",
+    "Health",
+    "Repository",
+    "UnitOfWork",
+    "errors",
+    "mixins",
+]

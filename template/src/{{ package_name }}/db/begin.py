@@ -1,0 +1,37 @@
+"""What is said to PostgreSQL at the begin of each transaction: one statement for all who have something to say.
+
+A begin hook returns settings, and they hold until the transaction ends
+(`set_config(name, value, is_local => true)`). However many hooks there are, they cost one round
+trip, and none where they return nothing.
+
+Limits: only transactions of the `Database`'s own sessions are covered, not connections taken from
+the engine by hand. A hook that has nothing to say about its setting must write the empty string,
+not leave it out: inside a savepoint, an earlier value would still stand.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection, event, func, select
+from sqlalchemy.orm import Session, SessionTransaction
+
+BeginHook = Callable[[Session], Mapping[str, str]]
+"""Takes the session whose transaction begins, returns names and values for `set_config`."""
+
+
+def run_at_begin(session_class: type[Session], hooks: Sequence[BeginHook]) -> None:
+    """Run the hooks whenever a session of this class begins a transaction.
+
+    The sequence is read at each begin, so hooks may still be added to it later.
+    """
+
+    @event.listens_for(session_class, "after_begin")
+    def begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+        if transaction.nested:  # the event fires for savepoints too
+            return
+        settings: dict[str, str] = {}
+        for hook in hooks:
+            settings.update(hook(session))
+        if settings:
+            connection.execute(
+                select(*(func.set_config(name, value, True) for name, value in settings.items()))
+            )

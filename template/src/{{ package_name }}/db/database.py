@@ -1,0 +1,150 @@
+"""The database of an application: its engine, its sessions and its units of work.
+
+::
+
+    async with Database(settings, UnitOfWork) as database:
+        async with database.unit_of_work() as uow:
+            await uow.users.add(user)
+
+Make one for the life of the program, in the event loop that uses it. Making it connects to nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+from weakref import WeakSet
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
+
+from .begin import BeginHook, run_at_begin
+from .engine import create_engine
+from .errors import DatabaseError, UnitOfWorkError, translated
+from .retry import retrying
+from .settings import DatabaseSettings
+from .unit_of_work import UnitOfWork, transaction
+
+T = TypeVar("T")
+U = TypeVar("U", bound=UnitOfWork)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the database answers, and if not, why: one sentence without secrets."""
+
+    ok: bool
+    detail: str
+
+
+class Database(Generic[U]):
+    """An engine, and units of work upon it.
+
+    Args:
+        settings: how to reach the database.
+        unit_of_work: the class of the units of work, or what makes one from a session.
+        begin_hooks: what else to set at the begin of each transaction, see `begin.py`.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        unit_of_work: Callable[[AsyncSession], U],
+        *,
+        begin_hooks: tuple[BeginHook, ...] = (),
+    ) -> None:
+        class _Session(Session):
+            """A class of its own, so that events on it are this database's alone."""
+
+        if settings.pgbouncer:
+            begin_hooks = (lambda _: settings.timeouts, *begin_hooks)
+        run_at_begin(_Session, begin_hooks)
+        self.settings = settings
+        self.engine = create_engine(settings)
+        # Without expire_on_commit=False, reading an entity after the commit would be I/O.
+        self.sessions = async_sessionmaker(
+            self.engine, sync_session_class=_Session, expire_on_commit=False
+        )
+        self._unit_of_work = unit_of_work
+        self._busy: WeakSet[asyncio.Task[object]] = WeakSet()
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[U]:
+        """Open a transaction: commit when the block ends, roll back when it raises.
+
+        The connection is taken at the first statement and given back at the end.
+
+        Raises:
+            UnitOfWorkError: this task has one open already. Pass that one on, or use its
+                `savepoint()`; what must be committed by itself needs a task of its own.
+            CommitUnknown: see `transaction`.
+            DatabaseError: whatever else goes wrong; nothing is committed then.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # there is no `async with` outside of a task
+        if task in self._busy:
+            raise UnitOfWorkError(
+                "a unit of work is open in this task already: pass it on, or use its savepoint()"
+            )
+        self._busy.add(task)
+        try:
+            session = self.sessions()
+            async with transaction(session):
+                yield self._unit_of_work(session)
+        finally:
+            self._busy.discard(task)
+
+    async def transact(self, work: Callable[[U], Awaitable[T]], *, attempts: int = 5) -> T:
+        """Run a function in a unit of work, and the whole of it again after a `TransientError`.
+
+        Args:
+            work: called with a fresh unit of work each time; its other effects (a mail, a file)
+                would happen each time too, so leave those for after the commit.
+            attempts: how often to try at most.
+
+        Returns:
+            what `work` returned, after the commit.
+
+        Raises:
+            UnitOfWorkError: a unit of work is open in this task.
+            TransientError: the last attempt failed like those before it.
+            CommitUnknown: the outcome is unknown, so it was not tried again.
+            DatabaseError: whatever cannot be cured by another attempt.
+        """
+
+        async def once() -> T:
+            async with self.unit_of_work() as uow:
+                return await work(uow)
+
+        return await retrying(attempts)(once)
+
+    async def health(self) -> Health:
+        """Ask the database whether it answers; it does so within `connect_timeout` or is not well."""
+        try:
+            async with asyncio.timeout(self.settings.connect_timeout):
+                with translated():
+                    async with self.engine.connect() as connection:
+                        await connection.execute(text("SELECT 1"))
+        except TimeoutError:
+            return Health(False, f"no answer within {self.settings.connect_timeout:g} s")
+        except DatabaseError as error:
+            return Health(False, str(error))
+        return Health(True, "the database answers")
+
+    async def dispose(self) -> None:
+        """Close the connections. Units of work that are still open are cut off."""
+        await self.engine.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.dispose()

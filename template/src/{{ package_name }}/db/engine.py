@@ -1,0 +1,125 @@
+"""The engine: one for an application, made by a function; it connects when it is first used."""
+
+import ssl
+import time
+from typing import Any
+
+import asyncpg
+from sqlalchemy import AdaptedConnection, NullPool, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from .errors import (
+    ConnectionFailure,
+    ConnectionRejected,
+    DatabaseError,
+    SettingsError,
+    translate,
+)
+from .settings import DatabaseSettings
+from .url import split_url
+
+
+def create_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """Return an engine with an explicit pool and explicit timeouts, whose errors are ours.
+
+    What it raises is in `errors.py`; the driver's exception is the cause. Dispose of it in the end.
+    """
+    url, arguments = split_url(settings.url)
+    engine = create_async_engine(
+        url,
+        connect_args={**arguments, **_connect_arguments(settings)},
+        echo=settings.echo,
+        echo_pool=settings.echo_pool,
+        hide_parameters=True,
+        **_pool_arguments(settings),
+    )
+    _translate_errors(engine)
+    if settings.pool == "queue":
+        _ping_after_idle(engine, settings.pool_ping_after_idle, settings.connect_timeout)
+    return engine
+
+
+def _connect_arguments(settings: DatabaseSettings) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "timeout": settings.connect_timeout,
+        "server_settings": {"application_name": settings.application_name},
+    }
+    if settings.pgbouncer:
+        # A server connection is somebody else's at the next transaction, so no statement may stay
+        # prepared on it: neither asyncpg's nor SQLAlchemy's cache, and no name for what is prepared.
+        arguments |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": str,
+        }
+    else:
+        arguments["server_settings"] |= settings.timeouts
+    return arguments
+
+
+def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
+    if settings.pool == "null":
+        return {"poolclass": NullPool}
+    return {
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.max_overflow,
+        "pool_timeout": settings.pool_timeout,
+        "pool_recycle": settings.pool_recycle,
+    }
+
+
+def _translate_errors(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def translate_error(context: ExceptionContext) -> DatabaseError | None:
+        error = context.sqlalchemy_exception or context.original_exception
+        return translate(error, disconnected=context.is_disconnect)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def connect(
+        dialect: Dialect, _: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> DBAPIConnection:
+        # What goes wrong here is no error of the driver's in SQLAlchemy's eyes, and would pass.
+        where = f'the database "{engine.url.database}" at {engine.url.host}'
+        try:
+            return dialect.connect(*args, **kwargs)
+        except ssl.SSLError as error:
+            raise ConnectionRejected(f"{where} has no TLS as we want it: {error}") from error
+        except TimeoutError as error:
+            raise ConnectionFailure(f"{where} did not answer in time") from error
+        except OSError as error:
+            raise ConnectionFailure(f"{where} cannot be reached: {error}") from error
+        except asyncpg.ClientConfigurationError as error:
+            raise SettingsError(f"the URL of {where} is not valid: {error}") from error
+        except asyncpg.PostgresError as error:
+            # The server's own words: a wrong password, no such database, too many clients.
+            ours = translate(error) or ConnectionRejected()
+            raise type(ours)(f"{where} refuses: {error}", sqlstate=ours.sqlstate) from error
+
+
+def _ping_after_idle(engine: AsyncEngine, seconds: float, timeout: float) -> None:
+    """Ping a connection before use when it was idle for longer than `seconds`.
+
+    `pool_pre_ping` would ask at every check-out. The idea is HikariCP's: a connection that answered
+    a moment ago is alive, see `aliveBypassWindowMs` there.
+    """
+    pool = engine.sync_engine.pool
+
+    @event.listens_for(pool, "checkin")
+    def remember(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(pool, "checkout")
+    def ping(
+        connection: AdaptedConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
+    ) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None or time.monotonic() - idle_since <= seconds:
+            return
+        try:
+            # The simple protocol: one round trip, nothing prepared.
+            connection.run_async(lambda driver: driver.execute("", timeout=timeout))
+        except Exception as error:  # whatever it is, this connection is of no use
+            raise InvalidatePoolError from error

@@ -1,0 +1,135 @@
+"""How the database is reached: one object, read from the environment when it is made.
+
+Each field is an environment variable with the prefix `DATABASE_`: `DATABASE_URL`,
+`DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too; the environment wins.
+The exception is `MIGRATION_DATABASE_URL`, which has no prefix.
+
+Times are in seconds. A timeout of 0 means none.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
+
+from .errors import SettingsError
+from .url import parse_url
+
+DatabaseURL = Annotated[URL, PlainValidator(parse_url), PlainSerializer(str)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class DatabaseSettings(BaseSettings):
+    """What the engine needs to know. Printing it hides the password.
+
+    Raises:
+        SettingsError: something is missing or malformed; one sentence that names the variables and
+            holds no value of any.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="DATABASE_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        # A validation error otherwise shows the rejected value, and a URL holds the password.
+        hide_input_in_errors=True,
+        validate_by_name=True,
+    )
+
+    url: DatabaseURL
+    """The application's URL, in any form that `url.py` describes."""
+
+    migration_url: Annotated[DatabaseURL | None, Field(alias="MIGRATION_DATABASE_URL")] = None
+    """The URL for migrations: the owner of the tables, and direct, not through a pooler.
+
+    The application's own where it is not given.
+    """
+
+    application_name: str = __name__.partition(".")[0]
+    """What `pg_stat_activity` shows."""
+
+    pool: Literal["queue", "null"] = "queue"
+    """`queue` keeps connections; `null` opens one for each unit of work, for serverless functions.
+
+    `null` is no cure for "another operation is in progress": it hides that a session is shared.
+    """
+
+    pool_size: Annotated[int, Field(ge=1)] = 5
+    """Connections that are kept."""
+
+    max_overflow: Annotated[int, Field(ge=0)] = 5
+    """Connections beyond `pool_size` that may be opened for a moment."""
+
+    pool_timeout: Seconds = 10
+    """How long to wait for a free connection before `PoolTimeout`."""
+
+    pool_recycle: Seconds = 1800
+    """The age at which a connection is replaced; below what firewalls and poolers allow."""
+
+    pool_ping_after_idle: Seconds = 30
+    """A connection that was idle for longer is pinged before use; 0 pings at each check-out.
+
+    A ping each time costs a round trip for every unit of work, and only idle connections go stale.
+    """
+
+    connect_timeout: Annotated[float, Field(gt=0)] = 5
+    """How long to wait for the server when a connection is opened."""
+
+    statement_timeout: Seconds = 30
+    """When the server cancels a statement (`QueryCanceled`)."""
+
+    lock_timeout: Seconds = 10
+    """How long a statement waits for a lock (`LockNotAvailable`)."""
+
+    idle_in_transaction_session_timeout: Seconds = 60
+    """When the server ends a transaction that waits for us and holds its locks meanwhile."""
+
+    pgbouncer: bool = False
+    """Whether PgBouncer stands between, in transaction mode.
+
+    It refuses the timeouts at connect, so they are then set at the begin of each transaction.
+    """
+
+    echo: bool = False
+    """Whether statements are logged. Their parameters are not."""
+
+    echo_pool: bool = False
+    """Whether the pool logs what it does."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems = "; ".join(
+                _problem(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors()
+            )
+            raise SettingsError(f"{problems}; see .env.example") from None
+
+    @property
+    def timeouts(self) -> dict[str, str]:
+        """PostgreSQL's own timeouts by their names, as strings in milliseconds."""
+        return {
+            name: f"{getattr(self, name) * 1000:.0f}"
+            for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        }
+
+    def for_migrations(self) -> Self:
+        """These settings for a migration: its URL, one direct connection, statements without end."""
+        return self.model_copy(
+            update={
+                "url": self.migration_url or self.url,
+                "application_name": f"{self.application_name} migrations",
+                "pool": "null",
+                "pgbouncer": False,
+                "statement_timeout": 0,
+            }
+        )
+
+
+def _problem(field: str, kind: str, message: str) -> str:
+    variable = field if field.isupper() else f"DATABASE_{field.upper()}"
+    if kind == "missing":
+        return f"{variable} is not set"
+    return f"{variable} is not valid: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,76 @@
+"""One transaction with its repositories: all of it happens, or nothing.
+
+::
+
+    class UnitOfWork(db.UnitOfWork):
+        def __init__(self, session: AsyncSession) -> None:
+            super().__init__(session)
+            self.users = UserRepository(session)
+
+    async with database.unit_of_work() as uow:
+        await register(uow, …)
+
+The `Database` opens it: it commits when the block ends and rolls back when the block raises, a
+cancellation included. Only entry points (a route, a command, a job) open one, and services receive
+it: a service that opened its own and called another service would commit half. What may fail by
+itself, without the rest, goes into a `savepoint()`.
+
+One unit of work belongs to one task. Its session is not for `asyncio.gather`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from .errors import CommitUnknown, ConnectionFailure, translated
+
+
+class UnitOfWork:
+    """An open transaction. Subclass it and add repositories as attributes.
+
+    Args:
+        session: the session that all repositories share.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo only this block when it raises, and let the transaction go on.
+
+        Catch the error outside of the block. Inside, it proves nothing: what was only added to the
+        session is written when the block ends.
+
+            try:
+                async with uow.savepoint():
+                    await uow.users.add(user)
+            except UniqueViolation:
+                …
+        """
+        with translated():
+            async with self.session.begin_nested():
+                yield
+
+
+@asynccontextmanager
+async def transaction(session: AsyncSession) -> AsyncIterator[None]:
+    """Commit when the block ends, roll back when it raises, and close the session.
+
+    Raises:
+        CommitUnknown: the connection was lost or the task cancelled while COMMIT was under way, so
+            the server may have committed. Look before you run it again.
+        DatabaseError: whatever else goes wrong; nothing is committed then.
+    """
+    async with session:  # its end rolls back what is not committed, shielded from cancellation
+        with translated():
+            yield
+            # Here and not in commit(), so that what fails there is COMMIT itself.
+            await session.flush()
+        try:
+            with translated():
+                await session.commit()
+        except (ConnectionFailure, asyncio.CancelledError) as error:
+            raise CommitUnknown from error

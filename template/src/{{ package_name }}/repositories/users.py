@@ -1,0 +1,25 @@
+"""The users, as the domain asks for them."""
+
+from collections.abc import Mapping
+
+from ..models import Key, User
+from .base import Repository
+
+
+class UserRepository(Repository[User]):
+    model = User
+
+    async def by_email(self, email: str) -> User | None:
+        return await self.get_one_or_none(User.email == email.lower())
+
+    async def by_username(self, username: str) -> User | None:
+        return await self.get_one_or_none(User.username == username)
+
+    async def lock(self, *keys: Key) -> Mapping[Key, User]:
+        """Lock users until the transaction ends and return those that exist, by key.
+
+        All of them in one statement and in the order of their keys: two transactions that lock the
+        same users never wait for each other in a circle.
+        """
+        users = await self.get_many(User.id.in_(keys), order_by=[User.id], with_for_update=True)
+        return {user.id: user for user in users}

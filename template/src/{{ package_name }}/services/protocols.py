@@ -1,0 +1,31 @@
+"""What the services ask of a unit of work, and no more.
+
+The real one has it, and so have the fakes of the unit tests, which need no database.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from ..models import Key, Post, User
+
+
+class Users(Protocol):
+    async def add(self, entity: User, /) -> User: ...
+
+    async def lock(self, *keys: Key) -> Mapping[Key, User]: ...
+
+
+class Posts(Protocol):
+    async def add(self, entity: Post, /) -> Post: ...
+
+    async def get_one(self, key: Key, /) -> Post: ...
+
+    async def update(self, entity: Post, /, **values: object) -> Post: ...
+
+
+class UnitOfWork(Protocol):
+    @property
+    def users(self) -> Users: ...
+
+    @property
+    def posts(self) -> Posts: ...

@@ -1,0 +1,1 @@
+"""Tests; ``db`` belongs to the template, the rest is yours."""

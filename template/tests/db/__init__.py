@@ -1,0 +1,1 @@
+"""The template's tests and fixtures of the data layer."""

@@ -1,0 +1,1 @@
+"""Tests of services alone: no database, no server."""

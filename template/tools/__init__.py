@@ -1,0 +1,1 @@
+"""The PostgreSQL of tests and of development; never part of the application."""
