@@ -80,6 +80,8 @@ class ContainerPostgres:
         except Exception as error:  # see `obstacle`
             self.stop()
             reason = str(error).partition("\n")[0] or type(error).__name__
+            if "ryuk" in reason:
+                reason += " (TESTCONTAINERS_RYUK_DISABLED=true does without Ryuk)"
             raise ServerError(f"Docker could not start {image()}: {reason}") from error
 
     def stop(self) -> None:

@@ -20,10 +20,15 @@ from dotenv import dotenv_values
 from sqlalchemy import URL, text
 
 from .embedded import Cluster, ServerError, find_binaries
-from .sources import connect, parse_url
+from .sources import connect, first_line, parse_url
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / ".postgres"
+
+
+def configured_url() -> str | None:
+    """What DATABASE_URL says, in the environment or else in ``.env``; None if nothing."""
+    return os.environ.get("DATABASE_URL") or dotenv_values(ROOT / ".env").get("DATABASE_URL")
 
 
 def database_url() -> URL:
@@ -32,12 +37,11 @@ def database_url() -> URL:
     Raises:
         ServerError: there is none, it is incomplete, or it leads to another machine.
     """
-    value = os.environ.get("DATABASE_URL")
     file, example = ROOT / ".env", ROOT / ".env.example"
-    if not value and not file.exists() and example.exists():
+    if not os.environ.get("DATABASE_URL") and not file.exists() and example.exists():
         shutil.copyfile(example, file)
         print("made .env, a copy of .env.example")
-    value = value or dotenv_values(file).get("DATABASE_URL")
+    value = configured_url()
     if not value:
         raise ServerError("DATABASE_URL is neither in the environment nor in .env")
     url = parse_url(value, "DATABASE_URL")
@@ -61,8 +65,8 @@ def up(url: URL) -> None:
         asyncio.run(_make_database(url))
     except Exception as error:  # the system's, asyncpg's and SQLAlchemy's, each its own kind
         raise ServerError(
-            f"PostgreSQL runs ({kind}) but refuses DATABASE_URL, perhaps as its data was made for "
-            f"another user or password: {error}"
+            f"PostgreSQL runs ({kind}) but refuses DATABASE_URL, as its data keeps the user and "
+            f"password that it was made with: {first_line(error)}"
         ) from error
     print(f"PostgreSQL: {kind}, port {url.port}, database {url.database}")
 
@@ -82,8 +86,10 @@ def status(url: URL) -> None:
     Raises:
         ServerError: nothing does.
     """
-    if not _listening(url):
-        raise ServerError(f"nothing listens on port {url.port}: start PostgreSQL by `up`")
+    try:
+        asyncio.run(_find_database(url))
+    except Exception as error:  # as in `up`
+        raise ServerError(f"nothing serves DATABASE_URL: {first_line(error)}") from error
     kind = "embedded" if _embedded_port() == url.port else "not embedded"
     print(f"PostgreSQL: {kind}, port {url.port}, database {url.database}")
 
@@ -100,11 +106,13 @@ def _start_embedded(url: URL) -> None:
     cluster = Cluster(BASE, find_binaries())
     if cluster.port == url.port:
         return
-    cluster.stop()  # DATABASE_URL may have got another port
     taken = _listening(url)  # asked first: macOS lets two servers share a port
-    if not taken and not cluster.data.exists():
-        cluster.create(str(url.username), str(url.password))
-    if taken or not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)}):
+    if not taken:
+        cluster.stop()  # it may run on the port of an earlier DATABASE_URL
+        if not cluster.data.exists():
+            cluster.create(str(url.username), str(url.password))
+        taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
+    if taken:
         raise ServerError(
             f"port {url.port} is taken by another server: stop it, or change DATABASE_URL"
         )
@@ -135,6 +143,11 @@ def _compose(url: URL, *arguments: str) -> int:
     }
     command = ["docker", "compose", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+async def _find_database(url: URL) -> None:
+    async with connect(url):
+        pass
 
 
 async def _make_database(url: URL) -> None:

@@ -112,8 +112,7 @@ class ExternalPostgres:
         try:
             may_create = asyncio.run(self._may_create_databases())
         except Exception as error:  # the system's, asyncpg's and SQLAlchemy's, each its own kind
-            reason = str(error).partition("\n")[0]
-            raise ServerError(f"TEST_DATABASE_URL leads to no server: {reason}") from error
+            raise ServerError(f"TEST_DATABASE_URL leads nowhere: {first_line(error)}") from error
         if not may_create:
             raise ServerError("the user of TEST_DATABASE_URL may not create databases")
         return self._url
@@ -146,6 +145,11 @@ def parse_url(url: str, name: str = "URL") -> URL:
     if mode := parsed.query.get("sslmode") or parsed.query.get("ssl"):
         query["ssl"] = "require" if mode == "true" else mode
     return parsed.set(drivername="postgresql+asyncpg", query=query)
+
+
+def first_line(error: Exception) -> str:
+    """What `error` says, without SQLAlchemy's links and lists of parameters."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 @asynccontextmanager

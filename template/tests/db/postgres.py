@@ -58,7 +58,8 @@ class Run:
         if self.source is None or self.url or self.error:
             return
         # A cancelled job gets SIGTERM: end as on Ctrl-C, or nobody cleans up a server of your own.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # By the signal, as asyncio has a handler for it which cancels the running test.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         try:
             self.url = self.source.start()
         except ServerError as error:

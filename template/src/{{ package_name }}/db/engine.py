@@ -4,7 +4,6 @@ import ssl
 import time
 from typing import Any
 
-import asyncpg
 from sqlalchemy import AdaptedConnection, NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
@@ -91,9 +90,9 @@ def _translate_errors(engine: AsyncEngine) -> None:
             raise ConnectionFailure(f"{where} did not answer in time") from error
         except OSError as error:
             raise ConnectionFailure(f"{where} cannot be reached: {error}") from error
-        except asyncpg.ClientConfigurationError as error:
-            raise SettingsError(f"the URL of {where} is not valid: {error}") from error
-        except asyncpg.PostgresError as error:
+        except dialect.loaded_dbapi.Error as error:
+            if isinstance(error.__cause__, ValueError):  # asyncpg's ClientConfigurationError
+                raise SettingsError(f"the URL of {where} is not valid: {error}") from error
             # The server's own words: a wrong password, no such database, too many clients.
             ours = translate(error) or ConnectionRejected()
             raise type(ours)(f"{where} refuses: {error}", sqlstate=ours.sqlstate) from error

@@ -73,7 +73,12 @@ class Repository(Generic[M, K]):
             with_for_update: lock the row until the transaction ends, and read it anew.
         """
         return await self.session.get(
-            self.model, key, options=load, with_for_update=with_for_update or None
+            self.model,
+            key,
+            options=load,
+            with_for_update=with_for_update or None,
+            # Or a row that was read before would be locked, and its old values kept: a lost update.
+            populate_existing=with_for_update,
         )
 
     async def get_one(

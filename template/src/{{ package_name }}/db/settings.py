@@ -10,13 +10,14 @@ Times are in seconds. A timeout of 0 means none.
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL
 
 from .errors import SettingsError
 from .url import parse_url
 
-DatabaseURL = Annotated[URL, PlainValidator(parse_url), PlainSerializer(str)]
+# SQLAlchemy's URL is a tuple, which pydantic-settings would take for JSON.
+DatabaseURL = Annotated[URL, NoDecode, PlainValidator(parse_url), PlainSerializer(str)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -41,7 +42,9 @@ class DatabaseSettings(BaseSettings):
     url: DatabaseURL
     """The application's URL, in any form that `url.py` describes."""
 
-    migration_url: Annotated[DatabaseURL | None, Field(alias="MIGRATION_DATABASE_URL")] = None
+    migration_url: Annotated[
+        DatabaseURL | None, NoDecode, Field(alias="MIGRATION_DATABASE_URL")
+    ] = None
     """The URL for migrations: the owner of the tables, and direct, not through a pooler.
 
     The application's own where it is not given.

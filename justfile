@@ -1,0 +1,41 @@
+# `just` lists the commands. They expect the tools of requirements.lock, see CONTRIBUTING.md.
+
+[private]
+default:
+    @just --list --unsorted
+
+# all that CI checks
+check: format lint types test
+
+# is everything formatted?
+format:
+    ruff format --check tests
+
+# is it free of likely mistakes?
+lint:
+    ruff check tests
+
+# do the types fit?
+types:
+    mypy
+
+# run the tests: `just test -k update`
+test *args="-n 2":
+    pytest {{ args }}
+
+# format, and mend what can be mended
+fix:
+    ruff check --fix tests
+    ruff format tests
+
+# render the default project into a new directory
+render *args:
+    #!/bin/sh
+    set -eu
+    project=$(mktemp -d)/shop
+    copier copy --quiet --defaults --vcs-ref HEAD {{ args }} . "$project"
+    echo "$project"
+
+# renew requirements.lock
+lock:
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev --output-file requirements.lock

@@ -1,0 +1,42 @@
+"""Run a command on a PostgreSQL of its own: ``python -m tools.throwaway COMMAND``.
+
+The server is migrated first and gone afterwards. If ``DATABASE_URL`` names a database, in the
+environment or in ``.env``, the command uses that one, which is never migrated from here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from .develop import configured_url
+from .embedded import EmbeddedPostgres, ServerError
+
+ALEMBIC = [sys.executable, "-m", "alembic"]
+
+
+def main(command: list[str]) -> int:
+    """Run the command and return its exit code."""
+    if configured_url():
+        print("on the database that DATABASE_URL names")
+        if subprocess.run([*ALEMBIC, "current", "--check-heads"], check=False).returncode != 0:
+            raise ServerError(
+                "it is not at the newest revision: `uv run just migrate` brings it there"
+            )
+        return subprocess.run(command, check=False).returncode
+    server = EmbeddedPostgres()
+    print("DATABASE_URL is not set: a PostgreSQL is started, and gone when this ends")
+    try:
+        environment = os.environ | {"DATABASE_URL": server.start()}
+        subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)
+        return subprocess.run(command, env=environment, check=False).returncode
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ServerError as error:
+        sys.exit(f"throwaway: {error}")

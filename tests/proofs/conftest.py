@@ -1,0 +1,5 @@
+"""The proofs' fixtures."""
+
+from tests.proofs.tables import bank, proof_settings
+
+__all__ = ["bank", "proof_settings"]

@@ -1,0 +1,167 @@
+"""Each error of the tree, made by a real PostgreSQL, is told by its SQLSTATE."""
+
+import asyncio
+
+import pytest
+from shop.db import Database, errors
+from sqlalchemy import select, text
+
+from tests.proofs.tables import Account, Owner, Work
+
+VIOLATIONS = {
+    "23505": (errors.UniqueViolation, "uq_accounts_name", {"name": "a"}),
+    "23514": (errors.CheckViolation, "ck_accounts_balance_not_negative", {"balance": -1}),
+    "23503": (errors.ForeignKeyViolation, "fk_accounts_owner_id_owners", {"owner_id": 404}),
+}
+
+
+@pytest.mark.parametrize("sqlstate", VIOLATIONS)
+async def test_a_violated_constraint_is_told_by_its_name(
+    bank: Database[Work], sqlstate: str
+) -> None:
+    kind, constraint, values = VIOLATIONS[sqlstate]
+
+    with pytest.raises(kind) as violation:
+        async with bank.unit_of_work() as work:
+            await work.accounts.add(Account(**{"name": "c", **values}))
+
+    assert violation.value.constraint == constraint
+    assert violation.value.table == "accounts"
+    assert violation.value.sqlstate == sqlstate
+    assert "404" not in str(violation.value)
+
+
+async def test_a_missing_value_is_told_by_its_column(bank: Database[Work]) -> None:
+    with pytest.raises(errors.NotNullViolation) as violation:
+        async with bank.unit_of_work() as work:
+            await work.accounts.add(Account())
+
+    assert (violation.value.column, violation.value.constraint) == ("name", None)
+
+
+async def test_a_violated_exclusion_is_told_by_its_name(bank: Database[Work]) -> None:
+    with pytest.raises(errors.ExclusionViolation) as violation:
+        async with bank.unit_of_work() as work:
+            await work.accounts.add_many([Account(name="c", room=1), Account(name="d", room=1)])
+
+    assert violation.value.constraint == "ex_accounts_room"
+
+
+async def test_a_row_in_use_cannot_be_deleted(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        owner = Owner()
+        work.session.add(owner)
+        await work.session.flush()
+        await work.accounts.add(Account(name="c", owner_id=owner.id))
+
+    with pytest.raises(errors.ForeignKeyViolation):
+        async with bank.unit_of_work() as work:
+            await work.session.delete(await work.session.get_one(Owner, owner.id))
+
+
+async def test_a_deadlock_is_told_from_a_duplicate(bank: Database[Work]) -> None:
+    barrier = asyncio.Barrier(2)
+
+    async def lock(first: str, second: str) -> None:
+        async with bank.unit_of_work() as work:
+            await work.session.execute(
+                select(Account).where(Account.name == first).with_for_update()
+            )
+            await barrier.wait()
+            await work.session.execute(
+                select(Account).where(Account.name == second).with_for_update()
+            )
+
+    outcomes = await asyncio.gather(lock("a", "b"), lock("b", "a"), return_exceptions=True)
+
+    [victim] = [each for each in outcomes if each is not None]
+    assert isinstance(victim, errors.DeadlockDetected)
+    assert not isinstance(victim, errors.ConstraintViolation)
+
+
+async def test_a_serialization_failure_is_told(bank: Database[Work]) -> None:
+    barrier = asyncio.Barrier(2)
+
+    async def add_to_both() -> None:
+        async with bank.unit_of_work() as work:
+            await work.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+            [account, *_] = await work.accounts.get_many(order_by=[Account.id])
+            await barrier.wait()
+            await work.accounts.update(account, balance=account.balance + 1)
+
+    outcomes = await asyncio.gather(add_to_both(), add_to_both(), return_exceptions=True)
+
+    [victim] = [each for each in outcomes if each is not None]
+    assert isinstance(victim, errors.SerializationFailure)
+
+
+async def test_a_lock_that_is_not_free_in_time_is_told(bank: Database[Work]) -> None:
+    async with bank.engine.connect() as other:
+        await other.execute(select(Account).with_for_update())
+
+        with pytest.raises(errors.LockNotAvailable):
+            async with bank.unit_of_work() as work:
+                await work.session.execute(text("SET LOCAL lock_timeout = 50"))
+                await work.session.execute(select(Account).with_for_update())
+
+
+async def test_a_statement_that_takes_too_long_is_told(bank: Database[Work]) -> None:
+    with pytest.raises(errors.QueryCanceled):
+        async with bank.unit_of_work() as work:
+            await work.session.execute(text("SET LOCAL statement_timeout = 50"))
+            await work.session.execute(text("SELECT pg_sleep(10)"))
+
+
+async def test_a_connection_that_is_lost_is_told(bank: Database[Work]) -> None:
+    with pytest.raises(errors.ConnectionFailure):
+        async with bank.unit_of_work() as work:
+            await work.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    async with bank.unit_of_work() as work:
+        assert await work.accounts.count() == 2
+
+
+async def test_a_pool_without_a_free_connection_is_told(bank: Database[Work]) -> None:
+    settings = bank.settings.model_copy(
+        update={"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.05}
+    )
+    async with Database(settings, Work) as small, small.engine.connect():
+        with pytest.raises(errors.PoolTimeout):
+            async with small.unit_of_work() as work:
+                await work.accounts.count()
+
+
+async def test_a_row_that_went_meanwhile_is_told(bank: Database[Work]) -> None:
+    with pytest.raises(errors.StaleData):
+        async with bank.unit_of_work() as work:
+            [account, _] = await work.accounts.get_many()
+            async with bank.engine.begin() as other:
+                await other.execute(text("DELETE FROM accounts"))
+            await work.accounts.update(account, balance=1)
+
+
+async def test_the_sessions_own_errors_are_told_too(bank: Database[Work]) -> None:
+    with pytest.raises(errors.NotFound):
+        async with bank.unit_of_work() as work:
+            await work.session.get_one(Account, 404)
+    with pytest.raises(errors.MultipleFound):
+        async with bank.unit_of_work() as work:
+            (await work.session.scalars(select(Account))).one()
+
+
+async def test_what_is_no_error_of_the_tree_is_let_through(bank: Database[Work]) -> None:
+    with pytest.raises(Exception, match="syntax error") as error:
+        async with bank.unit_of_work() as work:
+            await work.session.execute(text("SELEKT 1"))
+
+    assert not isinstance(error.value, errors.DatabaseError)
+
+
+def test_every_error_of_the_tree_is_drawn_in_its_map() -> None:
+    kinds = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    ours = {name for name in kinds if issubclass(getattr(errors, name), errors.DatabaseError)}
+
+    assert errors.__doc__ is not None
+    assert {
+        name for name in ours if f" {name} " in f" {errors.__doc__} ".replace("\n", " ")
+    } == ours

@@ -1,0 +1,88 @@
+"""Alembic's environment in each of its ways, by the command that people use."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+
+def alembic(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=root,
+        env={key: value for key, value in os.environ.items() if "DATABASE" not in key}
+        | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def root(pytestconfig: pytest.Config) -> Path:
+    return pytestconfig.rootpath
+
+
+@pytest.fixture
+def url(fresh_database_url: URL) -> str:
+    return fresh_database_url.set(drivername="postgres").render_as_string(hide_password=False)
+
+
+async def test_the_command_migrates_what_the_url_names(root: Path, url: str) -> None:
+    down = alembic(root, "downgrade", "base", DATABASE_URL=url)
+    assert down.returncode == 0, down.stderr
+    assert not await has_users(url)
+
+    up = alembic(root, "upgrade", "head", DATABASE_URL=url)
+    assert up.returncode == 0, up.stderr
+    assert "Running upgrade" in up.stderr
+    assert await has_users(url)
+
+
+def test_migrations_have_a_url_of_their_own(root: Path, url: str) -> None:
+    application = "postgresql://nobody:secret@127.0.0.1:1/nowhere"
+
+    current = alembic(root, "current", DATABASE_URL=application, MIGRATION_DATABASE_URL=url)
+
+    assert current.returncode == 0, current.stderr
+    assert "0001 (head)" in current.stdout
+
+
+def test_without_a_url_the_command_says_so_in_one_sentence(root: Path) -> None:
+    upgrade = alembic(root, "upgrade", "head")
+
+    assert upgrade.returncode != 0
+    assert "DATABASE_URL is not set" in upgrade.stdout + upgrade.stderr
+    assert "Traceback" not in upgrade.stderr
+
+
+def test_without_a_server_the_command_says_so_in_one_sentence(root: Path) -> None:
+    upgrade = alembic(
+        root, "upgrade", "head", DATABASE_URL="postgresql://me:secret@127.0.0.1:1/nowhere"
+    )
+
+    assert upgrade.returncode != 0
+    assert "cannot be reached" in upgrade.stdout + upgrade.stderr
+    assert "secret" not in upgrade.stdout + upgrade.stderr
+    assert "Traceback" not in upgrade.stderr
+
+
+def test_the_script_of_offline_mode_needs_no_server(root: Path) -> None:
+    upgrade = alembic(root, "upgrade", "head", "--sql")
+
+    assert upgrade.returncode == 0, upgrade.stderr
+    assert "CREATE TABLE users" in upgrade.stdout
+
+
+async def has_users(url: str) -> bool:
+    engine = create_async_engine(url.replace("postgres://", "postgresql+asyncpg://"))
+    try:
+        async with engine.connect() as connection:
+            return bool(await connection.scalar(text("SELECT to_regclass('users') IS NOT NULL")))
+    finally:
+        await engine.dispose()

@@ -1,0 +1,136 @@
+"""URLs as hosting services give them, and settings that tell no secrets."""
+
+from pathlib import Path
+
+import pytest
+from shop.db import DatabaseSettings, errors
+from shop.db.url import parse_url, split_url
+from shop.settings import Settings
+
+SECRET = "s3cr3t"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory without a .env."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "query", "dsn"),
+    [
+        ("postgres://u:p@host/name", {}, None),
+        ("postgresql://u:p@host:6432/name", {}, None),
+        ("postgresql+asyncpg://u:p@host/name", {}, None),
+        ("postgres://u:p@host/name?sslmode=require", {}, "postgresql://?sslmode=require"),
+        (
+            "postgresql://u:p@host/name?sslmode=require&channel_binding=require&connect_timeout=9",
+            {},
+            "postgresql://?sslmode=require",
+        ),
+        (
+            "postgresql://u:p@host/name?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+            {},
+            "postgresql://?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem",
+        ),
+        ("postgresql://u:p@/name?host=/cloudsql/a:b:c", {"host": "/cloudsql/a:b:c"}, None),
+        (
+            "postgresql://u:p@host/name?options=endpoint%3Dquiet-sea",
+            {},
+            "postgresql://?options=endpoint%3Dquiet-sea",
+        ),
+    ],
+)
+def test_urls_of_hosting_services_are_understood(
+    given: str, query: dict[str, str], dsn: str | None
+) -> None:
+    url, arguments = split_url(parse_url(given))
+
+    assert url.drivername == "postgresql+asyncpg"
+    assert (url.username, url.password, url.database) == ("u", "p", "name")
+    assert url.query == query
+    assert arguments == ({} if dsn is None else {"dsn": dsn})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (f"mysql://u:{SECRET}@host/name", "begin with postgresql"),
+        (f"postgresql+psycopg://u:{SECRET}@host/name", "begin with postgresql"),
+        (f"u:{SECRET}@host/name", "not like"),
+        (f"postgresql://u:{SECRET}@host:port/name", "not like"),
+        (f"postgresql://u:{SECRET}@host", "names no database"),
+        (f"postgresql://u:{SECRET}@host/name?pgbouncer=true&x={SECRET}", "not known: pgbouncer, x"),
+        ("", "not like"),
+    ],
+)
+def test_a_url_that_is_none_is_explained_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, given: str, sentence: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
+
+    with pytest.raises(errors.SettingsError, match=sentence) as error:
+        Settings()
+
+    assert SECRET not in str(error.value)
+    assert str(error.value).startswith("DATABASE_URL is not valid")
+    assert "\n" not in str(error.value)
+
+
+def test_a_program_without_a_url_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    with pytest.raises(errors.SettingsError, match=r"^DATABASE_URL is not set; see"):
+        Settings()
+
+
+def test_settings_are_read_from_the_environment_and_from_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("DATABASE_URL=postgresql://file@host/name\nDATABASE_POOL_SIZE=7\n")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://environment@host/name")
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner@host/name")
+
+    settings = Settings().database
+
+    assert settings.url.username == "environment"
+    assert settings.pool_size == 7
+    assert settings.migration_url is not None
+    assert settings.for_migrations().url.username == "owner"
+
+
+def test_migrations_use_the_applications_url_where_there_is_no_other() -> None:
+    settings = DatabaseSettings(url="postgresql://u:p@host/name", pgbouncer=True)
+
+    migration = settings.for_migrations()
+
+    assert migration.url == settings.url
+    assert (migration.pool, migration.pgbouncer, migration.statement_timeout) == ("null", False, 0)
+
+
+def test_secrets_are_never_printed() -> None:
+    settings = DatabaseSettings(
+        url=f"postgresql://u:{SECRET}@host/name", migration_url=f"postgresql://o:{SECRET}@host/name"
+    )
+
+    for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.url)):
+        assert SECRET not in text
+        assert "***" in text
+
+
+def test_a_number_out_of_range_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "0")
+    monkeypatch.setenv("DATABASE_POOL", "none")
+
+    with pytest.raises(errors.SettingsError) as error:
+        DatabaseSettings(url="postgresql://u:p@host/name")
+
+    assert "DATABASE_POOL_SIZE is not valid" in str(error.value)
+    assert "DATABASE_POOL is not valid" in str(error.value)
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = DatabaseSettings(url="postgresql://u:p@host/name")
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.pool_size = 3

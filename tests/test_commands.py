@@ -1,0 +1,148 @@
+"""What people do with a project day by day, by its own commands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NO_DOCKER, Render, attempt, commit, edit, git, just, run
+
+
+@pytest.fixture
+def own(render: Render, tmp_path: Path) -> Path:
+    """A project that the test may change."""
+    project = render(tmp_path / "shop")
+    commit(project, "Render")
+    return project
+
+
+def on_a_server(project: Path, script: str, **environment: str) -> str:
+    """Run a shell script with DATABASE_URL naming a migrated PostgreSQL that is there for it alone."""
+    command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
+    return run(command, project, **NO_DOCKER, **environment)
+
+
+def test_the_demo_runs_where_there_is_nothing(shop: Path) -> None:
+    output = just(shop, "demo", **NO_DOCKER)
+
+    assert "a PostgreSQL is started" in output
+    assert "UniqueViolation" in output
+    assert 'constraint "uq_users_email"' in output
+    assert "InsufficientCredits" in output
+    balances = re.findall(r"(ada|bob)-\w+ │ (\d+)", output)
+    assert balances == [("ada", "70"), ("bob", "30")] * 2  # the overdraft changed nothing
+    assert output.index("Note 7") < output.index("Note 1")
+    assert "page 3" in output
+
+
+def test_the_demo_uses_the_database_it_is_given_and_adds_to_it(shop: Path) -> None:
+    output = on_a_server(
+        shop,
+        "uv run just demo; uv run just demo;"
+        " uv run just psql --tuples-only --command 'SELECT count(*) FROM users'",
+    )
+
+    assert output.count("on the database that DATABASE_URL names") == 2
+    assert output.split()[-1] == "4"
+
+
+def test_the_demo_migrates_no_database_that_it_is_given(shop: Path) -> None:
+    output = on_a_server(
+        shop,
+        "uv run just rollback; uv run just demo && exit 1;"
+        " uv run just psql --command 'SELECT * FROM alembic_version'",
+    )
+
+    assert "`uv run just migrate` brings it there" in output
+    assert "(0 rows)" in output
+
+
+@pytest.mark.parametrize("command", [["just", "migrate"], ["just", "shell"], ["just", "seed"]])
+def test_a_program_without_a_database_refuses_with_one_sentence(
+    render: Render, tmp_path: Path, shop: Path, command: list[str]
+) -> None:
+    result = attempt(["uv", "run", "--quiet", *command], shop)
+
+    assert result.returncode != 0
+    assert "DATABASE_URL is not set; see .env.example" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_seeding_twice_does_no_harm(shop: Path) -> None:
+    output = on_a_server(shop, "uv run just seed; uv run just seed")
+
+    assert "added: ada, grace, barbara" in output
+    assert "added: nobody, all were there" in output
+
+
+def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path) -> None:
+    lines = (
+        "await uow.users.count()",
+        "await uow.users.add(User(email='e', username='u', password_hash='h'))",
+        "await uow.users.count()",
+    )
+    script = f"printf '%s\\n' {' '.join(repr(line) for line in lines)} | uv run just shell;"
+
+    output = on_a_server(shop, script.replace("'e'", "e") + " echo; uv run just seed")
+
+    assert "a unit of work, rolled back when you leave" in output
+
+
+def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) -> None:
+    edit(
+        own / "src/shop/models/user.py",
+        "    bio: Mapped[str | None]\n",
+        "    bio: Mapped[str | None]\n    status: Mapped[str | None]\n",
+    )
+    script = (
+        'uv run just revision "add a user\'s status"\n'
+        "uv run just migrate\n"
+        "uv run just psql --command '\\d users'\n"
+        "uv run just rollback\n"
+        "uv run just history\n"
+    )
+
+    output = on_a_server(own, script)
+
+    [revision] = (own / "migrations/versions").glob("*_add_a_user_s_status.py")
+    assert re.match(r"\d{4}_\d\d_\d\d_\d{4}_", revision.name)
+    assert "import sqlalchemy as sa" in revision.read_text()
+    assert re.search(r"status\s+\| text", output)
+    assert "0001 -> " in output
+    assert "(current)" in output
+    just(own, "check", **NO_DOCKER)  # formatted, typed, and in step with the models
+
+
+def test_a_dependency_goes_below_the_line(own: Path) -> None:
+    run(["uv", "add", "--quiet", "anyio"], own)
+    run(["uv", "add", "--quiet", "--dev", "coverage"], own)
+
+    template, yours = (own / "pyproject.toml").read_text().split("# Yours.", maxsplit=1)
+    assert "anyio" not in template
+    assert "anyio" in yours
+    assert git(own, "diff", "--stat", "--", "pyproject.toml").count("|") == 1
+    group = (own / "pyproject.toml").read_text().partition("dev = [")[2].partition("]\n")[0]
+    assert group.index("# Yours.") < group.index("coverage")
+
+
+def test_the_lock_file_is_made_once_and_used_from_then_on(own: Path) -> None:
+    assert attempt(["uv", "sync", "--locked"], own).returncode != 0  # as CI and Docker would
+
+    run(["uv", "run", "just"], own)
+    locked = (own / "uv.lock").read_bytes()
+    run(["uv", "sync", "--locked"], own)
+    commit(own, "Lock")
+    just(own, "lint")
+
+    assert (own / "uv.lock").read_bytes() == locked
+    assert git(own, "status", "--porcelain") == ""
+
+
+def test_the_commands_are_listed_with_what_they_do(shop: Path) -> None:
+    listed = just(shop)
+
+    for recipe in re.findall(
+        r"^(\w+)[^:=\n]*:(?!=)", (shop / "justfile").read_text(), re.MULTILINE
+    ):
+        if recipe != "default":
+            assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe

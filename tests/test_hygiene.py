@@ -1,0 +1,102 @@
+"""The template stays readable, and asks for nobody's trust."""
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+from tests.conftest import CONFIG, ROOT
+
+TEMPLATE = ROOT / "template"
+
+# Python files with control tags inside, and why. All others are Python, or Python with names in it.
+CONTROL_TAGS = {
+    "src/{{ package_name }}/models/__init__.py.jinja": "an import list: the example's models",
+    "src/{{ package_name }}/repositories/__init__.py.jinja": "an import list: its repositories",
+    "src/{{ package_name }}/unit_of_work.py.jinja": "its two repositories, or none",
+}
+
+
+def sources() -> list[Path]:
+    return [
+        path
+        for path in TEMPLATE.rglob("*")
+        if path.is_file() and not {"__pycache__", ".ruff_cache"} & set(path.parts)
+    ]
+
+
+def python_sources() -> list[Path]:
+    return [path for path in sources() if path.name.endswith((".py", ".py.jinja"))]
+
+
+def test_python_has_control_tags_only_where_a_reason_says_why() -> None:
+    tagged = {
+        path.relative_to(TEMPLATE).as_posix()
+        for path in python_sources()
+        if "{%" in path.read_text()
+    }
+
+    assert tagged == CONTROL_TAGS.keys()
+
+
+def test_a_file_is_a_template_only_if_something_is_rendered_in_it() -> None:
+    for path in sources():
+        text = path.read_text()
+        rendered = "{{" in text or "{%" in text
+        github = ".github" in path.parts  # whose own expressions look the same
+        assert path.suffix != ".jinja" or rendered, path
+        assert path.suffix == ".jinja" or not rendered or github, path
+
+
+def test_file_names_are_fit_for_every_system() -> None:
+    for path in TEMPLATE.rglob("*"):
+        assert not re.search(r'["\'<>:|?*\\%]', path.name), path
+        assert len(path.relative_to(TEMPLATE).as_posix()) < 120
+
+
+def test_nothing_needs_trust() -> None:
+    assert CONFIG.keys().isdisjoint({"_tasks", "_migrations", "_jinja_extensions"})
+
+
+def test_the_projects_own_repository_is_never_touched() -> None:
+    assert ".git" in CONFIG["_exclude"]
+
+
+def test_no_file_is_long() -> None:
+    for path in [*python_sources(), *(ROOT / "tests").rglob("*.py")]:
+        assert len(path.read_text().splitlines()) <= 300, path
+
+
+# Lines of code, without docstrings, comments and blank lines.
+BUDGET = {
+    "src/{{ package_name }}/db": 1800,
+    "src/{{ package_name }}/db/migrations": 600,
+    "tests/db": 600,
+    "tools": 250,
+}
+
+
+def test_the_rendered_code_is_within_its_budget() -> None:
+    for directory, budget in BUDGET.items():
+        files = [path for path in python_sources() if path.is_relative_to(TEMPLATE / directory)]
+        lines = sum(code_lines(path.read_text()) for path in files)
+        print(f"{directory}: {lines} of {budget} lines")
+        assert 0 < lines <= budget, directory
+
+
+def code_lines(text: str) -> int:
+    """How many lines hold code, with the names that are rendered standing for themselves."""
+    text = re.sub(r"\{\{ \w+ \}\}", "name", text)
+    layout = {
+        *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
+        *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in layout:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):  # a docstring
+            lines.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
+    return len(lines)

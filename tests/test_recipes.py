@@ -1,0 +1,62 @@
+"""The recipes of the documents, followed to the letter."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NO_DOCKER, Render, commit, edit, git, just, run
+
+
+@pytest.fixture
+def living(render: Render, tmp_path: Path) -> Path:
+    """A project with a model of its own beside the example's."""
+    project = render(tmp_path / "shop")
+    commit(project, "Render")
+    package = project / "src/shop"
+    (package / "models/invoice.py").write_text(
+        '"""Ours."""\n\n'
+        "from sqlalchemy.orm import Mapped\n\n"
+        "from .base import Base, PrimaryKey\n\n\n"
+        "class Invoice(PrimaryKey, Base):\n"
+        '    __tablename__ = "invoices"\n\n'
+        "    number: Mapped[str]\n"
+    )
+    edit(
+        package / "models/__init__.py",
+        "from .post import Post\n",
+        "from .invoice import Invoice\nfrom .post import Post\n",
+    )
+    edit(package / "models/__init__.py", '    "Key",\n', '    "Invoice",\n    "Key",\n')
+    command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway"]
+    run([*command, "uv", "run", "just", "revision", "add invoices"], project, **NO_DOCKER)
+    commit(project, "Add invoices")
+    return project
+
+
+def recipe(readme: str, heading: str) -> list[str]:
+    """The shell blocks below a heading."""
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    return re.findall(r"```sh\n(.*?)```", section[1], re.DOTALL)
+
+
+def test_the_example_is_removed_by_the_readmes_recipe(living: Path) -> None:
+    remove, _ = recipe((living / "README.md").read_text(), "Remove the example")
+    run(["sh", "-e", "-c", remove], living)
+    drop = 'uv run just revision "remove the example"'
+    run(
+        ["uv", "run", "-q", "python", "-m", "tools.throwaway", "sh", "-c", drop],
+        living,
+        **NO_DOCKER,
+    )
+    justfile = living / "justfile"
+    justfile.write_text(justfile.read_text().partition("# Yours.\n")[0] + "# Yours.\n")
+
+    output = just(living, "fix", "check", **NO_DOCKER)
+
+    assert re.search(r"\d+ passed", output)
+    left = git(
+        living, "grep", "--untracked", "-ilE", "argon2|polyfactory|UserRepository|PostFactory"
+    )
+    assert set(left.splitlines()) == {"README.md"}

@@ -1,0 +1,157 @@
+"""What is rendered is complete, deterministic, well formed, and just what the answers say."""
+
+import ast
+import itertools
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, Render, run
+
+# One row a project: every answer that adds files, or changes them, in every value.
+COMBINATIONS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "uuid4, GitLab": {"primary_key": "uuid4", "ci": "gitlab", "license": "MIT"},
+    "bigint, no Docker": {"primary_key": "bigint", "docker": False, "ci": "none"},
+    "no example": {"example": False, "license": "Apache-2.0", "python_version": "3.12"},
+    "no example, bigint": {"example": False, "primary_key": "bigint", "license": "BSD-3-Clause"},
+    "Python 3.13": {"python_version": "3.13"},
+    "Python 3.14": {"python_version": "3.14"},
+    "long names": {
+        "package_name": "an_extraordinarily_long_name_x",
+        "project_name": "An Extraordinarily Long Name X " + "y" * 29,
+        "user_name": "Ada Lovelace",
+        "user_email": "ada@example.com",
+        "description": "A" * 120,
+    },
+}
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS)
+def rendered(
+    request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return render(tmp_path_factory.mktemp("combination") / "shop", **COMBINATIONS[request.param])
+
+
+def files(project: Path) -> dict[str, Path]:
+    return {
+        path.relative_to(project).as_posix(): path for path in project.rglob("*") if path.is_file()
+    }
+
+
+def test_nothing_of_the_template_is_left(rendered: Path) -> None:
+    for name, path in files(rendered).items():
+        text = path.read_text()
+        github = name.startswith(".github/")
+        assert "{%" not in text, name
+        assert github or "{{" not in text.replace("{{ args }}", "").replace(
+            "{{ revision }}", ""
+        ).replace("{{ quote(message) }}", ""), name
+        assert not name.endswith(".jinja")
+
+
+def test_every_file_parses(rendered: Path) -> None:
+    for name, path in files(rendered).items():
+        text = path.read_text()
+        match path.suffix:
+            case ".py":
+                ast.parse(text, name)
+            case ".toml":
+                tomllib.loads(text)
+            case ".yml" | ".yaml":
+                yaml.safe_load(text)
+
+
+def test_every_file_ends_with_one_newline_and_has_no_space_at_a_line_end(rendered: Path) -> None:
+    for name, path in files(rendered).items():
+        text = path.read_text()
+        assert not text or text.endswith("\n"), name
+        assert not text.endswith("\n\n"), name
+        assert all(line == line.rstrip() for line in text.splitlines()), name
+
+
+def test_no_directory_is_empty(rendered: Path) -> None:
+    empty = [path for path in rendered.rglob("*") if path.is_dir() and not any(path.iterdir())]
+
+    assert empty == []
+
+
+def test_formatting_and_linting_change_nothing(rendered: Path) -> None:
+    run(["ruff", "format", "--check", "--diff", "."], rendered)
+    run(["ruff", "check", "."], rendered)
+
+
+def test_the_same_answers_render_the_same_bytes(render: Render, tmp_path: Path) -> None:
+    first = render(tmp_path / "first" / "shop")
+    second = render(tmp_path / "second" / "shop")
+
+    assert {name: path.read_bytes() for name, path in files(first).items()} == {
+        name: path.read_bytes() for name, path in files(second).items()
+    }
+
+
+LAYOUT: dict[str, dict[str, object]] = {
+    ".github/workflows/ci.yml": {"ci": "github"},
+    ".gitlab-ci.yml": {"ci": "gitlab"},
+    "Dockerfile": {"docker": True},
+    ".dockerignore": {"docker": True},
+    "compose.yaml": {"docker": True},
+    "src/shop/models/user.py": {"example": True},
+    "src/shop/services/users.py": {"example": True},
+    "scripts/demo.py": {"example": True},
+    "tests/unit/fakes.py": {"example": True},
+    "migrations/versions/0001_users_and_posts.py": {"example": True},
+    "LICENSE": {"license": "MIT"},
+}
+ALWAYS = [
+    "README.md",
+    "migrations/env.py",
+    "src/shop/db/database.py",
+    "src/shop/models/base.py",
+    "src/shop/repositories/base.py",
+    "src/shop/settings.py",
+    "src/shop/unit_of_work.py",
+    "tests/conftest.py",
+    "tools/embedded.py",
+]
+
+
+@pytest.mark.parametrize(
+    ("ci", "docker", "example", "licence"),
+    [
+        *itertools.product(
+            ["github", "gitlab", "none"], [True, False], [True, False], ["proprietary", "MIT"]
+        )
+    ],
+)
+def test_an_answer_adds_its_files_and_no_others(
+    render: Render, tmp_path: Path, ci: str, docker: bool, example: bool, licence: str
+) -> None:
+    answers = {"ci": ci, "docker": docker, "example": example, "license": licence}
+    project = render(tmp_path / "shop", **answers)
+
+    names = files(project)
+    assert set(ALWAYS) <= names.keys()
+    for name, condition in LAYOUT.items():
+        assert (name in names) == (condition.items() <= answers.items()), name
+
+
+@pytest.mark.parametrize("primary_key", ["uuid7", "uuid4", "bigint"])
+def test_the_models_take_the_primary_key_that_was_chosen(
+    render: Render, tmp_path: Path, primary_key: str
+) -> None:
+    project = render(tmp_path / "shop", primary_key=primary_key)
+
+    base = (project / "src/shop/models/base.py").read_text()
+    assert f"from ..db.mixins.{primary_key} import Key, PrimaryKey" in base
+
+
+def test_copier_needs_no_trust_and_says_what_to_do_next(template: Path, tmp_path: Path) -> None:
+    output = run(["copier", "copy", "--defaults", str(template), str(tmp_path / "shop")], ROOT)
+
+    assert "uv run just check" in output
+    assert f"cd {tmp_path / 'shop'}" in output

@@ -1,0 +1,156 @@
+"""`copier update` renews what is the template's and leaves alone what is the project's."""
+
+from pathlib import Path
+
+import copier
+import pytest
+from pathspec import PathSpec
+
+from tests.conftest import commit, edit, git, lived_in, publish, snapshot, update
+from tests.test_ownership import OWNERSHIP
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    """The template as a repository, with what is there now as its first version."""
+    repository = snapshot(tmp_path / "template")
+    publish(repository, "v1.0.0")
+    return repository
+
+
+@pytest.fixture
+def living(versions: Path, tmp_path: Path) -> Path:
+    """A project that was rendered from the first version and is worked on since."""
+    project = tmp_path / "shop"
+    copier.run_copy(str(versions), project, defaults=True, quiet=True)
+    commit(project, "Render")
+    return lived_in(project)
+
+
+def release(versions: Path) -> None:
+    """A second version that touches files of each class."""
+    sources = versions / "template"
+    package = sources / "src/{{ package_name }}"
+    edit(package / "db/retry.py", '"""When and how', '"""New in version 2: when and how')
+    (package / "db/outbox.py").write_text('"""A new part of the layer."""\n')
+    (sources / "tools/new.py").write_text('"""A new tool."""\n')
+    edit(sources / "pyproject.toml.jinja", '"stamina>=25.1.0",', '"stamina>=25.2.0",\n    "anyio",')
+    edit(sources / "justfile.jinja", "# run the tests,", "# run all tests,")
+    edit(package / "models/user.py", "Somebody who", "Anybody who")
+    edit(sources / "README.md.jinja", "## Start", "## How to start")
+    publish(versions, "v2.0.0")
+
+
+def test_an_update_renews_the_templates_files(versions: Path, living: Path) -> None:
+    release(versions)
+
+    update(living)
+
+    package = living / "src/shop"
+    assert "New in version 2" in (package / "db/retry.py").read_text()
+    assert (package / "db/outbox.py").exists()
+    assert (living / "tools/new.py").exists()
+    assert '"anyio",' in (living / "pyproject.toml").read_text()
+    assert "# run all tests," in (living / "justfile").read_text()
+
+
+def test_an_update_leaves_the_projects_files_as_they_are(versions: Path, living: Path) -> None:
+    shared = PathSpec.from_lines("gitignore", OWNERSHIP["owned"] + OWNERSHIP["shared"])
+    before = contents(living)
+    release(versions)
+
+    update(living)
+
+    after = contents(living)
+    own = {name for name in before.keys() | after.keys() if not shared.match_file(name)}
+    assert {name: before.get(name) for name in own} == {name: after.get(name) for name in own}
+    assert '"httpx",' in after["pyproject.toml"]
+    assert after["justfile"].endswith("# ours\n")
+
+
+def test_an_update_leaves_no_conflict(versions: Path, living: Path) -> None:
+    release(versions)
+
+    update(living)
+
+    assert not any(
+        "<<<<<<<" in text or name.endswith(".rej") for name, text in contents(living).items()
+    )
+
+
+def test_an_updated_project_is_a_fresh_one_where_nobody_edited(
+    versions: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "untouched" / "shop"
+    copier.run_copy(str(versions), project, defaults=True, quiet=True)
+    commit(project, "Render")
+    release(versions)
+
+    update(project)
+
+    fresh = tmp_path / "fresh" / "shop"
+    copier.run_copy(str(versions), fresh, defaults=True, quiet=True)
+    commit(fresh, "Render")
+    seeds = PathSpec.from_lines("gitignore", OWNERSHIP["seed"])
+    updated, expected = (
+        {name: text for name, text in contents(each).items() if not seeds.match_file(name)}
+        for each in (project, fresh)
+    )
+    assert updated == expected
+
+
+def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
+    before = git(living, "rev-parse", "HEAD^{tree}")
+
+    copier.run_update(living, defaults=True, overwrite=True, quiet=True)
+
+    assert git(living, "status", "--porcelain") == ""
+    assert git(living, "rev-parse", "HEAD^{tree}") == before
+
+
+def test_a_file_that_was_taken_over_is_left_alone(versions: Path, living: Path) -> None:
+    retry = living / "src/shop/db/retry.py"
+    retry.write_text('"""Ours now."""\n')
+    commit(living, "Take over retry.py")
+    release(versions)
+
+    update(living, ejected=["src/shop/db/retry.py"])
+
+    assert retry.read_text() == '"""Ours now."""\n'
+    assert (living / "src/shop/db/outbox.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "recipe"),
+    [
+        ("package_name", "store", "docs/update.md"),
+        ("primary_key", "bigint", "docs/questions.md"),
+        ("example", False, "Remove the example"),
+    ],
+)
+def test_what_is_decided_once_cannot_be_changed(
+    versions: Path, living: Path, question: str, answer: object, recipe: str
+) -> None:
+    release(versions)
+
+    with pytest.raises(ValueError, match="decided once") as refusal:
+        update(living, **{question: answer})
+
+    assert recipe in str(refusal.value)
+    assert git(living, "status", "--porcelain") == ""
+
+
+def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) -> None:
+    update(living, ci="gitlab", docker=False)
+
+    assert (living / ".gitlab-ci.yml").exists()
+    assert not (living / ".github").exists()
+    assert not (living / "Dockerfile").exists()
+
+    update(living, docker=True)
+
+    assert (living / "Dockerfile").exists()
+
+
+def contents(project: Path) -> dict[str, str]:
+    return {name: (project / name).read_text() for name in git(project, "ls-files").splitlines()}
