@@ -8,22 +8,13 @@ SIGKILL leaves its container behind.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import secrets
 import warnings
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, suppress
 
 from .embedded import FAST, ServerError
-
-if TYPE_CHECKING:
-    from testcontainers.community.postgres import PostgresContainer
-
-
-def image() -> str:
-    """The image's name."""
-    return os.environ.get("TEST_POSTGRES_IMAGE") or "postgres:18-alpine"
 
 
 def obstacle() -> str | None:
@@ -32,12 +23,9 @@ def obstacle() -> str | None:
         from testcontainers.core.docker_client import DockerClient
     except ImportError:
         return "testcontainers is not installed"
-    try:
-        with contextlib.closing(DockerClient(timeout=3).client) as client:
-            client.ping()
-            return None
-    except Exception:  # docker's, requests' and the system's errors have no nearer ancestor
-        pass
+    with suppress(Exception):  # docker's, requests' and the system's have no nearer ancestor
+        DockerClient(timeout=3).client.close()  # made, it has asked the daemon for its version
+        return None
     # docker forgets to close its socket; collected later, its warning would fail some test.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -49,7 +37,7 @@ class ContainerPostgres:
     """A container that lives from ``start`` to ``stop``."""
 
     def __init__(self) -> None:
-        self._container: PostgresContainer | None = None
+        self._undo = ExitStack()
 
     def start(self) -> str:
         """Pull the image if it is not here, start it with a password of its own, wait for it.
@@ -60,32 +48,31 @@ class ContainerPostgres:
         Raises:
             ServerError: the daemon does not answer, or the image cannot be pulled or started.
         """
-        try:
-            from testcontainers.community.postgres import PostgresContainer
-            from testcontainers.core.config import testcontainers_config
+        from testcontainers.community.postgres import PostgresContainer
+        from testcontainers.core.config import testcontainers_config
 
-            # Ask every 0.05 s instead of every second; the timeout is the product, two minutes.
-            testcontainers_config.sleep_time, testcontainers_config.max_tries = 0.05, 2400
-            self._container = PostgresContainer(
-                image(), username="postgres", password=secrets.token_urlsafe(), dbname="postgres"
+        # Ask every 0.05 s instead of every second; the timeout is the product, two minutes.
+        testcontainers_config.sleep_time, testcontainers_config.max_tries = 0.05, 2400
+        image = os.environ.get("TEST_POSTGRES_IMAGE") or "postgres:18-alpine"
+        try:
+            container = PostgresContainer(
+                image, 5432, "postgres", secrets.token_urlsafe(), "postgres", "asyncpg"
             )
-            settings = [f"{name}={value}" for name, value in FAST.items()]
-            self._container.with_command(["postgres", *(f"-c{setting}" for setting in settings)])
-            self._container.with_env("POSTGRES_INITDB_ARGS", "--no-sync")
+            self._undo.callback(container.stop)
+            container.with_command(["postgres", *(f"-c{name}={FAST[name]}" for name in FAST)])
+            container.with_env("POSTGRES_INITDB_ARGS", "--no-sync")
             # Up to 17 the image's volume is /var/lib/postgresql/data, which would hide the tmpfs.
-            self._container.with_env("PGDATA", "/var/lib/postgresql/throwaway")
-            self._container.with_tmpfs_mount("/var/lib/postgresql", "rw")
-            self._container.start()
-            return self._container.get_connection_url(driver="asyncpg")
+            container.with_env("PGDATA", "/var/lib/postgresql/throwaway")
+            container.with_tmpfs_mount("/var/lib/postgresql", "rw")
+            container.start()
+            return container.get_connection_url()
         except Exception as error:  # see `obstacle`
             self.stop()
             reason = str(error).partition("\n")[0] or type(error).__name__
             if "ryuk" in reason:
                 reason += " (TESTCONTAINERS_RYUK_DISABLED=true does without Ryuk)"
-            raise ServerError(f"Docker could not start {image()}: {reason}") from error
+            raise ServerError(f"Docker could not start {image}: {reason}") from error
 
     def stop(self) -> None:
         """Remove the container; harmless when there is none."""
-        if self._container is not None:
-            self._container.stop()
-            self._container = None
+        self._undo.close()

@@ -2,13 +2,16 @@
 
 It serves the database that ``DATABASE_URL`` names, in the environment or else in ``.env``: a
 container by ``compose.yaml`` if ``docker compose`` answers, else a server from the binaries of
-``tools.embedded`` with its data in ``.postgres/``. Each keeps its own data, and a server that
-runs already is left alone. To begin anew: ``down``, then delete ``.postgres/`` (or the volume).
+``tools.embedded`` with its data in ``.postgres/``, which stays the one while it runs. Each keeps
+its data, and with it the user and password that it was made for. To begin anew: ``down``, then
+delete ``.postgres/`` or the volume.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -18,6 +21,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError
 
 from .embedded import Cluster, ServerError, find_binaries
 from .sources import connect, first_line, parse_url
@@ -32,19 +36,16 @@ def configured_url() -> str | None:
 
 
 def database_url() -> URL:
-    """The URL in DATABASE_URL; makes ``.env`` from ``.env.example`` if it needs one.
+    """The URL in DATABASE_URL, port included; makes ``.env`` from ``.env.example`` for it.
 
     Raises:
         ServerError: there is none, it is incomplete, or it leads to another machine.
     """
     file, example = ROOT / ".env", ROOT / ".env.example"
-    if not os.environ.get("DATABASE_URL") and not file.exists() and example.exists():
+    if not configured_url() and not file.exists() and example.exists():
         shutil.copyfile(example, file)
         print("made .env, a copy of .env.example")
-    value = configured_url()
-    if not value:
-        raise ServerError("DATABASE_URL is neither in the environment nor in .env")
-    url = parse_url(value, "DATABASE_URL")
+    url = parse_url(configured_url() or "", "DATABASE_URL in the environment or .env")
     if not (url.username and url.password and url.database):
         raise ServerError("DATABASE_URL must name a user, a password and a database")
     if url.host not in ("localhost", "127.0.0.1", "::1"):
@@ -52,46 +53,31 @@ def database_url() -> URL:
     return url.set(port=url.port or 5432)
 
 
-def up(url: URL) -> None:
-    """Start the server if need be, make the database if need be, say what serves it."""
-    if _embedded_port() is None and _compose_answers():
-        if _compose(url, "up", "--detach", "--wait", "postgres") != 0:
+def up(url: URL) -> str:
+    """Start the server if need be, make the database if need be; return what serves it."""
+    if _embedded_port() is None and _compose(url, "ls", quiet=True):
+        if not _compose(url, "up", "--detach", "--wait", "postgres"):
             raise ServerError("docker compose could not start postgres, as it says above")
-        kind = "a container"
     else:
         _start_embedded(url)
-        kind = "embedded, data in .postgres"
-    try:
-        asyncio.run(_make_database(url))
-    except Exception as error:  # the system's, asyncpg's and SQLAlchemy's, each its own kind
-        raise ServerError(
-            f"PostgreSQL runs ({kind}) but refuses DATABASE_URL, as its data keeps the user and "
-            f"password that it was made with: {first_line(error)}"
-        ) from error
-    print(f"PostgreSQL: {kind}, port {url.port}, database {url.database}")
+    asyncio.run(_make_database(url))
+    return status(url)
 
 
-def down(url: URL) -> None:
+def down(url: URL) -> str:
     """Stop the server; its data stays."""
     if _embedded_port() is not None:
         Cluster(BASE, find_binaries()).stop()
-    elif _compose_answers() and _compose(url, "stop", "postgres") != 0:
+    elif _compose(url, "ls", quiet=True) and not _compose(url, "stop", "postgres"):
         raise ServerError("docker compose could not stop postgres, as it says above")
-    print("PostgreSQL: stopped")
+    return "stopped"
 
 
-def status(url: URL) -> None:
-    """Say what serves the database.
-
-    Raises:
-        ServerError: nothing does.
-    """
-    try:
-        asyncio.run(_find_database(url))
-    except Exception as error:  # as in `up`
-        raise ServerError(f"nothing serves DATABASE_URL: {first_line(error)}") from error
-    kind = "embedded" if _embedded_port() == url.port else "not embedded"
-    print(f"PostgreSQL: {kind}, port {url.port}, database {url.database}")
+def status(url: URL) -> str:
+    """Return what serves the database; the driver's error if nothing does."""
+    asyncio.run(_find_database(url))
+    kind = "embedded, data in .postgres" if _embedded_port() == url.port else "not embedded"
+    return f"{kind}, port {url.port}, database {url.database}"
 
 
 def _embedded_port() -> int | None:
@@ -113,36 +99,25 @@ def _start_embedded(url: URL) -> None:
             cluster.create(str(url.username), str(url.password))
         taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
     if taken:
-        raise ServerError(
-            f"port {url.port} is taken by another server: stop it, or change DATABASE_URL"
-        )
+        raise ServerError(f"port {url.port} is taken by another server: stop it or take another")
 
 
 def _listening(url: URL) -> bool:
-    try:
+    with contextlib.suppress(OSError):
         socket.create_connection((str(url.host), url.port or 0), timeout=2).close()
-    except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
-def _compose_answers() -> bool:
+def _compose(url: URL, *arguments: str, quiet: bool = False) -> bool:
+    """Whether docker compose did it, with the URL's parts where nobody sees them."""
     if not (ROOT / "compose.yaml").exists() or not shutil.which("docker"):
         return False
-    ask = ["docker", "compose", "ls", "--quiet"]  # unlike `version` it needs the daemon
-    return subprocess.run(ask, capture_output=True, check=False).returncode == 0
-
-
-def _compose(url: URL, *arguments: str) -> int:
-    """Run docker compose, with the parts of the URL in its environment and not in its arguments."""
-    environment = os.environ | {
-        "POSTGRES_USER": str(url.username),
-        "POSTGRES_PASSWORD": str(url.password),
-        "POSTGRES_DB": str(url.database),
-        "POSTGRES_PORT": str(url.port),
-    }
+    parts = {"USER": url.username, "PASSWORD": url.password, "DB": url.database, "PORT": url.port}
+    environment = os.environ | {f"POSTGRES_{name}": str(part) for name, part in parts.items()}
     command = ["docker", "compose", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=quiet)
+    return run.returncode == 0
 
 
 async def _find_database(url: URL) -> None:
@@ -159,14 +134,18 @@ async def _make_database(url: URL) -> None:
 
 
 def main() -> None:
-    """Run the command that the command line names; one sentence and exit 1 when it cannot be."""
+    """Do what the command line says; one sentence and exit 1 when it cannot be."""
     commands = {"up": up, "down": down, "status": status}
-    if len(sys.argv) != 2 or sys.argv[1] not in commands:
-        raise SystemExit("usage: python -m tools.develop up|down|status")
+    parser = argparse.ArgumentParser(prog="python -m tools.develop")
+    parser.add_argument("command", choices=commands)
+    command = commands[parser.parse_args().command]
     try:
-        commands[sys.argv[1]](database_url())
+        print("PostgreSQL:", command(database_url()))
+    except DBAPIError as error:
+        reason = "the data keeps the user and password that it was made for"
+        sys.exit(f"PostgreSQL refuses DATABASE_URL, perhaps as {reason}: {first_line(error)}")
     except (ServerError, OSError) as error:
-        raise SystemExit(str(error)) from None
+        sys.exit(first_line(error))
 
 
 if __name__ == "__main__":

@@ -14,27 +14,38 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import URL, NullPool, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from . import container
-from .container import ContainerPostgres
+from .container import ContainerPostgres, obstacle
 from .embedded import EmbeddedPostgres, ServerError, find_binaries
 
 
-class Server(Protocol):
-    """A server that can be had; both methods are blocking."""
+class ExternalPostgres:
+    """The server that TEST_DATABASE_URL leads to, started and stopped by others."""
+
+    def __init__(self, url: str) -> None:
+        self._url = parse_url(url, "TEST_DATABASE_URL")
 
     def start(self) -> str:
-        """Start it and return a superuser's URL, or raise ServerError."""
-        ...
+        """Return the URL, after a look whether it leads to a server that will do."""
+        try:
+            may_create = asyncio.run(self._may_create_databases())
+        except Exception as error:  # the system's, asyncpg's and SQLAlchemy's, each its own kind
+            raise ServerError(f"TEST_DATABASE_URL leads nowhere: {first_line(error)}") from error
+        if not may_create:
+            raise ServerError("the user of TEST_DATABASE_URL may not create databases")
+        return self._url.render_as_string(hide_password=False)
 
     def stop(self) -> None:
-        """Stop it; harmless when it does not run."""
-        ...
+        """Leave it running."""
+
+    async def _may_create_databases(self) -> bool:
+        query = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+        async with connect(self._url) as connection:
+            return bool(await connection.scalar(text(query)))
 
 
 @dataclass
@@ -44,12 +55,13 @@ class Source:
     Attributes:
         kind: ``external``, ``docker`` or ``embedded``.
         reason: Why, as half a sentence.
+        server: What starts and stops it.
         explicit: Whether somebody asked for it, so that nothing else will do.
     """
 
     kind: str
     reason: str
-    server: Server
+    server: ExternalPostgres | ContainerPostgres | EmbeddedPostgres
     explicit: bool = True
 
     def __str__(self) -> str:
@@ -57,6 +69,9 @@ class Source:
 
     def start(self) -> URL:
         """Start the server; if Docker was only a guess and fails, embedded takes its place.
+
+        Returns:
+            The superuser's URL, or what TEST_DATABASE_URL says.
 
         Raises:
             ServerError: the server cannot be had.
@@ -67,13 +82,9 @@ class Source:
             if self.explicit:
                 raise
             if self.kind == "embedded":
-                raise ServerError(f"{self.reason} and {error}") from error
+                raise ServerError(f"{self.reason}, and {error}") from error
             self.kind, self.reason, self.server = "embedded", str(error), EmbeddedPostgres()
             return self.start()
-
-    def stop(self) -> None:
-        """Stop what ``start`` started."""
-        self.server.stop()
 
 
 def choose(environment: Mapping[str, str] = os.environ) -> Source:
@@ -82,48 +93,22 @@ def choose(environment: Mapping[str, str] = os.environ) -> Source:
     Raises:
         ServerError: what was asked for explicitly is unknown or cannot be had.
     """
-    wanted = environment.get("TEST_POSTGRES") or None
-    if wanted not in (None, "docker", "embedded"):
+    wanted = environment.get("TEST_POSTGRES", "")
+    if wanted not in ("", "docker", "embedded"):
         raise ServerError(f"TEST_POSTGRES is docker, embedded or unset, not {wanted!r}")
     if url := environment.get("TEST_DATABASE_URL"):
-        parse_url(url, "TEST_DATABASE_URL")
         return Source("external", "TEST_DATABASE_URL is set", ExternalPostgres(url))
     if wanted == "embedded":
         find_binaries()
         return Source("embedded", "TEST_POSTGRES asks for it", EmbeddedPostgres())
-    obstacle = container.obstacle()
+    no_docker = obstacle()
     if wanted == "docker":
-        if obstacle:
-            raise ServerError(f"TEST_POSTGRES asks for docker, but {obstacle}")
+        if no_docker:
+            raise ServerError(f"TEST_POSTGRES asks for docker, but {no_docker}")
         return Source("docker", "TEST_POSTGRES asks for it", ContainerPostgres())
-    if obstacle:
-        return Source("embedded", obstacle, EmbeddedPostgres(), explicit=False)
+    if no_docker:
+        return Source("embedded", no_docker, EmbeddedPostgres(), explicit=False)
     return Source("docker", "its daemon answers", ContainerPostgres(), explicit=False)
-
-
-class ExternalPostgres:
-    """The server that TEST_DATABASE_URL leads to; started and stopped by others."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def start(self) -> str:
-        """Return the URL, after a look whether it leads to a server that will do."""
-        try:
-            may_create = asyncio.run(self._may_create_databases())
-        except Exception as error:  # the system's, asyncpg's and SQLAlchemy's, each its own kind
-            raise ServerError(f"TEST_DATABASE_URL leads nowhere: {first_line(error)}") from error
-        if not may_create:
-            raise ServerError("the user of TEST_DATABASE_URL may not create databases")
-        return self._url
-
-    def stop(self) -> None:
-        """Leave it running."""
-
-    async def _may_create_databases(self) -> bool:
-        query = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
-        async with connect(parse_url(self._url)) as connection:
-            return bool(await connection.scalar(text(query)))
 
 
 def parse_url(url: str, name: str = "URL") -> URL:
@@ -137,10 +122,10 @@ def parse_url(url: str, name: str = "URL") -> URL:
     """
     try:
         parsed = make_url(url)
-        if not parsed.drivername.startswith("postgres"):
-            raise ArgumentError
     except (ArgumentError, ValueError):
-        raise ServerError(f"{name} is not like postgresql://user:password@host:5432/name") from None
+        parsed = URL.create("none")
+    if not parsed.drivername.startswith("postgres"):
+        raise ServerError(f"{name} is not like postgresql://user:password@host:5432/name")
     query = {key: parsed.query[key] for key in ("host", "port") if key in parsed.query}
     if mode := parsed.query.get("sslmode") or parsed.query.get("ssl"):
         query["ssl"] = "require" if mode == "true" else mode
@@ -156,8 +141,5 @@ def first_line(error: Exception) -> str:
 async def connect(url: URL) -> AsyncIterator[AsyncConnection]:
     """One connection in autocommit, as CREATE DATABASE wants it."""
     engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    try:
-        async with engine.connect() as connection:
-            yield connection
-    finally:
-        await engine.dispose()
+    async with engine.connect() as connection:
+        yield connection

@@ -123,7 +123,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         if run.url and run.source.kind == "external":
             asyncio.run(_drop_all(run.url, run.prefix))
     finally:
-        run.source.stop()
+        run.source.server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,90 @@
+"""The documents say what is so."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import QUESTIONS, ROOT, run
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+def test_every_question_is_documented_with_its_default_and_whether_it_is_asked() -> None:
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \|(.*)\|$", (ROOT / "docs/questions.md").read_text(), re.MULTILINE)
+    )
+
+    assert rows.keys() == QUESTIONS.keys()
+    for name, question in QUESTIONS.items():
+        asked, default, text = (cell.strip() for cell in rows[name].split("|"))
+        assert asked == ("yes" if question.get("ask", True) else "no"), name
+        match question["default"]:
+            case bool(value):
+                assert default == ("yes" if value else "no"), name
+            case str(value) if value and "{{" not in value and " " not in value:
+                assert default == f"`{value}`", name
+        if isinstance(question.get("choices"), dict):
+            for choice in question["choices"].values():
+                assert f"`{choice}`" in default + text or choice == "github", (name, choice)
+
+
+def test_what_is_decided_once_is_documented_as_such() -> None:
+    questions = (ROOT / "docs/questions.md").read_text()
+    for name, question in QUESTIONS.items():
+        once = "decided once" in question.get("validator", "")
+        row = re.search(rf"^\| `{name}` \|.*$", questions, re.MULTILINE)
+        assert row is not None
+        assert ("**decided once**" in row[0]) == once, name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_inside_the_repository_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    [newest, *_] = re.findall(r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert newest == version
+
+
+def test_the_lock_has_what_the_project_asks_for_and_names_no_index() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    for requirement in groups["dev"]:
+        [name] = re.findall(r"^[\w-]+", requirement)
+        assert re.search(rf"^{name}==", lock, re.MULTILINE), name
+    assert "://" not in lock
+
+
+def test_the_contributing_line_is_what_ci_runs() -> None:
+    command = "uv run --no-project --with-requirements requirements.lock just check"
+
+    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / ".github/workflows/ci.yml").read_text()
+
+
+def test_the_justfile_lists_each_recipe_with_what_it_does() -> None:
+    listed = run(["just"], ROOT)
+
+    for recipe in ["check", "test", "fix", "render", "lock"]:
+        assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe
+
+
+def test_nothing_names_the_machine_it_was_made_on() -> None:
+    words = re.compile(r"/root/|/work/|/home/\w+/|pypi\.org|pythonhosted|npmjs|debian\.org")
+    for name in run(["git", "ls-files"], ROOT).splitlines():
+        path = ROOT / name
+        if path.name != Path(__file__).name:
+            assert not words.search(path.read_text()), name
