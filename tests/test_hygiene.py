@@ -68,12 +68,13 @@ def test_no_file_is_long() -> None:
         assert len(path.read_text().splitlines()) <= 300, path
 
 
-# Lines of code, without docstrings, comments and blank lines.
+# Lines of code, without docstrings, comments and blank lines. The test's database and its tools have
+# 850 between them.
 BUDGET = {
     "src/{{ package_name }}/db": 1800,
     "src/{{ package_name }}/db/migrations": 600,
-    "tests/db": 600,
-    "tools": 250,
+    "tests/db": 390,
+    "tools": 460,
 }
 
 

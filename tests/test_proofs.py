@@ -19,7 +19,7 @@ def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop = render(tmp_path_factory.mktemp("proofs") / "shop")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
-    run(["uv", "add", "--quiet", "--dev", "coverage>=7.11"], shop)
+    run(["uv", "add", "--quiet", "--dev", "coverage>=7.11", "trustme>=1.2"], shop)
     (shop / ".coveragerc").write_text(
         "[run]\n"
         "branch = true\n"

@@ -141,11 +141,10 @@ def main() -> None:
     command = commands[parser.parse_args().command]
     try:
         print("PostgreSQL:", command(database_url()))
-    except DBAPIError as error:
-        reason = "the data keeps the user and password that it was made for"
-        sys.exit(f"PostgreSQL refuses DATABASE_URL, perhaps as {reason}: {first_line(error)}")
-    except (ServerError, OSError) as error:
-        sys.exit(first_line(error))
+    except ServerError as error:
+        sys.exit(str(error))
+    except (DBAPIError, OSError) as error:  # a wrong password: the data keeps its first one
+        sys.exit(f"DATABASE_URL is not served: {first_line(error)}")
 
 
 if __name__ == "__main__":

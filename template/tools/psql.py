@@ -7,19 +7,20 @@ import shutil
 import subprocess
 import sys
 
-from .develop import database_url
+from .develop import configured_url
 from .embedded import ServerError, find_binaries
+from .sources import parse_url
 
 
 def main(arguments: list[str]) -> int:
     """Run psql, the system's or the wheel's, and return its exit code."""
-    url = database_url()
+    url = parse_url(configured_url() or "", "DATABASE_URL in the environment or .env")
     # By the environment: what is an argument can be read by everybody on the machine.
     connection = {
         "PGHOST": url.host,
-        "PGPORT": str(url.port),
+        "PGPORT": str(url.port or ""),
         "PGUSER": url.username,
-        "PGPASSWORD": str(url.password),
+        "PGPASSWORD": str(url.password or ""),
         "PGDATABASE": url.database,
     }
     psql = shutil.which("psql") or find_binaries() / "psql"
