@@ -41,22 +41,31 @@ def recipe(readme: str, heading: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", section[1], re.DOTALL)
 
 
-def test_the_example_is_removed_by_the_readmes_recipe(living: Path) -> None:
+def test_the_example_is_removed_from_a_project_that_is_deployed(living: Path) -> None:
     remove, _ = recipe((living / "README.md").read_text(), "Remove the example")
     run(["sh", "-e", "-c", remove], living)
-    drop = 'uv run just revision "remove the example"'
-    run(
-        ["uv", "run", "-q", "python", "-m", "tools.throwaway", "sh", "-c", drop],
-        living,
-        **NO_DOCKER,
-    )
-    justfile = living / "justfile"
+    drop = ["uv", "run", "just", "revision", "remove the example"]
+    run(["uv", "run", "-q", "python", "-m", "tools.throwaway", *drop], living, **NO_DOCKER)
+
+    check_without_the_example(living)
+
+
+def test_the_example_is_removed_from_a_project_that_is_new(render: Render, tmp_path: Path) -> None:
+    project = render(tmp_path / "shop")
+    commit(project, "Render")
+    for block in recipe((project / "README.md").read_text(), "Remove the example"):
+        run(["sh", "-e", "-c", block], project)
+
+    check_without_the_example(project)
+
+
+def check_without_the_example(project: Path) -> None:
+    justfile = project / "justfile"
     justfile.write_text(justfile.read_text().partition("# Yours.\n")[0] + "# Yours.\n")
 
-    output = just(living, "fix", "check", **NO_DOCKER)
+    output = just(project, "fix", "check", **NO_DOCKER)
 
     assert re.search(r"\d+ passed", output)
-    left = git(
-        living, "grep", "--untracked", "-ilE", "argon2|polyfactory|UserRepository|PostFactory"
-    )
+    words = "argon2|polyfactory|UserRepository|PostFactory"
+    left = git(project, "grep", "--untracked", "-ilE", words, ":!uv.lock", ":!src/shop/db")
     assert set(left.splitlines()) == {"README.md"}

@@ -28,7 +28,7 @@ def test_unit_tests_start_no_server(shop: Path) -> None:
         ({"TEST_POSTGRES": "mysql"}, "is docker, embedded or unset, not 'mysql'"),
         (
             {"TEST_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/nowhere"},
-            "TEST_DATABASE_URL leads to no server",
+            "TEST_DATABASE_URL leads nowhere",
         ),
         ({"TEST_DATABASE_URL": "mysql://me:secret@localhost/x"}, "TEST_DATABASE_URL is not like"),
         (

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
-from shop import db
-from shop.db import Database, DatabaseSettings
-from shop.db.mixins import Timestamps, bigint, uuid4, uuid7
 from sqlalchemy import URL, CheckConstraint, ForeignKey, MetaData, String, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
+
+from shop import db
+from shop.db import Database, DatabaseSettings
+from shop.db.mixins import Timestamps, bigint, uuid4, uuid7
 
 
 class ProofBase(db.Base):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from shop.db import Database, DatabaseSettings, errors
-from shop.db.engine import create_engine
 from sqlalchemy import NullPool, event, text
 
+from shop.db import Database, DatabaseSettings, errors
+from shop.db.engine import create_engine
 from tests.proofs.tables import Work
 
 Change = Callable[..., DatabaseSettings]
@@ -92,7 +92,7 @@ async def test_a_fresh_connection_is_not_pinged(change: Change) -> None:
 
 async def backend_of(database: Database[Work]) -> int:
     async with database.unit_of_work() as work:
-        return (await work.session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        return int(await work.session.scalar(text("SELECT pg_backend_pid()")) or 0)
 
 
 async def end_backend(settings: DatabaseSettings, backend: int) -> None:

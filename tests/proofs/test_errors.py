@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from shop.db import Database, errors
 from sqlalchemy import select, text
 
+from shop.db import Database, errors
 from tests.proofs.tables import Account, Owner, Work
 
-VIOLATIONS = {
+VIOLATIONS: dict[str, tuple[type[errors.ConstraintViolation], str, dict[str, object]]] = {
     "23505": (errors.UniqueViolation, "uq_accounts_name", {"name": "a"}),
     "23514": (errors.CheckViolation, "ck_accounts_balance_not_negative", {"balance": -1}),
     "23503": (errors.ForeignKeyViolation, "fk_accounts_owner_id_owners", {"owner_id": 404}),
@@ -23,7 +23,7 @@ async def test_a_violated_constraint_is_told_by_its_name(
 
     with pytest.raises(kind) as violation:
         async with bank.unit_of_work() as work:
-            await work.accounts.add(Account(**{"name": "c", **values}))
+            await work.accounts.add(Account(**({"name": "c"} | values)))
 
     assert violation.value.constraint == constraint
     assert violation.value.table == "accounts"

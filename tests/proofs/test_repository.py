@@ -5,9 +5,9 @@ import datetime
 from decimal import Decimal
 
 import pytest
-from shop.db import Database, errors
 from sqlalchemy import event, inspect, select
 
+from shop.db import Database, errors
 from tests.proofs.tables import Account, Random, Seat, Sorted, Work
 
 
@@ -22,7 +22,7 @@ async def test_a_composite_key_is_a_tuple(bank: Database[Work]) -> None:
 
 async def test_keys_are_made_by_the_application_where_they_are_uuids(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
-        rows = [Sorted(), Sorted(), Random()]
+        rows: list[Sorted | Random] = [Sorted(), Sorted(), Random()]
         for row in rows:
             work.session.add(row)
             await work.session.flush()

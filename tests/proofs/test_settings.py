@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from shop.db import DatabaseSettings, errors
 from shop.db.url import parse_url, split_url
 from shop.settings import Settings

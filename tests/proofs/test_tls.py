@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import trustme
+from sqlalchemy import text
+
 from shop import db
 from shop.db import Database, DatabaseSettings, errors
-from sqlalchemy import text
 from tools.embedded import Cluster
 
 SECRET = "s3cr3t"

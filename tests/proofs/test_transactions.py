@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from shop.db import Database, errors
-from shop.db.unit_of_work import transaction
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from shop.db import Database, errors
+from shop.db.unit_of_work import transaction
 from tests.proofs.tables import Account, Work, names
 
 
@@ -190,11 +190,11 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
 
 
 async def test_a_cancellation_at_commit_leaves_the_outcome_unknown(bank: Database[Work]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
     with pytest.raises(errors.CommitUnknown):
         async with bank.unit_of_work() as work:
             await work.accounts.add(Account(name="c"))
-            task = asyncio.current_task()
-            assert task is not None
             event.listen(work.session.sync_session, "before_commit", lambda _: task.cancel())
     task.uncancel()
 

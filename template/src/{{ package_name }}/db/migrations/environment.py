@@ -20,6 +20,7 @@ from sqlalchemy import Connection, MetaData
 from ..engine import create_engine
 from ..errors import DatabaseError
 from ..settings import DatabaseSettings
+from .ordering import order_drops
 
 
 def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings]) -> None:
@@ -67,6 +68,7 @@ def _run(connection: Connection, metadata: MetaData) -> None:
         connection=connection,
         target_metadata=metadata,
         compare_server_default=True,
+        process_revision_directives=order_drops,
         transaction_per_migration=True,
     )
     with context.begin_transaction():
