@@ -1,6 +1,7 @@
 """What people do with a project day by day, by its own commands."""
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,35 @@ def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path) -> None:
     output = on_a_server(shop, script.replace("'e'", "e") + " echo; uv run just seed")
 
     assert "a unit of work, rolled back when you leave" in output
+
+
+def test_the_development_database_is_started_stopped_and_kept(own: Path) -> None:
+    # PostgreSQL runs as nobody for root, and pytest's own directories are closed to everybody else.
+    for directory in (own, *own.parents):
+        if directory.owner() == own.owner() and directory != Path("/"):
+            directory.chmod(directory.stat().st_mode | 0o011)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    example = own / ".env.example"
+    example.write_text(example.read_text().replace("5432", port))
+    try:
+        first = just(own, "db", **NO_DOCKER)
+        assert "made .env" in first
+        assert f"embedded, data in .postgres, port {port}, database shop" in first
+        just(own, "migrate")
+        just(own, "seed")
+        assert "embedded" in just(own, "db", "up", **NO_DOCKER)  # twice does no harm
+
+        assert "stopped" in just(own, "db", "down", **NO_DOCKER)
+        down = attempt(["uv", "run", "just", "db", "status"], own, **NO_DOCKER)
+        assert down.returncode != 0
+        assert "Traceback" not in down.stdout
+
+        assert "made .env" not in just(own, "db", **NO_DOCKER)
+        assert "nobody, all were there" in just(own, "seed")
+        assert git(own, "status", "--porcelain") == " M .env.example\n?? uv.lock\n"
+    finally:
+        just(own, "db", "down", **NO_DOCKER)
 
 
 def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) -> None:

@@ -1,6 +1,10 @@
 """Rendered projects pass their own checks, on each of the three kinds of PostgreSQL."""
 
+import os
 import re
+import shutil
+import subprocess
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -64,6 +68,37 @@ def test_a_project_passes_on_the_lowest_dependencies_it_allows(
                 rf"^{distribution}=={re.escape(version)}(\.0)*$", installed, re.MULTILINE
             )
     assert re.search(r"\d+ passed", output)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="whoever is no root runs all of these tests so")
+def test_an_ordinary_user_needs_no_more_than_root(render: Render) -> None:
+    # Below /tmp, as pytest's own directories and root's home are closed to everybody else.
+    with tempfile.TemporaryDirectory(prefix="an ordinary user ") as directory:
+        Path(directory).chmod(0o755)
+        project = render(Path(directory, "shop"))
+        # What is on PATH may be a shim of root's; uv tells its children where it is itself.
+        uv = shutil.copy(
+            run(["uv", "run", "--no-project", "printenv", "UV"], project).strip(), directory
+        )
+        python = "/usr/bin/python3"
+        run([uv, "sync", "--quiet", "--python", python, "--link-mode", "copy"], project)
+        run(["chown", "--recursive", "nobody", directory], project)
+        environment = {"PATH": f"{directory}:{os.environ['PATH']}", "HOME": directory}
+
+        result = subprocess.run(
+            ["uv", "run", "just", "check"],
+            cwd=project,
+            env=os.environ | environment | NO_DOCKER | {"UV_CACHE_DIR": f"{directory}/cache"},
+            user="nobody",
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"\d+ passed", result.stdout)
 
 
 def test_pyright_finds_nothing(shop: Path) -> None:
