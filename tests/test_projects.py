@@ -109,9 +109,12 @@ def test_pyright_finds_nothing(shop: Path) -> None:
 
 def test_the_reserved_names_cover_what_a_project_depends_on(shop: Path) -> None:
     lock = tomllib.loads((shop / "uv.lock").read_text())
-    names = {package["name"].replace("-", "_") for package in lock["package"]} - {"shop"}
+    distributions = {package["name"].replace("-", "_") for package in lock["package"]}
+    code = "import importlib.metadata as m; print(*m.packages_distributions())"
+    modules = set(run(["uv", "run", "python", "-c", code], shop).split())
 
-    assert names <= set(CONFIG["reserved_names"]["default"].split())
+    names = {name for name in distributions | modules if re.fullmatch("[a-z](_?[a-z0-9])*", name)}
+    assert names - {"shop"} <= set(CONFIG["reserved_names"]["default"].split())
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])

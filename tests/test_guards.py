@@ -1,0 +1,137 @@
+"""A rendered project's checks find what they are for: bad code is written into it, and must fail."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NO_DOCKER, Render, attempt, edit, run
+
+PACKAGE = "src/shop"
+
+# A name, the file, what to replace, by what, the recipe that must fail, what it must say.
+BAD_CODE = {
+    "the layer imports the project": (
+        f"{PACKAGE}/db/retry.py",
+        "import stamina\n",
+        "import stamina\n\nfrom ..models import User as User\n",
+        ["imports"],
+        "shop.db is not allowed to import shop.models",
+    ),
+    "a model imports a repository": (
+        f"{PACKAGE}/models/base.py",
+        "from .. import db\n",
+        "from .. import db, repositories as repositories\n",
+        ["imports"],
+        "shop.models is not allowed to import shop.repositories",
+    ),
+    "a key of the wrong type": (
+        f"{PACKAGE}/services/posts.py",
+        "uow.posts.get_one(post)",
+        "uow.posts.get_one(7)",
+        ["types"],
+        'incompatible type "int"',
+    ),
+    "a column that may be missing": (
+        f"{PACKAGE}/services/users.py",
+        "email=email.lower(), username",
+        "email=(await uow.users.lock())[0].bio.lower(), username",
+        ["types"],
+        'has no attribute "lower"',
+    ),
+    "a model without its migration": (
+        f"{PACKAGE}/models/user.py",
+        "    bio: Mapped[str | None]\n",
+        "    bio: Mapped[str | None]\n    city: Mapped[str | None]\n",
+        ["test", "tests/db/test_migrations.py"],
+        "New upgrade operations detected",
+    ),
+    "a revision that cannot be taken back": (
+        "migrations/versions/0001_users_and_posts.py",
+        '    op.drop_table("posts")\n    op.drop_table("users")\n',
+        '    op.drop_table("posts")\n',
+        ["test", "tests/db/test_migrations.py"],
+        'relation "users" already exists',
+    ),
+    "a constraint by another name": (
+        "migrations/versions/0001_users_and_posts.py",
+        "uq_users_email",
+        "users_email_key",
+        ["test", "tests/db", "tests/integration"],
+        "uq_users_email",
+    ),
+    "SQL from a string": (
+        f"{PACKAGE}/repositories/users.py",
+        "        return await self.get_one_or_none(User.username == username)",
+        '        await self.session.execute(text(f"DELETE FROM users WHERE name = {username}"))',
+        ["lint"],
+        "S608",
+    ),
+    "a print that was forgotten": (
+        f"{PACKAGE}/services/posts.py",
+        '    """Write a post;',
+        '    print("here")\n    """Write a post;',
+        ["lint"],
+        "T201",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = render(tmp_path_factory.mktemp("guards") / "shop")
+    run(["uv", "sync", "--quiet"], project)
+    return project
+
+
+@pytest.mark.parametrize("name", BAD_CODE)
+def test_bad_code_is_found(guarded: Path, name: str) -> None:
+    file, old, new, recipe, words = BAD_CODE[name]
+    path = guarded / file
+    before = path.read_text()
+    try:
+        edit(path, old, new)
+        result = attempt(["uv", "run", "just", *recipe], guarded, **NO_DOCKER)
+    finally:
+        path.write_text(before)
+
+    assert result.returncode != 0, result.stdout
+    assert words in result.stdout
+
+
+def test_an_unplanned_lazy_load_is_an_error(guarded: Path) -> None:
+    test = guarded / "tests/integration/test_lazy.py"
+    test.write_text(
+        "from shop.unit_of_work import UnitOfWork\n"
+        "from tests.factories import PostFactory\n\n\n"
+        "async def test_loads(uow: UnitOfWork) -> None:\n"
+        "    post = await uow.posts.add(PostFactory.build())\n"
+        "    uow.session.expunge_all()\n"
+        "    print((await uow.posts.get_one(post.id)).author)\n"
+    )
+    try:
+        result = attempt(["uv", "run", "pytest", str(test)], guarded, **NO_DOCKER)
+    finally:
+        test.unlink()
+
+    assert result.returncode != 0
+    assert "is not available due to lazy='raise'" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("warning", "recognized"),
+    [
+        ("import warnings; warnings.warn('of ours', stacklevel=1)", "of ours"),
+        ("from sqlalchemy.util import warn; warn('of SQLAlchemy')", "of SQLAlchemy"),
+        ("import asyncio; asyncio.sleep(0)", "never awaited"),
+    ],
+)
+def test_a_warning_is_an_error(guarded: Path, warning: str, recognized: str) -> None:
+    test = guarded / "tests/unit/test_warns.py"
+    test.write_text(f"def test_warns() -> None:\n    {warning}\n")
+    try:
+        result = attempt(["uv", "run", "pytest", str(test)], guarded, **NO_DOCKER)
+    finally:
+        test.unlink()
+
+    assert result.returncode != 0
+    assert recognized in result.stdout

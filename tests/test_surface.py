@@ -1,0 +1,91 @@
+"""What projects import from the layer. A name that goes needs an alias for a minor version first."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+LAYER = ROOT / "template/src/{{ package_name }}/db"
+
+SURFACE = {
+    ".": {
+        "NAMING_CONVENTION",
+        "Base",
+        "BeginHook",
+        "Database",
+        "DatabaseSettings",
+        "Health",
+        "Repository",
+        "UnitOfWork",
+        "errors",
+        "mixins",
+    },
+    "mixins": {"Timestamps", "bigint", "uuid4", "uuid7"},
+    "migrations": {"run_migrations"},
+}
+
+ERRORS = {
+    "CheckViolation",
+    "CommitUnknown",
+    "ConnectionFailure",
+    "ConnectionRejected",
+    "ConstraintViolation",
+    "DatabaseError",
+    "DeadlockDetected",
+    "ExclusionViolation",
+    "ForeignKeyViolation",
+    "LockNotAvailable",
+    "MultipleFound",
+    "NotFound",
+    "NotNullViolation",
+    "PoolTimeout",
+    "QueryCanceled",
+    "SerializationFailure",
+    "SettingsError",
+    "StaleData",
+    "TransientError",
+    "UniqueViolation",
+    "UnitOfWorkError",
+}
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@pytest.mark.parametrize("package", SURFACE)
+def test_the_public_names_are_these(package: str) -> None:
+    [names] = [
+        ast.literal_eval(node.value)
+        for node in parse(LAYER / package / "__init__.py").body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+
+    assert set(names) == SURFACE[package]
+    assert len(names) == len(set(names))
+
+
+def test_the_errors_are_these() -> None:
+    classes = {
+        node.name for node in parse(LAYER / "errors.py").body if isinstance(node, ast.ClassDef)
+    }
+
+    assert classes == ERRORS
+
+
+def test_every_module_class_and_public_function_has_a_docstring() -> None:
+    for path in LAYER.rglob("*.py"):
+        module = parse(path)
+        assert ast.get_docstring(module), path
+        for node in ast.walk(module):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and public(node, module):
+                assert ast.get_docstring(node), f"{path.name}: {node.name}"
+
+
+def public(function: ast.FunctionDef | ast.AsyncFunctionDef, module: ast.Module) -> bool:
+    """Whether it can be reached from outside: not private, and not inside of another function."""
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+    scopes: list[ast.Module | ast.ClassDef] = [module, *classes]
+    return not function.name.startswith("_") and any(function in scope.body for scope in scopes)
