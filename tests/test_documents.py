@@ -69,7 +69,7 @@ def test_the_lock_has_what_the_project_asks_for_and_names_no_index() -> None:
 
 
 def test_the_contributing_line_is_what_ci_runs() -> None:
-    command = "uv run --no-project --with-requirements requirements.lock just check"
+    command = "uv run --isolated --no-project --with-requirements requirements.lock just check"
 
     assert command in (ROOT / "README.md").read_text()
     assert command in (ROOT / ".github/workflows/ci.yml").read_text()
