@@ -26,6 +26,9 @@ SOURCES = ["copier.yml", "template", "licenses"]
 # What makes a machine look as if it had no Docker.
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
+# They import the package of a rendered project, and run inside of it: see test_proofs.py.
+collect_ignore = ["proofs"]
+
 Render = Callable[..., Path]
 Record = Callable[[str, object], None]
 
@@ -86,6 +89,17 @@ def shop(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(["uv", "sync", "--quiet"], shop)
     commit(shop, "Render")
     return shop
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that every user may enter: PostgreSQL runs as nobody for root.
+
+    Pytest closes its own to everybody else, again each time that any pytest starts.
+    """
+    with tempfile.TemporaryDirectory(prefix="open to all ") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 def check_answers(answers: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ def test_every_question_is_documented_with_its_default_and_whether_it_is_asked()
 def test_what_is_decided_once_is_documented_as_such() -> None:
     questions = (ROOT / "docs/questions.md").read_text()
     for name, question in QUESTIONS.items():
-        once = "decided once" in question.get("validator", "")
+        once = "Decided once" in question.get("validator", "")
         row = re.search(rf"^\| `{name}` \|.*$", questions, re.MULTILINE)
         assert row is not None
         assert ("**decided once**" in row[0]) == once, name

@@ -52,6 +52,13 @@ BAD_CODE = {
         ["test", "tests/db/test_migrations.py"],
         'relation "users" already exists',
     ),
+    "a model that its package does not import": (
+        f"{PACKAGE}/models/__init__.py",
+        "from .base import Base, Key, PrimaryKey\nfrom .post import Post\n",
+        "from .base import Base, Key, PrimaryKey\n\nPost = None\n",
+        ["test", "tests/db/test_migrations.py"],
+        "must import them",
+    ),
     "a constraint by another name": (
         "migrations/versions/0001_users_and_posts.py",
         "uq_users_email",

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -71,31 +70,30 @@ def test_a_project_passes_on_the_lowest_dependencies_it_allows(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="whoever is no root runs all of these tests so")
-def test_an_ordinary_user_needs_no_more_than_root(render: Render) -> None:
-    # Below /tmp, as pytest's own directories and root's home are closed to everybody else.
-    with tempfile.TemporaryDirectory(prefix="an ordinary user ") as directory:
-        Path(directory).chmod(0o755)
-        project = render(Path(directory, "shop"))
-        # What is on PATH may be a shim of root's; uv tells its children where it is itself.
-        uv = shutil.copy(
-            run(["uv", "run", "--no-project", "printenv", "UV"], project).strip(), directory
-        )
-        python = "/usr/bin/python3"
-        run([uv, "sync", "--quiet", "--python", python, "--link-mode", "copy"], project)
-        run(["chown", "--recursive", "nobody", directory], project)
-        environment = {"PATH": f"{directory}:{os.environ['PATH']}", "HOME": directory}
+def test_an_ordinary_user_needs_no_more_than_root(render: Render, open_directory: Path) -> None:
+    project = render(open_directory / "shop")
+    # What is on PATH may be a shim of root's; uv tells its children where it is itself.
+    where = run(["uv", "run", "--no-project", "printenv", "UV"], project).strip()
+    uv = str(shutil.copy(where, open_directory))
+    run([uv, "sync", "--quiet", "--python", "/usr/bin/python3", "--link-mode", "copy"], project)
+    run(["chown", "--recursive", "nobody", str(open_directory)], project)
+    environment = {
+        "HOME": str(open_directory),
+        "PATH": f"{open_directory}:{os.environ['PATH']}",
+        "UV_CACHE_DIR": str(open_directory / "cache"),
+    }
 
-        result = subprocess.run(
-            ["uv", "run", "just", "check"],
-            cwd=project,
-            env=os.environ | environment | NO_DOCKER | {"UV_CACHE_DIR": f"{directory}/cache"},
-            user="nobody",
-            extra_groups=[],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+    result = subprocess.run(
+        ["uv", "run", "just", "check"],
+        cwd=project,
+        env=os.environ | environment | NO_DOCKER,
+        user="nobody",
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"\d+ passed", result.stdout)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, ROOT, Record, Render, run
+from tests.conftest import NO_DOCKER, ROOT, Record, Render, edit, run
 
 # Branches included; by the proofs and the project's own tests together.
 COVERED = 98
@@ -19,6 +19,8 @@ def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop = render(tmp_path_factory.mktemp("proofs") / "shop")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
+    # The proofs start programs, as tools/ does.
+    edit(shop / "pyproject.toml", '"tools/**" = ["S603"', '"{tools,tests/proofs}/**" = ["S603"')
     run(["uv", "add", "--quiet", "--dev", "coverage>=7.11", "trustme>=1.2"], shop)
     (shop / ".coveragerc").write_text(
         "[run]\n"
@@ -47,3 +49,4 @@ def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Reco
 
 def test_the_proofs_are_typed_like_the_project(proved: Path) -> None:
     run(["uv", "run", "mypy"], proved)
+    run(["uv", "run", "ruff", "check", "."], proved)

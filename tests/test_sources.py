@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ def test_a_server_of_ones_own_is_used_and_left_as_it_was(shop: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a process group is how a run is killed")
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_killed_run_leaves_no_server_and_no_directory(
-    shop: Path, tmp_path: Path, workers: str
+    shop: Path, tmp_path: Path, open_directory: Path, workers: str
 ) -> None:
     (shop / "tests/test_wait.py").write_text(
         "import pathlib, threading\n\n\n"
@@ -77,28 +76,25 @@ def test_a_killed_run_leaves_no_server_and_no_directory(
         f"    pathlib.Path({str(tmp_path)!r}, 'started').touch()\n"
         "    threading.Event().wait(60)\n"
     )
-    # As nobody may look into pytest's own directories, and PostgreSQL runs as nobody for root.
-    with tempfile.TemporaryDirectory() as temporary:
-        Path(temporary).chmod(0o755)
-        try:
-            process = subprocess.Popen(
-                [shop / ".venv/bin/pytest", "tests/test_wait.py", "-n", workers],
-                cwd=shop,
-                env=os.environ | NO_DOCKER | {"TMPDIR": temporary},
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            wait_until(lambda: (tmp_path / "started").exists(), "the test started")
-            assert servers_in(temporary)
-            process.kill()
-            process.wait()
-            wait_until(lambda: not servers_in(temporary), "the server was stopped")
-            wait_until(lambda: not any(Path(temporary).glob("postgres*")), "its files were deleted")
-        finally:
-            (shop / "tests/test_wait.py").unlink()
+    try:
+        process = subprocess.Popen(
+            [shop / ".venv/bin/pytest", "tests/test_wait.py", "-n", workers],
+            cwd=shop,
+            env=os.environ | NO_DOCKER | {"TMPDIR": str(open_directory)},
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until((tmp_path / "started").exists, "the test started")
+        assert servers_in(open_directory)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not servers_in(open_directory), "the server was stopped")
+        wait_until(lambda: not any(open_directory.glob("postgres*")), "its files were deleted")
+    finally:
+        (shop / "tests/test_wait.py").unlink()
 
 
-def servers_in(directory: str) -> list[int]:
+def servers_in(directory: Path) -> list[int]:
     """The PostgreSQL servers whose data is below a directory."""
     servers = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -106,7 +102,7 @@ def servers_in(directory: str) -> list[int]:
             command = (process / "cmdline").read_bytes().decode()
         except OSError:  # it ended meanwhile
             continue
-        if directory in command and "postgres" in command.partition("\0")[0]:
+        if str(directory) in command and "postgres" in command.partition("\0")[0]:
             servers.append(int(process.name))
     return servers
 

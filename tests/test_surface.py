@@ -41,6 +41,7 @@ ERRORS = {
     "NotFound",
     "NotNullViolation",
     "PoolTimeout",
+    "SchemaMismatch",
     "QueryCanceled",
     "SerializationFailure",
     "SettingsError",

@@ -133,7 +133,7 @@ def test_what_is_decided_once_cannot_be_changed(
 ) -> None:
     release(versions)
 
-    with pytest.raises(ValueError, match="decided once") as refusal:
+    with pytest.raises(ValueError, match="Decided once") as refusal:
         update(living, **{question: answer})
 
     assert recipe in str(refusal.value)

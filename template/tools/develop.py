@@ -45,7 +45,7 @@ def database_url() -> URL:
     if not configured_url() and not file.exists() and example.exists():
         shutil.copyfile(example, file)
         print("made .env, a copy of .env.example")
-    url = parse_url(configured_url() or "", "DATABASE_URL in the environment or .env")
+    url = parse_url(configured_url() or "", "DATABASE_URL")
     if not (url.username and url.password and url.database):
         raise ServerError("DATABASE_URL must name a user, a password and a database")
     if url.host not in ("localhost", "127.0.0.1", "::1"):
@@ -99,7 +99,7 @@ def _start_embedded(url: URL) -> None:
             cluster.create(str(url.username), str(url.password))
         taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
     if taken:
-        raise ServerError(f"port {url.port} is taken by another server: stop it or take another")
+        raise ServerError(f"port {url.port} is taken by another server: change it in .env")
 
 
 def _listening(url: URL) -> bool:

@@ -7,29 +7,30 @@ import shutil
 import subprocess
 import sys
 
+from sqlalchemy import URL
+
 from .develop import configured_url
 from .embedded import ServerError, find_binaries
 from .sources import parse_url
 
 
 def main(arguments: list[str]) -> int:
-    """Run psql, the system's or the wheel's, and return its exit code."""
-    url = parse_url(configured_url() or "", "DATABASE_URL in the environment or .env")
-    # By the environment: what is an argument can be read by everybody on the machine.
-    connection = {
-        "PGHOST": url.host,
-        "PGPORT": str(url.port or ""),
-        "PGUSER": url.username,
-        "PGPASSWORD": str(url.password or ""),
-        "PGDATABASE": url.database,
-    }
-    psql = shutil.which("psql") or find_binaries() / "psql"
-    environment = os.environ | {name: value for name, value in connection.items() if value}
-    return subprocess.run([psql, *arguments], env=environment, check=False).returncode
+    """Run psql and return its exit code."""
+    url = parse_url(configured_url() or "", "DATABASE_URL")
+    # Not the password: arguments can be read by everybody on the machine.
+    parts = (url.username, None, url.host, url.port, url.database, url.query)
+    target = URL.create("postgresql", *parts).render_as_string()
+    password = {"PGPASSWORD": url.password} if url.password else {}
+    try:
+        psql = str(find_binaries() / "psql")  # the wheel's is as new as any server
+    except ServerError:
+        psql = shutil.which("psql") or "psql"
+    command = [psql, *arguments, target]
+    return subprocess.run(command, env=os.environ | password, check=False).returncode
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except ServerError as error:
+    except (OSError, ServerError) as error:
         sys.exit(f"psql: {error}")

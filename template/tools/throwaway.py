@@ -20,10 +20,14 @@ def main(command: list[str]) -> int:
     """Run the command and return its exit code."""
     if configured_url():
         print("on the database that DATABASE_URL names")
-        if subprocess.run([*ALEMBIC, "current", "--check-heads"], check=False).returncode != 0:
+        check = [*ALEMBIC, "current", "--check-heads"]
+        current = subprocess.run(check, capture_output=True, text=True, check=False)
+        if "head" in current.stderr + current.stdout and current.returncode != 0:
             raise ServerError(
                 "it is not at the newest revision: `uv run just migrate` brings it there"
             )
+        if current.returncode != 0:
+            raise ServerError((current.stderr + current.stdout).strip().partition("FAILED: ")[2])
         return subprocess.run(command, check=False).returncode
     server = EmbeddedPostgres()
     print("DATABASE_URL is not set: a PostgreSQL is started, and gone when this ends")

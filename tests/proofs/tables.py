@@ -1,5 +1,6 @@
 """Tables of the proofs' own, so that they hold whatever the example becomes."""
 
+import enum
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -57,6 +58,17 @@ class Seat(ProofBase):
     hall: Mapped[str] = mapped_column(String(10), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     guest: Mapped[str]
+
+
+class Color(enum.StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Paint(bigint.PrimaryKey, ProofBase):
+    __tablename__ = "paints"
+
+    color: Mapped[Color]
 
 
 class Accounts(db.Repository[Account, int]):

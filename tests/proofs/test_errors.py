@@ -149,12 +149,40 @@ async def test_the_sessions_own_errors_are_told_too(bank: Database[Work]) -> Non
             (await work.session.scalars(select(Account))).one()
 
 
-async def test_what_is_no_error_of_the_tree_is_let_through(bank: Database[Work]) -> None:
-    with pytest.raises(Exception, match="syntax error") as error:
+@pytest.mark.parametrize(
+    ("statement", "sqlstate"),
+    [("SELEKT 1", "42601"), ("SELECT 1 / 0", "22012"), ("SELECT 'many'::int", "22P02")],
+)
+async def test_what_has_no_class_of_its_own_is_of_the_root(
+    bank: Database[Work], statement: str, sqlstate: str
+) -> None:
+    with pytest.raises(errors.DatabaseError) as error:
         async with bank.unit_of_work() as work:
-            await work.session.execute(text("SELEKT 1"))
+            await work.session.execute(text(statement))
 
-    assert not isinstance(error.value, errors.DatabaseError)
+    assert type(error.value) is errors.DatabaseError
+    assert error.value.sqlstate == sqlstate
+    assert "many" not in str(error.value)
+    assert error.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM missing", "SELECT missing FROM accounts"])
+async def test_a_database_that_is_not_migrated_is_told(
+    bank: Database[Work], statement: str
+) -> None:
+    with pytest.raises(errors.SchemaMismatch, match="newest revision"):
+        async with bank.unit_of_work() as work:
+            await work.session.execute(text(statement))
+
+
+async def test_a_value_that_the_driver_refuses_is_told_without_the_value(
+    bank: Database[Work],
+) -> None:
+    with pytest.raises(errors.DatabaseError) as error:
+        async with bank.unit_of_work() as work:
+            await work.accounts.count(Account.balance == text(":many").bindparams(many="s3cr3t"))
+
+    assert "s3cr3t" not in str(error.value)
 
 
 def test_every_error_of_the_tree_is_drawn_in_its_map() -> None:

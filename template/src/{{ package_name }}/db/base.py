@@ -10,9 +10,10 @@ A model says `Mapped[str]` and gets `text`; what is not in the map is said with 
 
 import datetime
 import decimal
-from typing import ClassVar
+import enum
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, MetaData, Numeric, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Enum, MetaData, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase
@@ -31,7 +32,8 @@ class Base(AsyncAttrs, DeclarativeBase):
     """A declarative base.
 
     `int` is `bigint`: four bytes saved are not worth the day on which a column overflows. `datetime`
-    is aware. Text has no length: where one matters, a check says so by its name.
+    is aware. Text has no length: where one matters, a check says so by its name. An enumeration is text
+    with a check, because a native one cannot lose a value and its type outlives a downgrade.
     """
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
@@ -40,6 +42,8 @@ class Base(AsyncAttrs, DeclarativeBase):
         datetime.datetime: DateTime(timezone=True),
         decimal.Decimal: Numeric(),
         dict[str, object]: JSON().with_variant(JSONB(), "postgresql"),
+        dict[str, Any]: JSON().with_variant(JSONB(), "postgresql"),
+        enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=64),
         int: BigInteger(),
         str: Text(),
     }

@@ -64,9 +64,11 @@ class Database(Generic[U]):
         run_at_begin(_Session, begin_hooks)
         self.settings = settings
         self.engine = create_engine(settings)
-        # Without expire_on_commit=False, reading an entity after the commit would be I/O.
         self.sessions = async_sessionmaker(
-            self.engine, sync_session_class=_Session, expire_on_commit=False
+            self.engine,
+            sync_session_class=_Session,
+            expire_on_commit=False,  # or reading an entity after the commit would be I/O
+            close_resets_only=False,  # or a session would begin anew after its unit of work
         )
         self._unit_of_work = unit_of_work
         self._busy: WeakSet[asyncio.Task[object]] = WeakSet()
@@ -78,8 +80,9 @@ class Database(Generic[U]):
         The connection is taken at the first statement and given back at the end.
 
         Raises:
-            UnitOfWorkError: this task has one open already. Pass that one on, or use its
-                `savepoint()`; what must be committed by itself needs a task of its own.
+            UnitOfWorkError: this task has one open already (pass that one on, or use its
+                `savepoint()`; what must be committed by itself needs a task of its own), or an
+                error that aborted the transaction was caught inside, so nothing is committed.
             CommitUnknown: see `transaction`.
             DatabaseError: whatever else goes wrong; nothing is committed then.
         """

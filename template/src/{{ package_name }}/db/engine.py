@@ -4,7 +4,7 @@ import ssl
 import time
 from typing import Any
 
-from sqlalchemy import AdaptedConnection, NullPool, event
+from sqlalchemy import AdaptedConnection, Connection, NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -73,8 +73,21 @@ def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
 def _translate_errors(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "handle_error")
     def translate_error(context: ExceptionContext) -> DatabaseError | None:
+        if context.connection is not None and not context.is_disconnect:
+            context.connection.info["failed"] = True
         error = context.sqlalchemy_exception or context.original_exception
         return translate(error, disconnected=context.is_disconnect)
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def refuse_to_commit_nothing(connection: Connection) -> None:
+        # PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK and no error, so an error
+        # that was caught on the way would undo all of it in silence. Only after an error, ask.
+        if connection.info.pop("failed", False):
+            try:
+                connection.exec_driver_sql("SELECT 1")
+            except DatabaseError:
+                connection.connection.rollback()  # or it would go back to the pool as it is
+                raise
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def connect(

@@ -4,7 +4,7 @@
 
     DatabaseError
     ├── SettingsError             a setting is missing or malformed
-    ├── UnitOfWorkError           a unit of work is used against its rules
+    ├── UnitOfWorkError           a unit of work is used against its rules; 25P02 among others
     ├── NotFound                  no row where one was asked for
     ├── MultipleFound             several rows where at most one was asked for
     ├── StaleData                 a row changed or went since it was read
@@ -22,9 +22,11 @@
     ├── LockNotAvailable          55P03: `lock_timeout` ran out, or NOWAIT found the row locked
     ├── QueryCanceled             57014: `statement_timeout` ran out, or somebody cancelled the query
     ├── PoolTimeout               no connection of the pool became free in time
+    ├── SchemaMismatch            42P01, 42703: no such table or column; is the database migrated?
     └── CommitUnknown             the connection was lost, or the task cancelled, during COMMIT
 
-An error has PostgreSQL's own name for its SQLSTATE where there is one. Which error it is, is read
+An error has PostgreSQL's own name for its SQLSTATE where there is one; what has no class of its own
+is a `DatabaseError`. Which error it is, is read
 from the SQLSTATE and from the fields that the server sends beside it, never from a message's text:
 messages change with the server's version and language. The messages here name constraints and
 tables, never values and never SQL; the driver's own error is the `__cause__`.
@@ -59,7 +61,10 @@ class SettingsError(DatabaseError):
 
 
 class UnitOfWorkError(DatabaseError):
-    summary = "a unit of work was used against its rules"
+    summary = (
+        "an error was caught inside of the transaction, which it had aborted, so nothing can be "
+        "committed: let what may fail run in a savepoint()"
+    )
 
 
 class NotFound(DatabaseError):
@@ -110,7 +115,7 @@ class NotNullViolation(ConstraintViolation):
 
 
 class ForeignKeyViolation(ConstraintViolation):
-    summary = "a referenced row is missing or still in use"
+    summary = "a referenced row is missing, or the row itself is still referred to"
 
 
 class UniqueViolation(ConstraintViolation):
@@ -157,11 +162,16 @@ class PoolTimeout(DatabaseError):
     summary = "no connection of the pool became free in time"
 
 
+class SchemaMismatch(DatabaseError):
+    summary = "the database has no such table or column: is it at the newest revision?"
+
+
 class CommitUnknown(DatabaseError):
     summary = "it is unknown whether the transaction was committed: COMMIT was not answered"
 
 
 _BY_SQLSTATE: dict[str, type[DatabaseError]] = {
+    "25P02": UnitOfWorkError,  # the transaction is aborted, and somebody goes on with it
     "23001": ForeignKeyViolation,
     "23502": NotNullViolation,
     "23503": ForeignKeyViolation,
@@ -171,6 +181,8 @@ _BY_SQLSTATE: dict[str, type[DatabaseError]] = {
     "3D000": ConnectionRejected,  # the database does not exist
     "40001": SerializationFailure,
     "40P01": DeadlockDetected,
+    "42703": SchemaMismatch,
+    "42P01": SchemaMismatch,
     "53300": ConnectionRejected,  # too many clients
     "55P03": LockNotAvailable,
     "57014": QueryCanceled,
@@ -187,6 +199,7 @@ _BY_CLASS: dict[str, type[DatabaseError]] = {
 }
 
 _BY_TYPE: list[tuple[type[BaseException], type[DatabaseError]]] = [
+    (sqlalchemy.exc.PendingRollbackError, UnitOfWorkError),
     (sqlalchemy.exc.TimeoutError, PoolTimeout),
     (sqlalchemy.exc.NoResultFound, NotFound),
     (sqlalchemy.exc.MultipleResultsFound, MultipleFound),
@@ -223,6 +236,10 @@ def translate(error: BaseException, *, disconnected: bool = False) -> DatabaseEr
         isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
     ):
         return ConnectionFailure(sqlstate=sqlstate)
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        return DatabaseError(
+            f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})", sqlstate=sqlstate
+        )
     return None
 
 

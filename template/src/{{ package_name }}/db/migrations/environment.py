@@ -10,15 +10,17 @@ Otherwise it connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that 
 """
 
 import asyncio
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from alembic import context
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
 
 from ..engine import create_engine
-from ..errors import DatabaseError
+from ..errors import ConnectionFailure, ConnectionRejected, DatabaseError, SettingsError
 from ..settings import DatabaseSettings
 from .ordering import order_drops
 
@@ -46,30 +48,55 @@ def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings])
     elif handed_in is not None:
         _run(handed_in, metadata)
     else:
-        logging.basicConfig(format="%(message)s")
-        logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
         try:
             asyncio.run(_connect_and_run(metadata, settings()))
-        except DatabaseError as error:
+        except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:  # whoever migrates may see the server's own words
+            raise CommandError(f"{error}: {error.__cause__}") from error
 
 
 async def _connect_and_run(metadata: MetaData, settings: DatabaseSettings) -> None:
     engine = create_engine(settings.for_migrations())
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_run, metadata)
+            await connection.run_sync(_run, metadata, _report)
     finally:
         await engine.dispose()
 
 
-def _run(connection: Connection, metadata: MetaData) -> None:
+def _run(
+    connection: Connection, metadata: MetaData, report: Callable[..., None] | None = None
+) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
         compare_server_default=True,
-        process_revision_directives=order_drops,
+        process_revision_directives=_process,
         transaction_per_migration=True,
+        on_version_apply=report,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _report(*, step: MigrationInfo, **_: object) -> None:
+    if isinstance(step.up_revision, Script):
+        verb = "upgrade to" if step.is_upgrade else "downgrade from"
+        revision = step.up_revision
+        context.config.print_stdout("%s %s, %s", verb, revision.revision, revision.doc)
+
+
+def _process(
+    migration: MigrationContext,
+    revision: str | Iterable[str | None] | Iterable[str],
+    directives: list[MigrationScript],
+) -> None:
+    for script in directives:
+        # `alembic check` comes here too, with a script that has no message.
+        if script.message is not None and script.upgrade_ops and script.upgrade_ops.is_empty():
+            raise CommandError(
+                "the models and the database agree, so there is no revision to write; "
+                "is a new model missing in models/__init__.py?"
+            )
+    order_drops(migration, revision, directives)

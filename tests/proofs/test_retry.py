@@ -1,0 +1,102 @@
+"""What is run again, as a whole, and what is not."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shop.db import Database, errors
+from tests.proofs.tables import Account, Work, names
+
+
+async def test_a_deadlock_is_tried_again_until_both_are_done(bank: Database[Work]) -> None:
+    barrier, runs = asyncio.Barrier(2), 0
+
+    async def move(first: str, second: str) -> None:
+        nonlocal runs
+        runs += 1
+        once = runs <= 2
+
+        async def work_on(work: Work) -> None:
+            nonlocal runs, once
+            for name in (first, second):
+                account = await work.accounts.get_one_or_none(Account.name == name)
+                assert account is not None
+                await work.session.refresh(account, with_for_update=True)
+                if name == first and once:
+                    once = False
+                    await barrier.wait()
+                await work.accounts.update(account, balance=account.balance + 1)
+
+        await bank.transact(work_on)
+
+    await asyncio.gather(move("a", "b"), move("b", "a"))
+
+    async with bank.unit_of_work() as work:
+        assert {account.balance for account in await work.accounts.get_many()} == {102}
+
+
+async def test_only_what_may_succeed_is_tried_again(bank: Database[Work]) -> None:
+    attempts = 0
+
+    async def duplicate(work: Work) -> None:
+        nonlocal attempts
+        attempts += 1
+        await work.accounts.add(Account(name="a"))
+
+    with pytest.raises(errors.UniqueViolation):
+        await bank.transact(duplicate)
+
+    assert attempts == 1
+
+
+async def test_trying_again_has_an_end_and_a_fresh_session_each_time(bank: Database[Work]) -> None:
+    sessions: list[AsyncSession] = []
+
+    async def lose_the_connection(work: Work) -> None:
+        sessions.append(work.session)
+        await work.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(errors.ConnectionFailure):
+        await bank.transact(lose_the_connection, attempts=3)
+
+    assert len(set(sessions)) == 3
+
+
+async def test_what_the_work_returns_is_returned_after_the_commit(bank: Database[Work]) -> None:
+    account = await bank.transact(lambda work: work.accounts.add(Account(name="c")))
+
+    assert account.name == "c"  # and reading it needs no session
+    assert await names(bank) == ["a", "b", "c"]
+
+
+async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
+    bank: Database[Work],
+) -> None:
+    attempts = 0
+
+    async def die_at_commit(work: Work) -> None:
+        nonlocal attempts
+        attempts += 1
+        await work.accounts.add(Account(name="c"))
+        # A deferred trigger is how to make the server die while it commits.
+        await work.session.execute(
+            text(
+                "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+                " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"
+            )
+        )
+        await work.session.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON owners DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION die()"
+            )
+        )
+        await work.session.execute(text("INSERT INTO owners DEFAULT VALUES"))
+
+    with pytest.raises(errors.CommitUnknown):
+        await bank.transact(die_at_commit)
+
+    assert attempts == 1  # it was not run again
+    assert await names(bank) == ["a", "b"]
