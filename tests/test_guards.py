@@ -54,8 +54,8 @@ BAD_CODE = {
     ),
     "a model that its package does not import": (
         f"{PACKAGE}/models/__init__.py",
-        "from .base import Base, Key, PrimaryKey\nfrom .post import Post\n",
-        "from .base import Base, Key, PrimaryKey\n\nPost = None\n",
+        "from .post import Post\n",
+        "from .post import Post as _\n\nPost = _.__base__\n",
         ["test", "tests/db/test_migrations.py"],
         "must import them",
     ),

@@ -29,7 +29,10 @@ def test_unit_tests_start_no_server(shop: Path) -> None:
             {"TEST_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/nowhere"},
             "TEST_DATABASE_URL leads nowhere",
         ),
-        ({"TEST_DATABASE_URL": "mysql://me:secret@localhost/x"}, "TEST_DATABASE_URL is not like"),
+        (
+            {"TEST_DATABASE_URL": "mysql://me:secret@localhost/x"},
+            "TEST_DATABASE_URL is not valid: it does not begin",
+        ),
         (
             {"TEST_POSTGRES": "docker", "TEST_POSTGRES_IMAGE": "no.such.host/postgres:0"},
             "could not start no.such.host/postgres:0",

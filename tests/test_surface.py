@@ -12,6 +12,7 @@ LAYER = ROOT / "template/src/{{ package_name }}/db"
 SURFACE = {
     ".": {
         "NAMING_CONVENTION",
+        "TYPE_ANNOTATION_MAP",
         "Base",
         "BeginHook",
         "Database",

@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import URL, CheckConstraint, ForeignKey, MetaData, String, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shop import db
 from shop.db import Database, DatabaseSettings
 from shop.db.mixins import Timestamps, bigint, uuid4, uuid7
 
 
-class ProofBase(db.Base):
-    __abstract__ = True
+class ProofBase(db.Base, DeclarativeBase):
     metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
+    type_annotation_map = db.TYPE_ANNOTATION_MAP
 
 
 class Owner(bigint.PrimaryKey, ProofBase):
@@ -28,7 +28,7 @@ class Account(bigint.PrimaryKey, Timestamps, ProofBase):
     __tablename__ = "accounts"
     __table_args__ = (
         CheckConstraint("balance >= 0", name="balance_not_negative"),
-        ExcludeConstraint(("room", "="), name="ex_accounts_room", using="btree"),
+        ExcludeConstraint(("room", "="), using="btree"),
     )
     __repr_attributes__ = ("name",)
 

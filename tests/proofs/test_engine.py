@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import NullPool, event, text
+from sqlalchemy import NullPool, text
 
 from shop.db import Database, DatabaseSettings, errors
 from shop.db.engine import create_engine
@@ -77,17 +78,30 @@ async def test_a_ping_at_each_check_out_can_be_had(change: Change) -> None:
         assert await backend_of(database) != backend
 
 
-async def test_a_fresh_connection_is_not_pinged(change: Change) -> None:
+async def test_a_healthy_connection_is_kept_by_its_ping(change: Change) -> None:
+    async with Database(change(pool_size=1, pool_ping_after_idle=0), Work) as database:
+        backends = {await backend_of(database) for _ in range(3)}
+
+    assert len(backends) == 1
+
+
+async def test_only_a_connection_that_was_used_before_is_pinged(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings: list[str] = []
+    execute = asyncpg.Connection.execute
+
+    async def record(self: Any, query: str, *args: Any, **kwargs: Any) -> Any:
+        if query == "SELECT 1":
+            pings.append(query)
+        return await execute(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", record)
     async with Database(change(pool_ping_after_idle=0), Work) as database:
-        pings: list[object] = []
-
-        @event.listens_for(database.engine.sync_engine, "checkout")
-        def record(connection: Any, record: Any, _: Any) -> None:
-            pings.extend(record.info)
-
         await backend_of(database)
-
-    assert pings == []
+        assert pings == []
+        await backend_of(database)
+        assert pings == ["SELECT 1"]
 
 
 async def backend_of(database: Database[Work]) -> int:
@@ -110,8 +124,15 @@ async def end_backend(settings: DatabaseSettings, backend: int) -> None:
         (lambda url: url.set(port=1), errors.ConnectionFailure, "cannot be reached"),
         (
             lambda url: url.update_query_dict({"sslmode": "require"}),
-            errors.ConnectionFailure,
+            errors.ConnectionRejected,
             "SSL upgrade",
+        ),
+        (
+            lambda url: url.update_query_dict(
+                {"sslmode": "verify-ca", "sslrootcert": "/no/such/file"}
+            ),
+            errors.SettingsError,
+            "names is missing",
         ),
         (
             lambda url: url.update_query_dict({"sslmode": "sometimes"}),

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import event, inspect, select
+from sqlalchemy.orm import defer, undefer
 
 from shop.db import Database, errors
 from tests.proofs.tables import Account, Random, Seat, Sorted, Work
@@ -47,6 +48,39 @@ async def test_a_misspelt_attribute_is_refused_before_anything_changes(
             await work.accounts.update(account, balance=1, balanse=2)
 
         assert account.balance == 100
+
+
+async def test_a_row_of_no_session_is_not_updated_in_silence(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        account = await work.accounts.get_one_or_none(Account.name == "a")
+        assert account is not None
+
+    async with bank.unit_of_work() as work:
+        with pytest.raises(errors.UnitOfWorkError, match="belongs to another unit of work"):
+            await work.accounts.update(account, balance=1)
+        with pytest.raises(errors.UnitOfWorkError):
+            await work.accounts.update(Account(name="new"), balance=1)
+
+
+async def test_none_in_a_json_column_is_null(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        account = await work.accounts.add(Account(name="c", details={"a": 1}))
+        await work.accounts.update(account, details=None)
+
+        assert await work.accounts.count(Account.details.is_(None)) == 3
+
+
+async def test_what_is_to_be_loaded_is_loaded_for_a_row_that_is_known(
+    bank: Database[Work],
+) -> None:
+    async with bank.unit_of_work() as work:
+        await work.seats.add(Seat(hall="A", number=7, guest="Ada"))
+        work.session.expunge_all()
+        seat = await work.seats.get_one(("A", 7), load=[defer(Seat.guest)])
+        assert "guest" not in seat.__dict__
+
+        assert await work.seats.get_one(("A", 7), load=[undefer(Seat.guest)]) is seat
+        assert "guest" in seat.__dict__
 
 
 async def test_a_row_that_is_known_costs_no_query(bank: Database[Work]) -> None:

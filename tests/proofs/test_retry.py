@@ -71,6 +71,35 @@ async def test_what_the_work_returns_is_returned_after_the_commit(bank: Database
     assert await names(bank) == ["a", "b", "c"]
 
 
+async def test_a_connection_lost_before_commit_is_tried_again(bank: Database[Work]) -> None:
+    runs = 0
+
+    async def lose_it_once(work: Work) -> None:
+        nonlocal runs
+        runs += 1
+        await work.accounts.add(Account(name="c"))
+        backend = await work.session.scalar(text("SELECT pg_backend_pid()"))
+        if runs == 1:
+            async with bank.engine.connect() as other:
+                await other.execute(
+                    text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend}
+                )
+
+    await bank.transact(lose_it_once)
+
+    assert runs == 2
+    assert await names(bank) == ["a", "b", "c"]
+
+
+async def test_a_statement_whose_plan_went_stale_is_tried_again(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        await work.accounts.get_many()
+    async with Database(bank.settings, Work) as other, other.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE accounts ALTER COLUMN secret TYPE varchar(9)"))
+
+    assert len(await bank.transact(lambda work: work.accounts.get_many())) == 2
+
+
 async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
     bank: Database[Work],
 ) -> None:

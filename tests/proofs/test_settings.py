@@ -61,8 +61,11 @@ def test_urls_of_hosting_services_are_understood(
         (f"u:{SECRET}@host/name", "not like"),
         (f"postgresql://u:{SECRET}@host:port/name", "not like"),
         (f"postgresql://u:{SECRET}@host", "names no database"),
+        (f"postgresql://u:first@{SECRET}@host/name", "its host has an @"),
+        (f"postgresql://u:{SECRET}@host,other/name", "its host has an @ or a comma"),
+        (f"postgresql://u:{SECRET}@host:99999/name", "its port is not between"),
+        (f"postgresql://u:p@host/name?sslpassword={SECRET}", "not known: sslpassword"),
         (f"postgresql://u:{SECRET}@host/name?pgbouncer=true&x={SECRET}", "not known: pgbouncer, x"),
-        ("", "not like"),
     ],
 )
 def test_a_url_that_is_none_is_explained_without_its_secret(
@@ -101,12 +104,35 @@ def test_settings_are_read_from_the_environment_and_from_a_file(
 
 
 def test_migrations_use_the_applications_url_where_there_is_no_other() -> None:
-    settings = DatabaseSettings(url="postgresql://u:p@host/name", pgbouncer=True)
+    settings = DatabaseSettings(url="postgresql://u:p@host/name")
 
     migration = settings.for_migrations()
 
     assert migration.url == settings.url
-    assert (migration.pool, migration.pgbouncer, migration.statement_timeout) == ("null", False, 0)
+    assert (migration.pool, migration.statement_timeout) == ("null", 0)
+
+
+def test_migrations_never_go_through_pgbouncer() -> None:
+    url = "postgresql://u:p@host/name"
+    with pytest.raises(errors.SettingsError, match="MIGRATION_DATABASE_URL is not set"):
+        DatabaseSettings(url=url, pgbouncer=True).for_migrations()
+
+    direct = DatabaseSettings(url=url, migration_url=url, pgbouncer=True).for_migrations()
+    assert not direct.pgbouncer
+
+
+def test_the_shortest_timeout_is_not_none() -> None:
+    settings = DatabaseSettings(url="postgresql://u:p@host/name", statement_timeout=0.0004)
+
+    assert settings.timeouts["statement_timeout"] == "1"
+
+
+def test_a_variable_called_like_a_field_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE", "shop")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@host/name")
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "")
+
+    assert Settings().database.url.username == "u"
 
 
 def test_secrets_are_never_printed() -> None:

@@ -48,6 +48,25 @@ async def test_a_cancelled_unit_of_work_is_rolled_back(bank: Database[Work]) -> 
     assert await names(bank) == ["a", "b"]
 
 
+async def test_a_cancelled_statement_is_a_cancellation_and_is_not_run_again(
+    bank: Database[Work],
+) -> None:
+    runs = 0
+
+    async def sleep(work: Work) -> None:
+        nonlocal runs
+        runs += 1
+        await work.accounts.add(Account(name=f"c{runs}"))
+        await work.session.execute(text("SELECT pg_sleep(30)"))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await bank.transact(sleep)
+
+    assert runs == 1
+    assert await names(bank) == ["a", "b"]
+
+
 async def test_a_unit_of_work_that_was_not_used_takes_no_connection(bank: Database[Work]) -> None:
     taken: list[object] = []
     event.listen(bank.engine.sync_engine, "checkout", lambda *args: taken.append(args))

@@ -4,7 +4,7 @@ Import from here, from `errors` and from `mixins`; the other modules are free to
 """
 
 from . import errors, mixins
-from .base import NAMING_CONVENTION, Base
+from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .begin import BeginHook
 from .database import Database, Health
 from .repository import Repository
@@ -13,6 +13,7 @@ from .unit_of_work import UnitOfWork
 
 __all__ = [
     "NAMING_CONVENTION",
+    "TYPE_ANNOTATION_MAP",
     "Base",
     "BeginHook",
     "Database",

@@ -9,7 +9,7 @@ the engine by hand. A hook that has nothing to say about its setting must write 
 not leave it out: inside a savepoint, an earlier value would still stand.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.orm import Session, SessionTransaction
@@ -18,20 +18,20 @@ BeginHook = Callable[[Session], Mapping[str, str]]
 """Takes the session whose transaction begins, returns names and values for `set_config`."""
 
 
-def run_at_begin(session_class: type[Session], hooks: Sequence[BeginHook]) -> None:
-    """Run the hooks whenever a session of this class begins a transaction.
+class HookedSession(Session):
+    """A session that runs the hooks in its `info["begin_hooks"]`."""
 
-    The sequence is read at each begin, so hooks may still be added to it later.
-    """
 
-    @event.listens_for(session_class, "after_begin")
-    def begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-        if transaction.nested:  # the event fires for savepoints too
-            return
-        settings: dict[str, str] = {}
-        for hook in hooks:
-            settings.update(hook(session))
-        if settings:
-            connection.execute(
-                select(*(func.set_config(name, value, True) for name, value in settings.items()))
-            )
+@event.listens_for(HookedSession, "after_begin")
+def _run_begin_hooks(
+    session: Session, transaction: SessionTransaction, connection: Connection
+) -> None:
+    if transaction.nested:  # the event comes for savepoints too
+        return
+    settings: dict[str, str] = {}
+    for hook in session.info.get("begin_hooks", ()):
+        settings.update(hook(session))
+    if settings:
+        connection.execute(
+            select(*(func.set_config(name, value, True) for name, value in settings.items()))
+        )

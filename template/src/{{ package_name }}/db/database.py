@@ -19,9 +19,8 @@ from weakref import WeakSet
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
-from sqlalchemy.orm import Session
 
-from .begin import BeginHook, run_at_begin
+from .begin import BeginHook, HookedSession
 from .engine import create_engine
 from .errors import DatabaseError, UnitOfWorkError, translated
 from .retry import retrying
@@ -56,17 +55,14 @@ class Database(Generic[U]):
         *,
         begin_hooks: tuple[BeginHook, ...] = (),
     ) -> None:
-        class _Session(Session):
-            """A class of its own, so that events on it are this database's alone."""
-
         if settings.pgbouncer:
             begin_hooks = (lambda _: settings.timeouts, *begin_hooks)
-        run_at_begin(_Session, begin_hooks)
         self.settings = settings
         self.engine = create_engine(settings)
         self.sessions = async_sessionmaker(
             self.engine,
-            sync_session_class=_Session,
+            sync_session_class=HookedSession,
+            info={"begin_hooks": begin_hooks},
             expire_on_commit=False,  # or reading an entity after the commit would be I/O
             close_resets_only=False,  # or a session would begin anew after its unit of work
         )
@@ -138,7 +134,7 @@ class Database(Generic[U]):
         return Health(True, "the database answers")
 
     async def dispose(self) -> None:
-        """Close the connections. Units of work that are still open are cut off."""
+        """Close the connections that are idle; those in use are closed when they are given back."""
         await self.engine.dispose()
 
     async def __aenter__(self) -> Self:

@@ -4,6 +4,7 @@ import ssl
 import time
 from typing import Any
 
+import asyncpg
 from sqlalchemy import AdaptedConnection, Connection, NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
@@ -73,10 +74,11 @@ def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
 def _translate_errors(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "handle_error")
     def translate_error(context: ExceptionContext) -> DatabaseError | None:
+        if context.sqlalchemy_exception is None:  # no error of the driver's: a cancellation
+            return None
         if context.connection is not None and not context.is_disconnect:
             context.connection.info["failed"] = True
-        error = context.sqlalchemy_exception or context.original_exception
-        return translate(error, disconnected=context.is_disconnect)
+        return translate(context.sqlalchemy_exception)
 
     @event.listens_for(engine.sync_engine, "commit")
     def refuse_to_commit_nothing(connection: Connection) -> None:
@@ -86,7 +88,8 @@ def _translate_errors(engine: AsyncEngine) -> None:
             try:
                 connection.exec_driver_sql("SELECT 1")
             except DatabaseError:
-                connection.connection.rollback()  # or it would go back to the pool as it is
+                if not connection.invalidated:  # or it would go back to the pool as it is
+                    connection.connection.rollback()
                 raise
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -94,14 +97,21 @@ def _translate_errors(engine: AsyncEngine) -> None:
         dialect: Dialect, _: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> DBAPIConnection:
         # What goes wrong here is no error of the driver's in SQLAlchemy's eyes, and would pass.
-        where = f'the database "{engine.url.database}" at {engine.url.host}'
+        where = f'the database "{engine.url.database}" at {engine.url.host or "a socket"}'
         try:
             return dialect.connect(*args, **kwargs)
         except ssl.SSLError as error:
             raise ConnectionRejected(f"{where} has no TLS as we want it: {error}") from error
         except TimeoutError as error:
             raise ConnectionFailure(f"{where} did not answer in time") from error
+        except UnicodeError as error:
+            raise SettingsError(f"the URL of {where} is not valid: {error}") from error
         except OSError as error:
+            # Two that no second try will cure: a file of TLS is missing, or the server has no TLS.
+            if isinstance(error, FileNotFoundError) and engine.url.host:
+                raise SettingsError(f"a file that the URL of {where} names is missing") from error
+            if type(error) is ConnectionError:
+                raise ConnectionRejected(f"{where} refuses: {error}") from error
             raise ConnectionFailure(f"{where} cannot be reached: {error}") from error
         except dialect.loaded_dbapi.Error as error:
             if isinstance(error.__cause__, ValueError):  # asyncpg's ClientConfigurationError
@@ -131,7 +141,7 @@ def _ping_after_idle(engine: AsyncEngine, seconds: float, timeout: float) -> Non
         if idle_since is None or time.monotonic() - idle_since <= seconds:
             return
         try:
-            # The simple protocol: one round trip, nothing prepared.
-            connection.run_async(lambda driver: driver.execute("", timeout=timeout))
-        except Exception as error:  # whatever it is, this connection is of no use
+            # Without arguments this is the simple protocol: one round trip, nothing prepared.
+            connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=timeout))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise InvalidatePoolError from error

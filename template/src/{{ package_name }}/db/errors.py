@@ -39,6 +39,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+import asyncpg
 import sqlalchemy.exc
 import sqlalchemy.orm.exc
 
@@ -207,19 +208,24 @@ _BY_TYPE: list[tuple[type[BaseException], type[DatabaseError]]] = [
 ]
 
 
-def translate(error: BaseException, *, disconnected: bool = False) -> DatabaseError | None:
+def translate(error: BaseException) -> DatabaseError | None:
     """Return our error for one of SQLAlchemy's or of the driver's, or None if there is none.
 
-    Args:
-        error: what was raised; SQLAlchemy's wrapper and the driver's own exception are both fine.
-        disconnected: whether the connection is known to be unusable now.
+    What the server said about rows (its DETAIL, which holds their values) is taken from the driver's
+    error, so that a logged traceback does not tell it.
     """
     for kind, ours in _BY_TYPE:
         if isinstance(error, kind):
             return ours()
     # SQLAlchemy's error has the adapter's in `orig`, and that has asyncpg's as its cause: the one
     # with the fields that the server sent.
-    driver = getattr(error, "driver_exception", None) or error.__cause__ or error
+    driver = error
+    while (inner := getattr(driver, "orig", None) or driver.__cause__) is not None:
+        driver = inner
+    if getattr(driver, "detail", None):
+        driver.detail = None  # type: ignore[attr-defined]  # asyncpg's, which has no types
+    if isinstance(driver, asyncpg.InvalidCachedStatementError):
+        return TransientError("the schema changed under a prepared statement; run it again")
     sqlstate = getattr(driver, "sqlstate", None)
     if isinstance(sqlstate, str):
         found = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2])
@@ -232,15 +238,12 @@ def translate(error: BaseException, *, disconnected: bool = False) -> DatabaseEr
             )
         if found is not None:
             return found(sqlstate=sqlstate)
-    if disconnected or (
-        isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated
-    ):
+    if not isinstance(error, sqlalchemy.exc.DBAPIError):
+        return None
+    if error.connection_invalidated:
         return ConnectionFailure(sqlstate=sqlstate)
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        return DatabaseError(
-            f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})", sqlstate=sqlstate
-        )
-    return None
+    message = f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})"
+    return DatabaseError(message, sqlstate=sqlstate)
 
 
 @contextmanager

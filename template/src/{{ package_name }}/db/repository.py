@@ -21,12 +21,12 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import ColumnExpressionArgument, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
-from .base import Base
-from .errors import MultipleFound, NotFound, translated
+from .errors import MultipleFound, NotFound, UnitOfWorkError, translated
 
-M = TypeVar("M", bound=Base)
+M = TypeVar("M", bound=DeclarativeBase)
 K = TypeVar("K")
 
 
@@ -54,7 +54,7 @@ class Repository(Generic[M, K]):
         return entity
 
     async def add_many(self, entities: Iterable[M]) -> Sequence[M]:
-        """Insert rows with as few statements as there are pages of 1,000 rows; all or none."""
+        """Insert rows, all or none; rows with the same attributes given share a statement."""
         added = list(entities)
         self.session.add_all(added)
         await self._flush()
@@ -72,6 +72,12 @@ class Repository(Generic[M, K]):
             load: loader options, such as `selectinload(User.posts)`.
             with_for_update: lock the row until the transaction ends, and read it anew.
         """
+        if load and not with_for_update:
+            # The session would return a row that it knows as it is, without what is to be loaded.
+            columns = self.model.__mapper__.primary_key
+            values = key if isinstance(key, tuple) else (key,)
+            criteria = (column == value for column, value in zip(columns, values, strict=True))
+            return await self.get_one_or_none(*criteria, load=load)
         return await self.session.get(
             self.model,
             key,
@@ -152,9 +158,12 @@ class Repository(Generic[M, K]):
 
         Raises:
             TypeError: the model has no such attribute.
+            UnitOfWorkError: the row is not of this session, so nothing would be written.
             ConstraintViolation: as for `add`.
             StaleData: the row is gone, or its version is another.
         """
+        if entity not in self.session:
+            raise UnitOfWorkError(f"{entity!r} belongs to another unit of work, or to none yet")
         unknown = sorted(values.keys() - self.model.__mapper__.all_orm_descriptors.keys())
         if unknown:
             raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
@@ -168,7 +177,8 @@ class Repository(Generic[M, K]):
 
         Raises:
             ForeignKeyViolation: other rows still need it.
-            StaleData: the row is gone already.
+            StaleData: its version is another; without a version column, a row that is gone already
+                is no error.
         """
         await self.session.delete(entity)
         await self._flush()

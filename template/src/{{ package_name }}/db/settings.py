@@ -4,9 +4,10 @@ Each field is an environment variable with the prefix `DATABASE_`: `DATABASE_URL
 `DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too; the environment wins.
 The exception is `MIGRATION_DATABASE_URL`, which has no prefix.
 
-Times are in seconds. A timeout of 0 means none.
+Times are in seconds. For the server's timeouts 0 means none.
 """
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
@@ -17,8 +18,10 @@ from .errors import SettingsError
 from .url import parse_url
 
 # SQLAlchemy's URL is a tuple, which pydantic-settings would take for JSON.
-DatabaseURL = Annotated[URL, NoDecode, PlainValidator(parse_url), PlainSerializer(str)]
-Seconds = Annotated[float, Field(ge=0)]
+DatabaseURL = Annotated[
+    URL, NoDecode, PlainValidator(parse_url), PlainSerializer(str, when_used="json")
+]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class DatabaseSettings(BaseSettings):
@@ -32,6 +35,7 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="DATABASE_",
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         # A validation error otherwise shows the rejected value, and a URL holds the password.
@@ -65,10 +69,10 @@ class DatabaseSettings(BaseSettings):
     max_overflow: Annotated[int, Field(ge=0)] = 5
     """Connections beyond `pool_size` that may be opened for a moment."""
 
-    pool_timeout: Seconds = 10
+    pool_timeout: Annotated[float, Field(gt=0)] = 10
     """How long to wait for a free connection before `PoolTimeout`."""
 
-    pool_recycle: Seconds = 1800
+    pool_recycle: Annotated[float, Field(gt=0)] = 1800
     """The age at which a connection is replaced; below what firewalls and poolers allow."""
 
     pool_ping_after_idle: Seconds = 30
@@ -106,7 +110,8 @@ class DatabaseSettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             problems = "; ".join(
-                _problem(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors()
+                _problem(".".join(map(str, each["loc"])), each["type"], each["msg"])
+                for each in error.errors()
             )
             raise SettingsError(f"{problems}; see .env.example") from None
 
@@ -114,12 +119,20 @@ class DatabaseSettings(BaseSettings):
     def timeouts(self) -> dict[str, str]:
         """PostgreSQL's own timeouts by their names, as strings in milliseconds."""
         return {
-            name: f"{getattr(self, name) * 1000:.0f}"
+            name: str(math.ceil(getattr(self, name) * 1000))
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         }
 
     def for_migrations(self) -> Self:
-        """These settings for a migration: its URL, one direct connection, statements without end."""
+        """These settings for a migration: its URL, one direct connection, statements without end.
+
+        Raises:
+            SettingsError: the application goes through PgBouncer, and there is no other URL.
+        """
+        if self.pgbouncer and self.migration_url is None:
+            raise SettingsError(
+                "MIGRATION_DATABASE_URL is not set, and migrations cannot go through PgBouncer"
+            )
         return self.model_copy(
             update={
                 "url": self.migration_url or self.url,

@@ -61,7 +61,8 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
 
     Raises:
         CommitUnknown: the connection was lost or the task cancelled while COMMIT was under way, so
-            the server may have committed. Look before you run it again.
+            the server may have committed. Look before you run it again. It takes the place of the
+            cancellation: a task that catches it must end by itself.
         DatabaseError: whatever else goes wrong; nothing is committed then.
     """
     async with session:  # its end rolls back what is not committed, shielded from cancellation
@@ -72,5 +73,9 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
         try:
             with translated():
                 await session.commit()
-        except (ConnectionFailure, asyncio.CancelledError) as error:
+        except asyncio.CancelledError as error:
+            raise CommitUnknown from error
+        except ConnectionFailure as error:
+            if error.sqlstate is None:  # asyncpg knew already, and did not send COMMIT
+                raise
             raise CommitUnknown from error

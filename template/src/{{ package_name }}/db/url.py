@@ -33,7 +33,6 @@ _FOR_ASYNCPG = {
     "sslkey",
     "sslmode",
     "sslnegotiation",
-    "sslpassword",
     "sslrootcert",
     "target_session_attrs",
 }
@@ -58,6 +57,11 @@ def parse_url(text: str | URL) -> URL:
         raise ValueError("it does not begin with postgresql://")
     if not url.database:
         raise ValueError("it names no database after the last slash")
+    if any(mark in (url.host or "") for mark in "@,"):
+        # What stands before the last @ would be taken for the password, and the rest be shown.
+        raise ValueError("its host has an @ or a comma; percent-encode those of the password")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ValueError("its port is not between 1 and 65535")
     unknown = sorted(url.query.keys() - _FOR_SQLALCHEMY - _FOR_ASYNCPG - _LEFT_OUT)
     if unknown:
         raise ValueError(f"it has parameters that are not known: {', '.join(unknown)}")

@@ -34,17 +34,20 @@ def order_drops(
         }
         order = TopologicalSorter({name: _referred(each) for name, each in creates.items()})
         position = {name: index for index, name in enumerate(order.static_order())}
-        # Stable: what is neither a drop nor a create stays where it is, before or after them all.
-        script.upgrade_ops.ops.sort(
-            key=lambda each: (
-                -position[_full_name(each)] if isinstance(each, DropTableOp) else -len(position)
-            )
-        )
-        script.downgrade_ops.ops.sort(
-            key=lambda each: (
-                position[_full_name(each)] if isinstance(each, CreateTableOp) else len(position)
-            )
-        )
+        # Drops go where the last of them was and creates where the first was, so that they stay
+        # behind what frees a table, and before what needs it.
+        upgrade, downgrade = script.upgrade_ops.ops, script.downgrade_ops.ops
+        drops = [each for each in upgrade if isinstance(each, DropTableOp)]
+        if not drops or not creates:
+            continue
+        last = max(upgrade.index(each) for each in drops)
+        drops.sort(key=lambda each: position[_full_name(each)], reverse=True)
+        before = [each for each in upgrade[:last] if not isinstance(each, DropTableOp)]
+        upgrade[:] = [*before, *drops, *upgrade[last + 1 :]]
+        first = min(downgrade.index(each) for each in creates.values())
+        after = [each for each in downgrade[first:] if not isinstance(each, CreateTableOp)]
+        ordered = sorted(creates.values(), key=lambda each: position[_full_name(each)])
+        downgrade[:] = [*downgrade[:first], *ordered, *after]
 
 
 def _full_name(each: CreateTableOp | DropTableOp) -> str:
