@@ -147,9 +147,10 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
     assert not (living / ".github").exists()
     assert not (living / "Dockerfile").exists()
 
-    update(living, docker=True)
+    update(living, docker=True, license="MIT")
 
     assert (living / "Dockerfile").exists()
+    assert "MIT License" in (living / "LICENSE").read_text()
 
 
 def contents(project: Path) -> dict[str, str]:

@@ -66,6 +66,25 @@ def test_a_table_is_dropped_before_those_it_refers_to(
     assert [getattr(each, "table_name", None) for each in creates] == ["c", "b", "a", "d"]
 
 
+def test_a_drop_stays_behind_what_frees_the_table_and_before_what_needs_it_gone() -> None:
+    found = tables({"a": ["b"], "b": []})
+    drops = [DropTableOp.from_table(found[name]) for name in ("b", "a")]
+    freed, after = DropIndexOp("freed", "other"), CreateIndexOp("after", "other", [])
+    directive = MigrationScript(
+        "1",
+        UpgradeOps([freed, drops[0], drops[1], after]),
+        DowngradeOps([DropIndexOp("after", "other"), *(each.reverse() for each in drops)]),
+    )
+
+    order_drops(cast(MigrationContext, None), (), [directive])
+
+    assert directive.upgrade_ops is not None
+    assert directive.downgrade_ops is not None
+    assert directive.upgrade_ops.ops == [freed, drops[1], drops[0], after]
+    kinds = [type(each).__name__ for each in directive.downgrade_ops.ops]
+    assert kinds == ["DropIndexOp", "CreateTableOp", "CreateTableOp"]
+
+
 def test_a_circle_is_said() -> None:
     found = tables({"a": ["b"], "b": ["a"]})
 
