@@ -53,7 +53,8 @@ def environment() -> Iterator[None]:
         settings.write_text("{}")
         patch.setenv("COPIER_SETTINGS_PATH", str(settings))
         for name in list(os.environ):
-            if name in {"VIRTUAL_ENV", "UV_RESOLUTION"} or name.startswith(("DATABASE_", "PG")):
+            ours = ("DATABASE_", "MIGRATION_DATABASE_", "PG", "TEST_")
+            if name in {"VIRTUAL_ENV", "UV_RESOLUTION"} or name.startswith(ours):
                 patch.delenv(name)
         yield
 

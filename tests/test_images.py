@@ -1,5 +1,7 @@
 """The rendered Dockerfile makes an image that migrates a database, and holds no more than that."""
 
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,13 @@ from tests.conftest import NO_DOCKER, Render, attempt, run
 
 
 @pytest.fixture(scope="module")
-def image(render: Render, tmp_path_factory: pytest.TempPathFactory) -> str:
+def image(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     project = render(tmp_path_factory.mktemp("image") / "shop")
     run(["uv", "lock", "--quiet"], project)
-    run(["docker", "build", "--quiet", "--network", "host", "--tag", "shop:test", "."], project)
-    return "shop:test"
+    tag = f"shop:{secrets.token_hex(4)}"  # another process may test its own
+    run(["docker", "build", "--quiet", "--network", "host", "--tag", tag, "."], project)
+    yield tag
+    run(["docker", "image", "rm", "--force", tag], project)
 
 
 def in_the_image(image: str, *command: str) -> list[str]:
