@@ -34,6 +34,15 @@ def living(render: Render, tmp_path: Path) -> Path:
     return project
 
 
+def test_the_readmes_program_runs(shop: Path, tmp_path: Path) -> None:
+    [program] = re.findall(r"```python\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
+    path = tmp_path / "program.py"
+    path.write_text(f"{program}\n\nimport asyncio\n\nasyncio.run(main())\nprint('it ran')\n")
+
+    command = ["uv", "run", "-q", "python", "-m", "tools.throwaway", "python", str(path)]
+    assert "it ran" in run(command, shop, **NO_DOCKER)
+
+
 def recipe(readme: str, heading: str) -> list[str]:
     """The shell blocks below a heading."""
     section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
