@@ -60,7 +60,7 @@ def test_the_demo_migrates_no_database_that_it_is_given(shop: Path) -> None:
 
 @pytest.mark.parametrize("command", [["just", "migrate"], ["just", "shell"], ["just", "seed"]])
 def test_a_program_without_a_database_refuses_with_one_sentence(
-    render: Render, tmp_path: Path, shop: Path, command: list[str]
+    shop: Path, command: list[str]
 ) -> None:
     result = attempt(["uv", "run", "--quiet", *command], shop)
 
@@ -76,17 +76,20 @@ def test_seeding_twice_does_no_harm(shop: Path) -> None:
     assert "added: nobody, all were there" in output
 
 
-def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path) -> None:
-    lines = (
-        "await uow.users.count()",
-        "await uow.users.add(User(email='e', username='u', password_hash='h'))",
-        "await uow.users.count()",
+def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    lines.write_text(
+        "user = User(email='e', username='u', password_hash='h')\n"
+        "user = await uow.users.add(user)\n"
+        "f'{await uow.users.count()} inside'\n"
     )
-    script = f"printf '%s\\n' {' '.join(repr(line) for line in lines)} | uv run just shell;"
+    count = "uv run just psql --tuples-only --command \"SELECT count(*) || ' after' FROM users\""
 
-    output = on_a_server(shop, script.replace("'e'", "e") + " echo; uv run just seed")
+    output = on_a_server(shop, f"uv run just shell < '{lines}'; {count}")
 
     assert "a unit of work, rolled back when you leave" in output
+    assert "1 inside" in output
+    assert "0 after" in output
 
 
 def test_the_development_database_is_started_stopped_and_kept(

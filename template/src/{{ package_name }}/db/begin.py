@@ -1,4 +1,4 @@
-"""What is said to PostgreSQL at the begin of each transaction: one statement for all who have something to say.
+"""What is said to PostgreSQL at the begin of each transaction: one statement, whoever has a say.
 
 A begin hook returns settings, and they hold until the transaction ends
 (`set_config(name, value, is_local => true)`). However many hooks there are, they cost one round
