@@ -68,19 +68,25 @@ def test_no_file_is_long() -> None:
         assert len(path.read_text().splitlines()) <= 300, path
 
 
-# Lines of code, without docstrings, comments and blank lines. The test's database and its tools have
-# 850 between them.
+# Lines of code, without docstrings, comments and blank lines; of the layer itself without the
+# directories that have a budget of their own.
 BUDGET = {
     "src/{{ package_name }}/db": 1800,
     "src/{{ package_name }}/db/migrations": 600,
-    "tests/db": 380,
+    "tests/db": 600,
     "tools": 470,
 }
 
 
 def test_the_rendered_code_is_within_its_budget() -> None:
     for directory, budget in BUDGET.items():
-        files = [path for path in python_sources() if path.is_relative_to(TEMPLATE / directory)]
+        others = [TEMPLATE / other for other in BUDGET if other.startswith(f"{directory}/")]
+        files = [
+            path
+            for path in python_sources()
+            if path.is_relative_to(TEMPLATE / directory)
+            and not any(path.is_relative_to(other) for other in others)
+        ]
         lines = sum(code_lines(path.read_text()) for path in files)
         print(f"{directory}: {lines} of {budget} lines")
         assert 0 < lines <= budget, directory

@@ -22,9 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from .begin import BeginHook, HookedSession
 from .engine import create_engine
-from .errors import DatabaseError, UnitOfWorkError, translated
+from .errors import DatabaseError, UnitOfWorkError
 from .retry import retrying
 from .settings import DatabaseSettings
+from .translation import translated
 from .unit_of_work import UnitOfWork, transaction
 
 T = TypeVar("T")

@@ -16,9 +16,9 @@ from .errors import (
     ConnectionRejected,
     DatabaseError,
     SettingsError,
-    translate,
 )
 from .settings import DatabaseSettings
+from .translation import translate
 from .url import split_url
 
 

@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
-from .errors import MultipleFound, NotFound, UnitOfWorkError, translated
+from .errors import MultipleFound, NotFound, UnitOfWorkError
+from .translation import translated
 
 M = TypeVar("M", bound=DeclarativeBase)
 K = TypeVar("K")

@@ -24,7 +24,8 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from .errors import CommitUnknown, ConnectionFailure, translated
+from .errors import CommitUnknown, ConnectionFailure
+from .translation import translated
 
 
 class UnitOfWork:
