@@ -163,17 +163,23 @@ async def test_the_sessions_own_errors_are_told_too(bank: Database[Work]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("statement", "sqlstate"),
-    [("SELEKT 1", "42601"), ("SELECT 1 / 0", "22012"), ("SELECT 'many'::int", "22P02")],
+    ("statement", "sqlstate", "expected"),
+    [
+        ("SELEKT 1", "42601", errors.DatabaseError),  # no class of its own
+        ("SELECT 1 / 0", "22012", errors.DataException),
+        ("SELECT 'many'::int", "22P02", errors.DataException),
+        ("CREATE ROLE many; SET ROLE many; TABLE accounts", "42501", errors.InsufficientPrivilege),
+    ],
 )
-async def test_what_has_no_class_of_its_own_is_of_the_root(
-    bank: Database[Work], statement: str, sqlstate: str
+async def test_an_error_has_a_class_and_tells_no_value(
+    bank: Database[Work], statement: str, sqlstate: str, expected: type[errors.DatabaseError]
 ) -> None:
     with pytest.raises(errors.DatabaseError) as error:
         async with bank.unit_of_work() as work:
-            await work.session.execute(text(statement))
+            for each in statement.split(";"):
+                await work.session.execute(text(each))
 
-    assert type(error.value) is errors.DatabaseError
+    assert type(error.value) is expected
     assert error.value.sqlstate == sqlstate
     assert "many" not in str(error.value)
     assert error.value.__cause__ is not None

@@ -24,7 +24,7 @@
     ├── LockNotAvailable          55P03: `lock_timeout` ran out, or NOWAIT found the row locked
     ├── QueryCanceled             57014: `statement_timeout` ran out, or somebody cancelled the query
     ├── PoolTimeout               no connection of the pool became free in time
-    ├── DataException             22...: a value does not fit its column
+    ├── DataException             22...: a value is malformed, too long or out of range
     ├── InsufficientPrivilege     42501: the role may not do this, or row security forbids the row
     ├── SchemaMismatch            42P01, 42703: no such table or column; is the database migrated?
     └── CommitUnknown             the connection was lost, or the task cancelled, during COMMIT
@@ -165,7 +165,7 @@ class PoolTimeout(DatabaseError):
 
 
 class DataException(DatabaseError):
-    summary = "a value does not fit its column: too long, out of range or malformed"
+    summary = "a value is malformed, too long or out of range"
 
 
 class InsufficientPrivilege(DatabaseError):
