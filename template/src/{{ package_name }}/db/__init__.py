@@ -6,21 +6,31 @@ Import from here, from `errors` and from `mixins`; the other modules are free to
 from . import errors, mixins
 from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .begin import BeginHook
-from .database import Database, Health
+from .database import Database, Health, Isolation
+from .filtering import Fields, search
+from .read_repository import ReadRepository, RowLock
 from .repository import Repository
 from .settings import DatabaseSettings
 from .unit_of_work import UnitOfWork
+from .unset import UNSET, Unset
 
 __all__ = [
     "NAMING_CONVENTION",
     "TYPE_ANNOTATION_MAP",
+    "UNSET",
     "Base",
     "BeginHook",
     "Database",
     "DatabaseSettings",
+    "Fields",
     "Health",
+    "Isolation",
+    "ReadRepository",
     "Repository",
+    "RowLock",
     "UnitOfWork",
+    "Unset",
     "errors",
     "mixins",
+    "search",
 ]

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import text
@@ -30,6 +30,8 @@ from .unit_of_work import UnitOfWork, transaction
 
 T = TypeVar("T")
 U = TypeVar("U", bound=UnitOfWork)
+
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,19 @@ class Database(Generic[U]):
         self._busy: WeakSet[asyncio.Task[object]] = WeakSet()
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[U]:
+    async def unit_of_work(
+        self, *, isolation: Isolation | None = None, read_only: bool = False
+    ) -> AsyncIterator[U]:
         """Open a transaction: commit when the block ends, roll back when it raises.
 
-        The connection is taken at the first statement and given back at the end.
+        The connection is taken at the first statement and given back at the end; then the
+        `after_commit` hooks run.
+
+        Args:
+            isolation: what the transaction may see of others; None is the server's default, READ
+                COMMITTED. The stricter two fail with `SerializationFailure` where they must: use
+                `transact`.
+            read_only: whether the server refuses to change anything (`ReadOnlyTransaction`).
 
         Raises:
             UnitOfWorkError: this task has one open already (pass that one on, or use its
@@ -91,19 +102,34 @@ class Database(Generic[U]):
             )
         self._busy.add(task)
         try:
-            session = self.sessions()
+            # An engine with options shares the pool. The driver puts them into its BEGIN, so they
+            # cost no round trip, and end with the transaction.
+            options = {"isolation_level": isolation} if isolation else {}
+            engine = self.engine.execution_options(**options, postgresql_readonly=read_only)
+            session = self.sessions(bind=engine)
+            uow = self._unit_of_work(session)
             async with transaction(session):
-                yield self._unit_of_work(session)
+                yield uow
         finally:
             self._busy.discard(task)
+        await uow.committed()
 
-    async def transact(self, work: Callable[[U], Awaitable[T]], *, attempts: int = 5) -> T:
+    async def transact(
+        self,
+        work: Callable[[U], Awaitable[T]],
+        *,
+        attempts: int = 5,
+        isolation: Isolation | None = None,
+        read_only: bool = False,
+    ) -> T:
         """Run a function in a unit of work, and the whole of it again after a `TransientError`.
 
         Args:
             work: called with a fresh unit of work each time; its other effects (a mail, a file)
-                would happen each time too, so leave those for after the commit.
+                would happen each time too, so leave those to an `after_commit` hook.
             attempts: how often to try at most.
+            isolation: see `unit_of_work`.
+            read_only: see `unit_of_work`.
 
         Returns:
             what `work` returned, after the commit.
@@ -116,7 +142,7 @@ class Database(Generic[U]):
         """
 
         async def once() -> T:
-            async with self.unit_of_work() as uow:
+            async with self.unit_of_work(isolation=isolation, read_only=read_only) as uow:
                 return await work(uow)
 
         return await retrying(attempts)(once)

@@ -5,6 +5,7 @@
     DatabaseError
     ├── SettingsError             a setting is missing or malformed
     ├── UnitOfWorkError           a unit of work is used against its rules; 25P02 among others
+    │   └── ReadOnlyTransaction   25006: a change was tried in a unit of work that is read-only
     ├── NotFound                  no row where one was asked for
     ├── MultipleFound             several rows where at most one was asked for
     ├── StaleData                 a row changed or went since it was read
@@ -59,6 +60,10 @@ class UnitOfWorkError(DatabaseError):
         "an error was caught inside of the transaction, which it had aborted, so nothing can be "
         "committed: let what may fail run in a savepoint()"
     )
+
+
+class ReadOnlyTransaction(UnitOfWorkError):
+    summary = "the unit of work is read-only: open it without read_only to change something"
 
 
 class NotFound(DatabaseError):

@@ -8,40 +8,27 @@
         async def by_email(self, email: str) -> User | None:
             return await self.get_one_or_none(User.email == email)
 
-The names are those of SQLAlchemy's session: `get` returns None where there is no row, `get_one`
-raises. What changes rows flushes, so that the database's answer (a violated constraint, a value of
-the server) is there when the method returns. Nothing here commits: that is the unit of work's.
-
-Criteria are SQLAlchemy expressions, so values are always bound parameters. For a query that no
-method offers, write one on a repository of your own, with `self.session` and `select()`.
+What changes rows flushes, so that the database's answer (a violated constraint, a value of the
+server) is there when the method returns. Nothing here commits: that is the unit of work's.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Any, cast
 
-from sqlalchemy import ColumnExpressionArgument, Select, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy import ColumnExpressionArgument, CursorResult, delete
 
-from .errors import MultipleFound, NotFound, UnitOfWorkError
+from .errors import UnitOfWorkError
+from .read_repository import K, M, ReadRepository
 from .translation import translated
+from .unset import UNSET
 
-M = TypeVar("M", bound=DeclarativeBase)
-K = TypeVar("K")
+# PostgreSQL takes at most 32767 parameters in a statement.
+_KEYS_IN_A_STATEMENT = 5000
 
 
-class Repository(Generic[M, K]):
-    """The rows of `model`, whose primary key is a `K`: a tuple in the mapper's order if composite.
-
-    Args:
-        session: the session of the unit of work.
-    """
-
-    model: type[M]
-
-    def __init__(self, session: AsyncSession) -> None:
-        self.session = session
+class Repository(ReadRepository[M, K]):
+    """The rows of `model`, to be read (see `ReadRepository`) and changed."""
 
     async def add(self, entity: M) -> M:
         """Insert a row; the entity then has its key and what the server filled in.
@@ -61,101 +48,12 @@ class Repository(Generic[M, K]):
         await self._flush()
         return added
 
-    async def get(
-        self, key: K, *, load: Sequence[ORMOption] = (), with_for_update: bool = False
-    ) -> M | None:
-        """Return the row with this primary key, or None.
-
-        A row that the session knows already costs no query, and is returned as it was read.
-
-        Args:
-            key: the primary key.
-            load: loader options, such as `selectinload(User.posts)`.
-            with_for_update: lock the row until the transaction ends, and read it anew.
-        """
-        if load and not with_for_update:
-            # The session would return a row that it knows as it is, without what is to be loaded.
-            columns = self.model.__mapper__.primary_key
-            values = key if isinstance(key, tuple) else (key,)
-            criteria = (column == value for column, value in zip(columns, values, strict=True))
-            return await self.get_one_or_none(*criteria, load=load)
-        return await self.session.get(
-            self.model,
-            key,
-            options=load,
-            with_for_update=with_for_update or None,
-            # Or a row that was read before would be locked, and its old values kept: a lost update.
-            populate_existing=with_for_update,
-        )
-
-    async def get_one(
-        self, key: K, *, load: Sequence[ORMOption] = (), with_for_update: bool = False
-    ) -> M:
-        """Return the row with this primary key; see `get`.
-
-        Raises:
-            NotFound: there is none.
-        """
-        entity = await self.get(key, load=load, with_for_update=with_for_update)
-        if entity is None:
-            raise NotFound(f"there is no {self.model.__name__} with this key")
-        return entity
-
-    async def get_one_or_none(
-        self, *criteria: ColumnExpressionArgument[bool], load: Sequence[ORMOption] = ()
-    ) -> M | None:
-        """Return the only row that fits, or None.
-
-        Raises:
-            MultipleFound: several rows fit.
-        """
-        statement = self._select(*criteria).options(*load).limit(2)
-        found = (await self.session.scalars(statement)).all()
-        if len(found) > 1:
-            raise MultipleFound(f"several rows of {self.model.__name__} fit, not one")
-        return found[0] if found else None
-
-    async def get_many(
-        self,
-        *criteria: ColumnExpressionArgument[bool],
-        order_by: Sequence[ColumnExpressionArgument[object]] = (),
-        limit: int | None = None,
-        offset: int | None = None,
-        load: Sequence[ORMOption] = (),
-        with_for_update: bool = False,
-    ) -> Sequence[M]:
-        """Return the rows that fit all criteria, in memory at once.
-
-        Args:
-            order_by: columns or `column.desc()`; without it the order is any.
-            limit: how many rows at most; give one whenever their number has no bound.
-            offset: how many rows to pass over. The server reads them all the same.
-            load: loader options, such as `selectinload(User.posts)`.
-            with_for_update: lock the rows until the transaction ends, and read them anew. Locks are
-                taken in the order of the result: give `order_by`, or two such calls may deadlock.
-        """
-        statement = (
-            self._select(*criteria).order_by(*order_by).limit(limit).offset(offset).options(*load)
-        )
-        if with_for_update:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        return (await self.session.scalars(statement)).all()
-
-    async def count(self, *criteria: ColumnExpressionArgument[bool]) -> int:
-        """Return how many rows fit all criteria. The server has to visit each of them."""
-        statement = select(func.count()).select_from(self.model).where(*criteria)
-        return (await self.session.scalars(statement)).one()
-
-    async def exists(self, *criteria: ColumnExpressionArgument[bool]) -> bool:
-        """Return whether a row fits all criteria; it stops at the first."""
-        return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
-
     async def update(self, entity: M, /, **values: object) -> M:
         """Set attributes of a row and write what differs.
 
         Args:
             entity: a row of this session.
-            values: the new values by attribute name; what is not named stays.
+            values: the new values by attribute name; what is not named, or is `UNSET`, stays.
 
         Raises:
             TypeError: the model has no such attribute.
@@ -169,7 +67,8 @@ class Repository(Generic[M, K]):
         if unknown:
             raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
         for name, value in values.items():
-            setattr(entity, name, value)
+            if value is not UNSET:
+                setattr(entity, name, value)
         await self._flush()
         return entity
 
@@ -184,8 +83,30 @@ class Repository(Generic[M, K]):
         await self.session.delete(entity)
         await self._flush()
 
-    def _select(self, *criteria: ColumnExpressionArgument[bool]) -> Select[M]:
-        return select(self.model).where(*criteria)
+    async def delete_many(self, keys: Iterable[K]) -> int:
+        """Delete the rows with these primary keys and return how many there were.
+
+        The foreign keys delete what belongs to them, not the relationships: see `delete_where`.
+        """
+        remaining, deleted = iter(keys), 0
+        while batch := list(islice(remaining, _KEYS_IN_A_STATEMENT)):
+            deleted += await self.delete_where(self._has_key(batch))
+        return deleted
+
+    async def delete_where(self, *criteria: ColumnExpressionArgument[bool]) -> int:
+        """Delete the rows that fit all criteria, in one statement, and return how many there were.
+
+        Rows that the session knows are taken out of it. Cascades of relationships do not apply;
+        those of foreign keys do.
+
+        Raises:
+            TypeError: no criteria were given; to delete all rows say `true()`.
+            ForeignKeyViolation: other rows still need one.
+        """
+        if not criteria:
+            raise TypeError("delete_where needs criteria; to delete all rows say true()")
+        result = await self.session.execute(delete(self.model).where(*criteria))
+        return cast("CursorResult[Any]", result).rowcount
 
     async def _flush(self) -> None:
         with translated():

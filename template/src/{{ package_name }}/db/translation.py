@@ -31,6 +31,7 @@ from .errors import (
     NotNullViolation,
     PoolTimeout,
     QueryCanceled,
+    ReadOnlyTransaction,
     SchemaMismatch,
     SerializationFailure,
     StaleData,
@@ -40,6 +41,7 @@ from .errors import (
 )
 
 _BY_SQLSTATE: dict[str, type[DatabaseError]] = {
+    "25006": ReadOnlyTransaction,
     "25P02": UnitOfWorkError,  # the transaction is aborted, and somebody goes on with it
     "23001": ForeignKeyViolation,
     "23502": NotNullViolation,

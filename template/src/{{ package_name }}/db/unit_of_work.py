@@ -15,17 +15,26 @@ cancellation included. Only entry points (a route, a command, a job) open one, a
 it: a service that opened its own and called another service would commit half. What may fail by
 itself, without the rest, goes into a `savepoint()`.
 
+What must happen only if all of it was committed (a mail, a message) is an `after_commit` hook. Hooks
+are not durable: a process that dies right after COMMIT never runs them. What must not get lost is a
+row of the same transaction that a worker takes care of (an outbox).
+
 One unit of work belongs to one task. Its session is not for `asyncio.gather`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .errors import CommitUnknown, ConnectionFailure
 from .translation import translated
+
+Hook = Callable[[], Awaitable[object]]
+
+_log = logging.getLogger(__name__)
 
 
 class UnitOfWork:
@@ -37,6 +46,29 @@ class UnitOfWork:
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
+        self._after_commit: list[Hook] = []
+
+    def after_commit(self, hook: Hook) -> None:
+        """Run something after the commit, and only then.
+
+        Hooks run one after the other, in the order in which they were given, when the connection is
+        back in the pool; they may open a unit of work. Those of a savepoint or an attempt that was
+        rolled back are dropped, and none run where the commit's outcome is unknown. An error of a
+        hook is logged: it undoes nothing, and the other hooks run.
+
+        Args:
+            hook: called without arguments and awaited, such as `functools.partial(send, mail)`.
+        """
+        self._after_commit.append(hook)
+
+    async def committed(self) -> None:
+        """Run the hooks; the `Database` calls it, and a test may."""
+        hooks, self._after_commit = self._after_commit, []
+        for hook in hooks:
+            try:
+                await hook()
+            except Exception:
+                _log.exception("an after_commit hook failed; what was committed stays")
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -51,9 +83,14 @@ class UnitOfWork:
             except UniqueViolation:
                 …
         """
-        with translated():
-            async with self.session.begin_nested():
-                yield
+        hooks = len(self._after_commit)
+        try:
+            with translated():
+                async with self.session.begin_nested():
+                    yield
+        except BaseException:
+            del self._after_commit[hooks:]
+            raise
 
 
 @asynccontextmanager

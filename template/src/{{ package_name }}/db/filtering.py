@@ -1,0 +1,130 @@
+"""Sorting, filtering and searching as somebody outside asks for it.
+
+A caller says which columns are open, and under which names::
+
+    POSTS = Fields({"title": Post.title, "created": Post.created_at, "author": Post.author_id})
+
+    await uow.posts.get_many(
+        *POSTS.criteria({"author": "0192…", "created.ge": "2026-01-01T00:00Z"}),
+        search("lovelace engine", Post.title, Post.body),
+        order_by=POSTS.order_by("-created,title"),
+    )
+
+Nothing that was given ever becomes SQL: names are looked up, and values are converted to the column's
+type and bound.
+
+Limits: a search reads the whole table unless each column has a trigram index
+(`Index(None, func.lower(title), postgresql_using="gin", …)` with `gin_trgm_ops`, extension pg_trgm).
+For ranking or word stems use PostgreSQL's full-text search.
+"""
+
+import datetime
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, true
+from sqlalchemy.orm import QueryableAttribute
+from sqlalchemy.types import NullType
+
+from .errors import InvalidInput
+
+Column = ColumnElement[Any] | QueryableAttribute[Any]
+
+_OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+
+
+class Fields:
+    """The columns that somebody outside may sort and filter by.
+
+    Args:
+        columns: by the names that are shown; columns, hybrid properties or other expressions.
+
+    Raises:
+        TypeError: an expression has no type.
+    """
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            if isinstance(column.type, NullType):
+                raise TypeError(f"{name}: say the type, as in func.length(title, type_=Integer)")
+        self._columns = columns
+
+    def order_by(self, names: str) -> Sequence[ColumnElement[Any]]:
+        """Return the order that `"-created,title"` asks for; a minus sorts from high to low.
+
+        Raises:
+            InvalidInput: a name is not open, or is there twice.
+        """
+        given = [name.strip() for name in names.split(",") if name.strip()]
+        order = {name.removeprefix("-"): name.startswith("-") for name in given}
+        if len(order) < len(given):
+            raise InvalidInput("a field is in the order twice")
+        return [
+            self._column(name).desc() if descending else self._column(name).asc()
+            for name, descending in order.items()
+        ]
+
+    def criteria(self, values: Mapping[str, object]) -> Sequence[ColumnElement[bool]]:
+        """Return one criterion for each entry, all of which must hold.
+
+        Args:
+            values: by `name` or `name.operator`: `eq` (the default), `ne`, `lt`, `le`, `gt`, `ge`;
+                `in` with a sequence or with text that has commas, where none means no rows; `null`
+                with true or false. What is text is converted, as a query string has nothing else.
+
+        Raises:
+            InvalidInput: a name is not open, there is no such operator, or the value is not of the
+                column's type.
+        """
+        return [self._criterion(*name.partition("."), value) for name, value in values.items()]
+
+    def _criterion(self, name: str, _: str, verb: str, value: object) -> ColumnElement[bool]:
+        column = self._column(name)
+        if verb == "null":
+            is_null: bool = _convert(name, bool, value)
+            return column.is_(None) if is_null else column.is_not(None)
+        kind: Any = column.type.python_type
+        if kind is datetime.datetime:
+            kind = AwareDatetime
+        if verb == "in":
+            items = [item for item in value.split(",") if item] if isinstance(value, str) else value
+            return column.in_(_convert(name, list[kind], items))
+        if (verb or "eq") not in _OPERATORS:
+            raise InvalidInput(f"{name}: there is no operator of this name")
+        return _OPERATORS[verb or "eq"](column, _convert(name, kind, value))
+
+    def _column(self, name: str) -> Column:
+        if name not in self._columns:
+            raise InvalidInput(f"only these fields may be used: {', '.join(self._columns)}")
+        return self._columns[name]
+
+
+def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElement[bool]:
+    """Return a criterion: each word of the text is in one of the columns, in any case of letters.
+
+    `%` and `_` are what they are and no wildcards. Without a word every row fits; without a column,
+    none.
+    """
+    return and_(
+        true(),
+        *(
+            or_(false(), *(column.icontains(word, autoescape=True) for column in columns))
+            for word in text.split()
+        ),
+    )
+
+
+def _convert(name: str, kind: Any, value: object) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        raise InvalidInput(f"{name}: the value is not of the field's type") from None

@@ -1,0 +1,23 @@
+"""A value for "not given", where None is a value like others.
+
+::
+
+    async def edit(uow: UnitOfWork, user: User, *, bio: str | None | Unset = UNSET) -> None:
+        await uow.users.update(user, bio=bio)  # None clears it, UNSET leaves it alone
+"""
+
+import enum
+from typing import Final
+
+
+class Unset(enum.Enum):
+    """The type of `UNSET`; an enumeration, so that type checkers narrow `value is UNSET`."""
+
+    UNSET = "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset.UNSET
+"""Not given."""
