@@ -30,8 +30,6 @@ SURFACE = {
         "mixins",
         "search",
     },
-    "mixins",
-    },
     "mixins": {"Timestamps", "bigint", "uuid4", "uuid7"},
     "migrations": {"run_migrations"},
 }
