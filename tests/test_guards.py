@@ -46,9 +46,9 @@ BAD_CODE = {
         "New upgrade operations detected",
     ),
     "a revision that cannot be taken back": (
-        "migrations/versions/0001_users_and_posts.py",
-        '    op.drop_table("posts")\n    op.drop_table("users")\n',
-        '    op.drop_table("posts")\n',
+        "migrations/versions/0001_users_posts_comments.py",
+        '    op.drop_table("users")\n',
+        "",
         ["test", "tests/db/test_migrations.py"],
         'relation "users" already exists',
     ),
@@ -60,7 +60,7 @@ BAD_CODE = {
         "must import them",
     ),
     "a constraint by another name": (
-        "migrations/versions/0001_users_and_posts.py",
+        "migrations/versions/0001_users_posts_comments.py",
         "uq_users_email",
         "users_email_key",
         ["test", "tests/db", "tests/integration"],

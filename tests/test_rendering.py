@@ -20,6 +20,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     "no example, bigint": {"example": False, "primary_key": "bigint", "license": "BSD-3-Clause"},
     "Python 3.13": {"python_version": "3.13"},
     "Python 3.14": {"python_version": "3.14"},
+    "a name that sorts last": {"package_name": "zoo"},
     "long names": {
         "package_name": "an_extraordinarily_long_name_x",
         "project_name": "An Extraordinarily Long Name X " + "y" * 29,
@@ -98,9 +99,10 @@ LAYOUT: dict[str, dict[str, object]] = {
     "compose.yaml": {"docker": True},
     "src/shop/models/user.py": {"example": True},
     "src/shop/services/users.py": {"example": True},
+    "src/shop/entrypoints/worker.py": {"example": True},
     "scripts/demo.py": {"example": True},
     "tests/unit/fakes.py": {"example": True},
-    "migrations/versions/0001_users_and_posts.py": {"example": True},
+    "migrations/versions/0001_users_posts_comments.py": {"example": True},
     "LICENSE": {"license": "MIT"},
 }
 ALWAYS = [

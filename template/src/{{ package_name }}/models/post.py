@@ -1,27 +1,40 @@
 """Posts."""
 
+import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, false
+from sqlalchemy import ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db.mixins import Timestamps
 from .base import Base, Key, PrimaryKey
 
 if TYPE_CHECKING:
+    from .comment import Comment
     from .user import User
 
 
 class Post(PrimaryKey, Timestamps, Base):
-    """What a user writes; a draft until it is published."""
+    """What a user writes; a draft until it is published, by hand or by the worker when it is due."""
 
     __tablename__ = "posts"
-    __table_args__ = (Index(None, "published", "created_at", "id"),)
+    __table_args__ = (
+        Index(None, "published", "created_at", "id"),
+        Index(None, "publish_at", postgresql_where=text("NOT published")),
+    )
     __repr_attributes__ = ("title",)
 
     author_id: Mapped[Key] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     title: Mapped[str]
     body: Mapped[str]
     published: Mapped[bool] = mapped_column(default=False, server_default=false())
+    publish_at: Mapped[datetime.datetime | None]
 
     author: Mapped["User"] = relationship(back_populates="posts", lazy="raise")
+    comments: Mapped[list["Comment"]] = relationship(
+        back_populates="post",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        lazy="raise",
+        order_by="Comment.created_at, Comment.id",
+    )

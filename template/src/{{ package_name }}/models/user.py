@@ -1,9 +1,11 @@
 """Users."""
 
+import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ColumnElement, text
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from ..db.mixins import Timestamps
 from .base import Base, PrimaryKey
@@ -24,8 +26,23 @@ class User(PrimaryKey, Timestamps, Base):
     password_hash: Mapped[str]
     credits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     bio: Mapped[str | None]
+    deactivated_at: Mapped[datetime.datetime | None]
 
     # The foreign key deletes a user's posts; SQLAlchemy need not load them for that.
     posts: Mapped[list["Post"]] = relationship(
         back_populates="author", cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
     )
+
+    @hybrid_property
+    def active(self) -> bool:
+        """Whether the user may log in; in Python and, as `User.active`, in a query."""
+        return self.deactivated_at is None
+
+    @active.inplace.expression
+    @classmethod
+    def _active(cls) -> ColumnElement[bool]:
+        return cls.deactivated_at.is_(None)
+
+    @validates("email")
+    def _in_lower_case(self, _: str, email: str) -> str:
+        return email.lower()  # or two spellings would be two addresses

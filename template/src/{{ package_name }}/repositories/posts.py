@@ -1,12 +1,22 @@
 """The posts, as the domain asks for them."""
 
+import datetime
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, tuple_
-from sqlalchemy.orm import joinedload
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import joinedload, load_only, selectinload
 
-from ..models import Key, Post
+from ..db import Page, search
+from ..models import Comment, Key, Post, User
 from .base import Repository
+
+
+class Productivity(NamedTuple):
+    """How much an author has written."""
+
+    username: str
+    posts: int
 
 
 class PostRepository(Repository[Post]):
@@ -21,20 +31,67 @@ class PostRepository(Repository[Post]):
             order_by=[Post.created_at, Post.id],
         )
 
-    async def published(self, *, limit: int, after: Post | None = None) -> Sequence[Post]:
+    async def published(self, *, limit: int, cursor: str | None = None) -> Page[Post]:
         """Return a page of published posts with their authors, newest first.
 
         Args:
             limit: the size of the page.
-            after: the last post of the page before. The page starts at that place and not at a
-                number, so it is as fast at any depth, and right while posts are added.
+            cursor: `next` or `previous` of another page; None for the first one.
+
+        Raises:
+            InvalidCursor: it is not one of these.
         """
-        criteria: list[ColumnElement[bool]] = [Post.published.is_(True)]
-        if after is not None:
-            criteria.append(tuple_(Post.created_at, Post.id) < tuple_(after.created_at, after.id))
-        return await self.get_many(
-            *criteria,
+        return await self.paginate(
+            Post.published.is_(True),
             order_by=[Post.created_at.desc(), Post.id.desc()],
             limit=limit,
+            cursor=cursor,
             load=[joinedload(Post.author)],
         )
+
+    async def search(self, words: str, *, limit: int = 20) -> Sequence[Post]:
+        """Return published posts that have all of the words, without their bodies."""
+        return await self.get_many(
+            Post.published,
+            search(words, Post.title, Post.body),
+            order_by=[Post.created_at.desc()],
+            limit=limit,
+            load=[load_only(Post.title, Post.created_at, raiseload=True)],
+        )
+
+    async def with_comments(self, post: Key) -> Post:
+        """Return a post with its author, its comments, and their authors: in two queries."""
+        comments = selectinload(Post.comments).joinedload(Comment.author)
+        return await self.get_one(post, load=[joinedload(Post.author), comments])
+
+    async def most_productive(self, *, at_least: int, limit: int = 10) -> Sequence[Productivity]:
+        """Return who has published most, with the number of posts."""
+        number = func.count(Post.id)
+        statement = (
+            select(User.username, number)
+            .join(Post.author)
+            .where(Post.published)
+            .group_by(User.username)
+            .having(number >= at_least)
+            .order_by(number.desc(), User.username)
+            .limit(limit)
+        )
+        return [Productivity(*row) for row in await self.session.execute(statement)]
+
+    async def due(self, now: datetime.datetime, *, limit: int) -> Sequence[Post]:
+        """Lock drafts whose time has come and return them, the oldest first.
+
+        Those that another worker has locked are passed over, so workers share the work.
+        """
+        return await self.get_many(
+            Post.published.is_(False),
+            Post.publish_at <= now,
+            order_by=[Post.publish_at],
+            limit=limit,
+            with_for_update={"skip_locked": True},
+        )
+
+    async def give(self, *, sender: Key, recipient: Key) -> None:
+        """Make all posts of one author another one's, in one statement."""
+        statement = update(Post).where(Post.author_id == sender).values(author_id=recipient)
+        await self.session.execute(statement)

@@ -1,8 +1,10 @@
 """The users, as the domain asks for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ..models import Key, User
+from sqlalchemy.orm import selectinload
+
+from ..models import Key, Post, User
 from .base import Repository
 
 
@@ -14,6 +16,15 @@ class UserRepository(Repository[User]):
 
     async def by_username(self, username: str) -> User | None:
         return await self.get_one_or_none(User.username == username)
+
+    async def active(self) -> Sequence[User]:
+        """Return those who may log in, by name."""
+        return await self.get_many(User.active, order_by=[User.username])
+
+    async def with_posts(self, user: Key) -> User:
+        """Return a user with their published posts."""
+        posts = selectinload(User.posts.and_(Post.published))
+        return await self.get_one(user, load=[posts])
 
     async def lock(self, *keys: Key) -> Mapping[Key, User]:
         """Lock users until the transaction ends and return those that exist, by key.

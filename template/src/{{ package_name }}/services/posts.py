@@ -1,15 +1,30 @@
 """Writing and publishing posts."""
 
+import datetime
+from collections.abc import Sequence
+
 from ..models import Key, Post, User
 from .protocols import UnitOfWork
 
 
 async def write(
-    uow: UnitOfWork, *, author: User, title: str, body: str, published: bool = False
+    uow: UnitOfWork,
+    *,
+    author: User,
+    title: str,
+    body: str,
+    published: bool = False,
+    publish_at: datetime.datetime | None = None,
 ) -> Post:
-    """Write a post; a draft unless it is published at once."""
+    """Write a post; a draft unless it is published at once.
+
+    Args:
+        publish_at: when the worker publishes the draft; None if never.
+    """
     return await uow.posts.add(
-        Post(author_id=author.id, title=title, body=body, published=published)
+        Post(
+            author_id=author.id, title=title, body=body, published=published, publish_at=publish_at
+        )
     )
 
 
@@ -20,3 +35,23 @@ async def publish(uow: UnitOfWork, post: Key) -> Post:
         NotFound: there is no such post.
     """
     return await uow.posts.update(await uow.posts.get_one(post), published=True)
+
+
+async def publish_due(
+    uow: UnitOfWork, now: datetime.datetime, *, limit: int = 100
+) -> Sequence[Post]:
+    """Publish drafts whose time has come, at most `limit`, and return them."""
+    posts = await uow.posts.due(now, limit=limit)
+    for post in posts:
+        await uow.posts.update(post, published=True)
+    return posts
+
+
+async def give_posts(uow: UnitOfWork, *, sender: Key, recipient: Key) -> None:
+    """Make all posts of one user another one's.
+
+    Raises:
+        NotFound: there is no such recipient.
+    """
+    await uow.users.get_one(recipient)
+    await uow.posts.give(sender=sender, recipient=recipient)

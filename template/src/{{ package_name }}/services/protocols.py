@@ -3,7 +3,8 @@
 The real one has it, and so have the fakes of the unit tests, which need no database.
 """
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..models import Key, Post, User
@@ -11,6 +12,12 @@ from ..models import Key, Post, User
 
 class Users(Protocol):
     async def add(self, entity: User, /) -> User: ...
+
+    async def get_one(self, key: Key, /) -> User: ...
+
+    async def update(self, entity: User, /, **values: object) -> User: ...
+
+    async def delete(self, entity: User, /) -> None: ...
 
     async def lock(self, *keys: Key) -> Mapping[Key, User]: ...
 
@@ -21,6 +28,10 @@ class Posts(Protocol):
     async def get_one(self, key: Key, /) -> Post: ...
 
     async def update(self, entity: Post, /, **values: object) -> Post: ...
+
+    async def due(self, now: datetime.datetime, *, limit: int) -> Sequence[Post]: ...
+
+    async def give(self, *, sender: Key, recipient: Key) -> None: ...
 
 
 class UnitOfWork(Protocol):

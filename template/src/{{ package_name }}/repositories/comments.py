@@ -1,0 +1,8 @@
+"""The comments."""
+
+from ..models import Comment
+from .base import Repository
+
+
+class CommentRepository(Repository[Comment]):
+    model = Comment
