@@ -7,6 +7,7 @@ from . import errors, mixins
 from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .begin import BeginHook
 from .database import Database, Health
+from .pagination import Page, paginate
 from .repository import Repository
 from .settings import DatabaseSettings
 from .unit_of_work import UnitOfWork
@@ -19,8 +20,10 @@ __all__ = [
     "Database",
     "DatabaseSettings",
     "Health",
+    "Page",
     "Repository",
     "UnitOfWork",
     "errors",
     "mixins",
+    "paginate",
 ]
