@@ -21,7 +21,10 @@ def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
     # The proofs start programs, as tools/ does.
     edit(shop / "pyproject.toml", '"tools/**" = ["S603"', '"{tools,tests/proofs}/**" = ["S603"')
-    run(["uv", "add", "--quiet", "--dev", "coverage>=7.11", "trustme>=1.2"], shop)
+    run(
+        ["uv", "add", "--quiet", "--dev", "coverage>=7.11", "hypothesis>=6.150", "trustme>=1.2"],
+        shop,
+    )
     (shop / ".coveragerc").write_text(
         "[run]\n"
         "branch = true\n"

@@ -8,6 +8,7 @@ from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .begin import BeginHook
 from .database import Database, Health, Isolation
 from .filtering import Fields, search
+from .pagination import Page, paginate
 from .read_repository import ReadRepository, RowLock
 from .repository import Repository
 from .settings import DatabaseSettings
@@ -25,6 +26,7 @@ __all__ = [
     "Fields",
     "Health",
     "Isolation",
+    "Page",
     "ReadRepository",
     "Repository",
     "RowLock",
@@ -32,5 +34,6 @@ __all__ = [
     "Unset",
     "errors",
     "mixins",
+    "paginate",
     "search",
 ]
