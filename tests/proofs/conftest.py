@@ -1,5 +1,6 @@
 """The proofs' fixtures."""
 
+from tests.proofs.faults import server, tally
 from tests.proofs.tables import bank, proof_settings
 
-__all__ = ["bank", "proof_settings"]
+__all__ = ["bank", "proof_settings", "server", "tally"]
