@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, QueuePool, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db import Database, DatabaseSettings, errors
+from shop.db import Database, DatabaseSettings, Isolation, errors
 from shop.models import Key, User
 from shop.unit_of_work import UnitOfWork
 from tests.factories import UserFactory
@@ -24,7 +24,7 @@ SESSIONS = """
     SELECT count(DISTINCT pid) FROM pg_stat_activity LEFT JOIN pg_locks USING (pid)
     WHERE datname = current_database() AND application_name = 'shop'
 """
-BUSY = f"{SESSIONS} AND (state <> 'idle' OR locktype IS NOT NULL)"  # noqa: S608  # constants
+BUSY = f"{SESSIONS} AND (state <> 'idle' OR locktype IS NOT NULL)"
 WAITING = "SELECT count(*) FROM pg_locks WHERE pid = :backend AND NOT granted"
 
 
@@ -38,7 +38,14 @@ class Tally:
     unknown: int = 0
     failed: int = 0
 
-    async def transact(self, database: Shop, work: Work, *, attempts: int = 5) -> None:
+    async def transact(
+        self,
+        database: Shop,
+        work: Work,
+        *,
+        attempts: int = 5,
+        isolation: Isolation | None = None,
+    ) -> None:
         """Do it, count, and raise what it raises."""
         runs = 0
 
@@ -48,7 +55,7 @@ class Tally:
             await work(uow)
 
         try:
-            await database.transact(counted, attempts=attempts)
+            await database.transact(counted, attempts=attempts, isolation=isolation)
         except errors.CommitUnknown:
             self.unknown += 1
             raise
@@ -116,7 +123,7 @@ async def wait_until(server: AsyncConnection, query: str, expected: object, **va
     try:
         async with asyncio.timeout(10):
             while (answer := await server.scalar(text(query), values)) != expected:
-                await asyncio.sleep(0.01)
+                await server.execute(text("SELECT pg_sleep(0.01)"))
     except TimeoutError:
         pytest.fail(f"{answer!r} and not {expected!r} is the answer to {query}")
 

@@ -7,13 +7,12 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db import errors
+from shop.db import Isolation, errors
 from shop.models import Key
 from shop.services.credits import InsufficientCredits, transfer
 from shop.unit_of_work import UnitOfWork
 from tests.proofs.faults import (
     SESSIONS,
-    WAITING,
     Tally,
     assert_whole,
     backend_of,
@@ -24,8 +23,7 @@ from tests.proofs.faults import (
     wait_until,
 )
 
-WEAK = "READ COMMITTED"
-STRONG = ["REPEATABLE READ", "SERIALIZABLE"]
+LEVELS: list[Isolation] = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 
 class Meeting:
@@ -40,10 +38,6 @@ class Meeting:
         if task not in self._were_here:
             self._were_here.add(task)
             await self._barrier.wait()
-
-
-async def isolate(uow: UnitOfWork, level: str) -> None:
-    await uow.session.connection(execution_options={"isolation_level": level})
 
 
 async def test_transfers_that_lock_in_the_wrong_order_both_succeed(
@@ -68,16 +62,15 @@ async def test_transfers_that_lock_in_the_wrong_order_both_succeed(
         await assert_whole(database, 200)
 
 
-@pytest.mark.parametrize("level", [WEAK, *STRONG])
+@pytest.mark.parametrize("level", LEVELS)
 async def test_an_update_of_what_was_only_read_is_lost_unless_isolated(
-    fresh_database_url: URL, tally: Tally, level: str
+    fresh_database_url: URL, tally: Tally, level: Isolation
 ) -> None:
     async with opened(fresh_database_url) as database:
         ada, bob = await make_users(database)
         meeting = Meeting(6)
 
         async def move_without_locks(uow: UnitOfWork) -> None:
-            await isolate(uow, level)
             sender, recipient = await uow.users.get_one(ada), await uow.users.get_one(bob)
             await meeting.meet()
             sender.credits -= 10
@@ -87,18 +80,21 @@ async def test_an_update_of_what_was_only_read_is_lost_unless_isolated(
         tally.injected += 6
         async with asyncio.TaskGroup() as tasks:
             for _ in range(6):
-                tasks.create_task(tally.transact(database, move_without_locks, attempts=20))
+                tasks.create_task(
+                    tally.transact(database, move_without_locks, attempts=20, isolation=level)
+                )
 
-        left = 90 if level == WEAK else 40  # five of six are lost
+        lost = level == "READ COMMITTED"
+        left = 90 if lost else 40
         assert list((await credits_by_user(database)).values()) == [left, 200 - left]
         assert tally.committed == 6
-        assert (tally.retried == 0) is (level == WEAK)
+        assert (tally.retried == 0) is lost
         await assert_whole(database, 200)
 
 
-@pytest.mark.parametrize("level", [WEAK, *STRONG])
+@pytest.mark.parametrize("level", LEVELS)
 async def test_write_skew_is_prevented_by_serializable_alone(
-    fresh_database_url: URL, tally: Tally, level: str
+    fresh_database_url: URL, tally: Tally, level: Isolation
 ) -> None:
     """Ada and Bob may each give away all they have, as long as the other one keeps something."""
     async with opened(fresh_database_url) as database:
@@ -106,7 +102,6 @@ async def test_write_skew_is_prevented_by_serializable_alone(
         meeting = Meeting(2)
 
         async def give(giver: Key, receiver: Key, uow: UnitOfWork) -> None:
-            await isolate(uow, level)
             pair = {key: await uow.users.get_one(key) for key in (ada, bob)}
             await meeting.meet()
             if sum(user.credits for user in pair.values()) < 200:
@@ -116,14 +111,14 @@ async def test_write_skew_is_prevented_by_serializable_alone(
 
         tally.injected += 1
         results = await asyncio.gather(
-            tally.transact(database, partial(give, ada, eve)),
-            tally.transact(database, partial(give, bob, dan)),
+            tally.transact(database, partial(give, ada, eve), isolation=level),
+            tally.transact(database, partial(give, bob, dan), isolation=level),
             return_exceptions=True,
         )
 
         prevented = level == "SERIALIZABLE"
-        credits = await credits_by_user(database)
-        assert credits[ada] + credits[bob] == (100 if prevented else 0)
+        balances = await credits_by_user(database)
+        assert balances[ada] + balances[bob] == (100 if prevented else 0)
         refusals = [type(result) for result in results if result]
         assert refusals == ([InsufficientCredits] if prevented else [])
         assert tally.retried == (1 if prevented else 0)
@@ -187,9 +182,7 @@ async def test_a_transaction_that_is_left_idle_is_ended_by_the_server(
         await assert_whole(database, 200)
 
 
-async def test_a_pool_that_was_full_serves_again(
-    fresh_database_url: URL, server: AsyncConnection, tally: Tally
-) -> None:
+async def test_a_pool_that_was_full_serves_again(fresh_database_url: URL, tally: Tally) -> None:
     async with opened(
         fresh_database_url, pool_size=2, max_overflow=1, pool_timeout=0.1
     ) as database:
@@ -224,7 +217,6 @@ async def test_a_pool_whose_connections_all_died_serves_again(
 ) -> None:
     async with opened(fresh_database_url, pool_size=2, max_overflow=0) as database:
         ada, bob = await make_users(database)
-        holder = asyncio.Event()
 
         async def lock_and_die(uow: UnitOfWork) -> None:
             backend = await backend_of(uow)
@@ -233,7 +225,6 @@ async def test_a_pool_whose_connections_all_died_serves_again(
             if tally.injected < 4:
                 tally.injected += 1
                 await end(server, backend)
-            holder.set()
 
         await asyncio.gather(
             *(tally.transact(database, lock_and_die, attempts=20) for _ in range(4))
@@ -242,4 +233,3 @@ async def test_a_pool_whose_connections_all_died_serves_again(
         assert tally.committed == 4
         assert list((await credits_by_user(database)).values()) == [96, 104]
         await assert_whole(database, 200)
-        _ = WAITING
