@@ -1,6 +1,7 @@
 """The proofs' fixtures."""
 
+from tests.proofs.faults import server, tally
 from tests.proofs.pagination_tables import tables
 from tests.proofs.tables import bank, proof_settings
 
-__all__ = ["bank", "proof_settings", "tables"]
+__all__ = ["bank", "proof_settings", "server", "tables", "tally"]

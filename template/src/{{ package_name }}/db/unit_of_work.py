@@ -25,7 +25,7 @@ One unit of work belongs to one task. Its session is not for `asyncio.gather`.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,7 +103,9 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
             cancellation: a task that catches it must end by itself.
         DatabaseError: whatever else goes wrong; nothing is committed then.
     """
-    async with session:  # its end rolls back what is not committed, shielded from cancellation
+    async with AsyncExitStack() as until_committed:
+        # Its end rolls back what is not committed, shielded from cancellation.
+        await until_committed.enter_async_context(session)
         with translated():
             yield
             # Here and not in commit(), so that what fails there is COMMIT itself.
@@ -117,3 +119,7 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
             if error.sqlstate is None:  # asyncpg knew already, and did not send COMMIT
                 raise
             raise CommitUnknown from error
+        until_committed.pop_all()
+    # It has no connection any more, so this waits for nothing. The shield would, and who was
+    # cancelled there would be told that nothing is committed.
+    await session.close()
