@@ -19,11 +19,12 @@ SURFACE = {
         "DatabaseSettings",
         "Health",
         "Repository",
+        "SoftDeletes",
         "UnitOfWork",
         "errors",
         "mixins",
     },
-    "mixins": {"Timestamps", "bigint", "uuid4", "uuid7"},
+    "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
     "migrations": {"run_migrations"},
 }
 

@@ -1,5 +1,6 @@
 """The proofs' fixtures."""
 
+from tests.proofs.soft_delete_tables import hidden
 from tests.proofs.tables import bank, proof_settings
 
-__all__ = ["bank", "proof_settings"]
+__all__ = ["bank", "hidden", "proof_settings"]

@@ -9,6 +9,7 @@ from .begin import BeginHook
 from .database import Database, Health
 from .repository import Repository
 from .settings import DatabaseSettings
+from .soft_delete import SoftDeletes
 from .unit_of_work import UnitOfWork
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "DatabaseSettings",
     "Health",
     "Repository",
+    "SoftDeletes",
     "UnitOfWork",
     "errors",
     "mixins",
