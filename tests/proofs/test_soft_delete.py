@@ -38,7 +38,7 @@ async def test_a_select_hides(hidden: Database[Work], name: str) -> None:
         rows = (await work.session.execute(SELECTS[name])).all()
         shown = (await work.session.execute(SELECTS[name], execution_options=SHOWN)).all()
 
-    counted = [row[0] for row in rows + shown if isinstance(row[0], int)]
+    counted = [row[0] for row in (*rows, *shown) if isinstance(row[0], int)]
     assert counted == [1, 2] if counted else (len(rows), len(shown)) == (1, 2)
 
 

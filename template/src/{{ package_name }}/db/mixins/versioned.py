@@ -21,8 +21,9 @@ reads it anew, and so does not notice that change.
 
 from typing import Any
 
-from sqlalchemy import ColumnDefault, Table, event, text
+from sqlalchemy import Table, event, text
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
+from sqlalchemy.sql.schema import ColumnElementColumnDefault
 
 
 class Versioned:
@@ -39,4 +40,4 @@ def _count_changes(mapper: Mapper[Any], _: type[Versioned]) -> None:
         column = mapper.local_table.c.version
         mapper.version_id_col = column
         # Named with its table, so that UPDATE … FROM another versioned table is not ambiguous.
-        column.onupdate = ColumnDefault(column + 1, for_update=True)
+        column.onupdate = ColumnElementColumnDefault(column + 1, for_update=True)
