@@ -80,6 +80,70 @@ BAD_CODE = {
         ["lint"],
         "T201",
     ),
+    "a foreign key without an index": (
+        f"{PACKAGE}/models/post.py",
+        ", index=True)",
+        ")",
+        ["test", "tests/db/test_conventions.py"],
+        "posts.author_id: write index=True",
+    ),
+    "a foreign key that does not say what a delete does": (
+        f"{PACKAGE}/models/post.py",
+        ', ondelete="CASCADE"',
+        "",
+        ["test", "tests/db/test_conventions.py"],
+        "posts.author_id: write ForeignKey(…, ondelete=",
+    ),
+    "a relationship that does not say how it is loaded": (
+        f"{PACKAGE}/models/post.py",
+        ', lazy="raise"',
+        "",
+        ["test", "tests/db/test_conventions.py"],
+        'Post.author: write lazy="raise"',
+    ),
+    "a naive datetime": (
+        f"{PACKAGE}/models/base.py",
+        "type_annotation_map = db.TYPE_ANNOTATION_MAP",
+        "type_annotation_map = {}",
+        ["test", "tests/db/test_conventions.py"],
+        "users.created_at: write DateTime(timezone=True)",
+    ),
+    "a column of any type": (
+        f"{PACKAGE}/models/user.py",
+        "class User(PrimaryKey, Timestamps, Base):\n",
+        "from typing import Any\n\n\nclass User(PrimaryKey, Timestamps, Base):\n"
+        "    extra: Mapped[Any] = mapped_column(insert_default=0, type_=__import__('sqlalchemy').JSON)\n",
+        ["test", "tests/db/test_conventions.py"],
+        "User.extra: write its type instead of Mapped[Any]",
+    ),
+    "an index by a name that nobody can derive": (
+        f"{PACKAGE}/models/post.py",
+        "Index(None,",
+        'Index("newest",',
+        ["test", "tests/db/test_conventions.py"],
+        'posts: "newest" must be "ix_posts_…"',
+    ),
+    "a table in CamelCase": (
+        f"{PACKAGE}/models/post.py",
+        '__tablename__ = "posts"',
+        '__tablename__ = "blogPosts"',
+        ["test", "tests/db/test_conventions.py"],
+        "blogPosts: write its name in snake_case",
+    ),
+    "a waiver without a reason": (
+        f"{PACKAGE}/models/post.py",
+        ", index=True)",
+        ', info={"waiver": " "})',
+        ["test", "tests/db/test_conventions.py"],
+        "posts.author_id: its waiver gives no reason",
+    ),
+    "a waiver that is not needed": (
+        f"{PACKAGE}/models/post.py",
+        ", index=True)",
+        ', index=True, info={"waiver": "it is small"})',
+        ["test", "tests/db/test_conventions.py"],
+        "posts.author_id: its waiver waives nothing",
+    ),
 }
 
 
@@ -103,6 +167,16 @@ def test_bad_code_is_found(guarded: Path, name: str) -> None:
 
     assert result.returncode != 0, result.stdout
     assert words in result.stdout
+
+
+def test_a_convention_is_waived_with_a_reason(guarded: Path) -> None:
+    path = guarded / PACKAGE / "models/post.py"
+    before = path.read_text()
+    try:
+        edit(path, ", index=True)", ', info={"waiver": "not indexed: nobody is ever deleted"})')
+        run(["uv", "run", "just", "test", "tests/db/test_conventions.py"], guarded, **NO_DOCKER)
+    finally:
+        path.write_text(before)
 
 
 def test_an_unplanned_lazy_load_is_an_error(guarded: Path) -> None:

@@ -25,6 +25,7 @@ SURFACE = {
         "ReadRepository",
         "Repository",
         "RowLock",
+        "SoftDeletes",
         "UnitOfWork",
         "Unset",
         "errors",
@@ -32,7 +33,11 @@ SURFACE = {
         "paginate",
         "search",
     },
-    "mixins": {"Timestamps", "bigint", "uuid4", "uuid7"},
+    "mixins",
+        "paginate",
+        "search",
+    },
+    "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
     "migrations": {"run_migrations"},
 }
 

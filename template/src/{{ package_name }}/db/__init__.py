@@ -12,6 +12,7 @@ from .pagination import Page, paginate
 from .read_repository import ReadRepository, RowLock
 from .repository import Repository
 from .settings import DatabaseSettings
+from .soft_delete import SoftDeletes
 from .unit_of_work import UnitOfWork
 from .unset import UNSET, Unset
 
@@ -30,6 +31,7 @@ __all__ = [
     "ReadRepository",
     "Repository",
     "RowLock",
+    "SoftDeletes",
     "UnitOfWork",
     "Unset",
     "errors",

@@ -7,6 +7,8 @@ hands it in, in any event loop::
     command.upgrade(config, "head")
 
 Otherwise it connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that is not set.
+
+Models may be in several schemas; a revision of yours must `CREATE SCHEMA` before the first table.
 """
 
 import asyncio
@@ -68,9 +70,13 @@ async def _connect_and_run(metadata: MetaData, settings: DatabaseSettings) -> No
 def _run(
     connection: Connection, metadata: MetaData, report: Callable[..., None] | None = None
 ) -> None:
+    schemas = {table.schema for table in metadata.tables.values()} | {None}  # None is `public`
     context.configure(
         connection=connection,
         target_metadata=metadata,
+        # The models' schemas and no others: an extension's tables are not ours to drop.
+        include_schemas=True,
+        include_name=lambda name, kind, _: kind != "schema" or name in schemas,
         compare_server_default=True,
         process_revision_directives=_process,
         transaction_per_migration=True,

@@ -5,6 +5,8 @@ never changes; new behaviour is a new mixin.
 """
 
 from . import bigint, uuid4, uuid7
+from .soft_delete import SoftDelete
 from .timestamps import Timestamps
+from .versioned import Versioned
 
-__all__ = ["Timestamps", "bigint", "uuid4", "uuid7"]
+__all__ = ["SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"]
