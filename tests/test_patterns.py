@@ -1,0 +1,22 @@
+"""The snippets of docs/patterns.md run, in their order, on the rendered example."""
+
+import re
+from pathlib import Path
+from textwrap import indent
+
+from tests.conftest import NO_DOCKER, ROOT, run
+
+
+def test_the_snippets_run_and_fit_their_types(shop: Path) -> None:
+    document = (ROOT / "docs/patterns.md").read_text()
+    imports, *snippets = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    body = indent("\n".join(snippets), "    ")
+    test = shop / "tests/test_snippets.py"
+    test.write_text(
+        f"{imports}\n\nasync def test_patterns(database: Database[UnitOfWork]) -> None:\n{body}"
+    )
+    try:
+        assert "1 passed" in run(["uv", "run", "pytest", "-q", str(test)], shop, **NO_DOCKER)
+        run(["uv", "run", "mypy", str(test)], shop)
+    finally:
+        test.unlink()
