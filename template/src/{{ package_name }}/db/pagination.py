@@ -48,6 +48,7 @@ from sqlalchemy import (
     UnaryExpression,
     and_,
     asc,
+    bindparam,
     inspect,
     literal,
     select,
@@ -229,20 +230,23 @@ def _places(
     statement: Select[Any], terms: Sequence[_Term], here: Cursor | None, limit: int
 ) -> Subquery:
     """Select the values of the order of the first rows there are from here on."""
+    # As a number in the SQL. A parameter is unknown to a generic plan, which then expects a tenth of
+    # all rows and may read the whole table.
+    first = bindparam(None, limit, Integer, literal_execute=True)
     values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
     branches = [
         statement.with_only_columns(*values, maintain_column_froms=True)
         .where(criterion)
         .order_by(None)
         .order_by(*(term.ordered(term.column) for term in terms))
-        .limit(limit)
+        .limit(first)
         for criterion in ([true()] if here is None else _beyond(terms, here))
     ]
     if len(branches) == 1:
         return branches[0].subquery()
     union = union_all(*branches)
     order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
-    return union.order_by(*order).limit(limit).subquery()
+    return union.order_by(*order).limit(first).subquery()
 
 
 def _beyond(terms: Sequence[_Term], here: Cursor) -> Iterator[ColumnElement[bool]]:
