@@ -79,7 +79,7 @@ async def test_rows_may_be_in_the_order_of_another_table_that_has_none_for_some(
 
 async def test_an_alias_has_pages_too(books: AsyncSession) -> None:
     other = aliased(Book)
-    statement = select(other).where(other.id != 2).order_by(other.title).limit(1)
+    statement = select(other).where(other.id != 2).order_by(other.title).limit(1).offset(3)
 
     pages = [page async for page in walk(books, statement, other.year.desc(), limit=4)]
 
