@@ -18,11 +18,11 @@ from sqlalchemy import (
     Index,
     MetaData,
     Numeric,
+    Select,
+    SmallInteger,
     String,
     Text,
     TypeDecorator,
-    Select,
-    SmallInteger,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -137,9 +137,11 @@ async def walk(
     back: bool = False,
 ) -> AsyncIterator[db.Page[M]]:
     """Go from page to page: from the first on, or from the one given."""
-    while True:
-        cursor = start and (start.previous if back else start.next)
-        if start and not cursor:
+    page = start
+    for _ in range(1000):
+        cursor = None if page is None else page.previous if back else page.next
+        if page is not None and cursor is None:
             return
-        start = await db.paginate(session, statement, order_by=order_by, limit=limit, cursor=cursor)
-        yield start
+        page = await db.paginate(session, statement, order_by=order_by, limit=limit, cursor=cursor)
+        yield page
+    pytest.fail("the pages have no end")

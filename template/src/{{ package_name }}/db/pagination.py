@@ -30,7 +30,7 @@ one statement, but two pages are two: they agree on a snapshot only in REPEATABL
 
 import operator
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -48,6 +48,7 @@ from sqlalchemy import (
     UnaryExpression,
     and_,
     asc,
+    bindparam,
     inspect,
     literal,
     select,
@@ -91,7 +92,7 @@ async def paginate(
     """Return the page of a statement's rows that begins at a cursor.
 
     Args:
-        statement: a `select()` of one entity; its own order and limit are replaced.
+        statement: a `select()` of one entity; its own order, limit and offset are replaced.
         order_by: columns or expressions.
         limit: how many rows at most, 1 or more. Bound it where it comes from outside.
         cursor: `next` or `previous` of another page; without it, the first page.
@@ -100,7 +101,8 @@ async def paginate(
     Raises:
         InvalidCursor: the cursor is malformed, or was made for another order.
         ValueError: the limit is below 1.
-        TypeError: values of the order cannot be kept in a cursor, such as JSON.
+        TypeError: the order is text, or its values cannot be kept in a cursor: JSON, an array, or a
+            function whose type is not said. Write `func.lower(User.email, type_=Text)`.
     """
     if limit < 1:
         raise ValueError("a page has room for at least one row: give a limit of 1 or more")
@@ -157,9 +159,11 @@ class _Term:
     """The attribute, if it is one of the primary key."""
 
     def reversed(self) -> "_Term":
+        """Return what reads the same order from its end."""
         return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
 
     def ordered(self, column: ColumnElement[Any]) -> UnaryExpression[Any]:
+        """Order by a column that has this term's values."""
         directed = column.desc() if self.descending else column.asc()
         return directed.nulls_first() if self.nulls_first else directed.nulls_last()
 
@@ -167,9 +171,8 @@ class _Term:
 def _terms(entity: Any, order_by: Sequence[ColumnExpressionArgument[Any]]) -> list[_Term]:
     """Read an order, and complete it by what is missing of the primary key."""
     mapper = inspect(entity).mapper
-    missing = [
-        getattr(entity, mapper.get_property_by_column(column).key) for column in mapper.primary_key
-    ]
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    missing = [getattr(entity, name) for name in names]
     terms: list[_Term] = []
     for item in order_by:
         expression, descending, nulls_first = _parts(item)
@@ -220,8 +223,8 @@ def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _checksum(terms: Sequence[_Term], dialect: Dialect) -> int:
-    order = tuple_(*(term.ordered(term.column) for term in terms))
-    compiled = order.compile(dialect=dialect)
+    """Return what tells one order from another, in every process."""
+    compiled = tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
     return zlib.crc32(f"{compiled} {compiled.params}".encode())
 
 
@@ -229,49 +232,49 @@ def _places(
     statement: Select[Any], terms: Sequence[_Term], here: Cursor | None, limit: int
 ) -> Subquery:
     """Select the values of the order of the first rows there are from here on."""
+    # As a number in the SQL. A parameter is unknown to a generic plan, which then expects a tenth of
+    # all rows and may read the whole table.
+    first = bindparam(None, limit, Integer, literal_execute=True)
     values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
     branches = [
         statement.with_only_columns(*values, maintain_column_froms=True)
         .where(criterion)
         .order_by(None)
         .order_by(*(term.ordered(term.column) for term in terms))
-        .limit(limit)
+        .limit(first)
+        .offset(None)
         for criterion in ([true()] if here is None else _beyond(terms, here))
     ]
     if len(branches) == 1:
         return branches[0].subquery()
     union = union_all(*branches)
     order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
-    return union.order_by(*order).limit(limit).subquery()
+    return union.order_by(*order).limit(first).subquery()
 
 
 def _beyond(terms: Sequence[_Term], here: Cursor) -> Iterator[ColumnElement[bool]]:
-    """Yield criteria that no two rows share and that cover what lies beyond a place.
+    """Yield criteria that together cover what lies beyond a place, no row twice.
 
-    Each of them is one range of the index. `a > 1 OR a = 1 AND b > 2` as one criterion is not: it
-    would be a filter on all that comes before, too.
+    Each of them is one range of the index. As one criterion, `a > 1 OR a = 1 AND b > 2` would be a
+    filter, and read all that comes before, too.
     """
     same: list[ColumnElement[bool]] = []
     values = [literal(value, t.column.type) for value, t in zip(here.values, terms, strict=True)]
     for position, term in enumerate(terms):
         column, value, rest = term.column, values[position], terms[position:]
         if all(not t.nullable and t.descending == term.descending for t in rest):
-            compare = _COMPARE[term.descending, here.inclusive]
+            # One comparison of rows; not with NULLs, which are neither less nor greater to it.
+            compare = _COMPARE[term.descending][here.inclusive]
             row = tuple_(*(t.column for t in rest))
             yield and_(*same, compare(row, tuple_(*values[position:])))
             return
         null = here.values[position] is None
         if not null:
-            yield and_(*same, _COMPARE[term.descending, False](column, value))
+            yield and_(*same, _COMPARE[term.descending][False](column, value))
         if term.nullable and null == term.nulls_first:
             yield and_(*same, column.is_not(None) if null else column.is_(None))
         same.append(column.is_(None) if null else column == value)
 
 
-# By descending and inclusive.
-_COMPARE: dict[tuple[bool, bool], Callable[..., ColumnElement[bool]]] = {
-    (False, False): operator.gt,
-    (False, True): operator.ge,
-    (True, False): operator.lt,
-    (True, True): operator.le,
-}
+# By descending, then by inclusive.
+_COMPARE = ((operator.gt, operator.ge), (operator.lt, operator.le))
