@@ -7,8 +7,10 @@ from . import errors, mixins
 from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .begin import BeginHook
 from .database import Database, Health
+from .pool import PoolStatus
 from .repository import Repository
 from .settings import DatabaseSettings
+from .statements import Statement, record_statements
 from .unit_of_work import UnitOfWork
 
 __all__ = [
@@ -19,8 +21,11 @@ __all__ = [
     "Database",
     "DatabaseSettings",
     "Health",
+    "PoolStatus",
     "Repository",
+    "Statement",
     "UnitOfWork",
     "errors",
     "mixins",
+    "record_statements",
 ]

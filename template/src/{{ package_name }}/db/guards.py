@@ -1,0 +1,101 @@
+"""One session, one task: two tasks that use it at once are stopped, before they mix transactions.
+
+`asyncio.gather` over one session often succeeds, because the driver lets one statement wait for the
+other, and then one task commits what the other has half done. So a statement, a COMMIT or a ROLLBACK
+that meets a running statement on its connection is a `UnitOfWorkError`. Handing a session from one
+task to another, one after the other, is fine: it is the overlap that is refused, not the owner.
+
+Limits: rows that a stream fetches are no statement; what overlaps with them the driver refuses.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext, ExecutionContext
+from sqlalchemy.exc import IllegalStateChangeError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import Session, SessionTransaction
+
+from .errors import UnitOfWorkError
+from .translation import SHARED_SESSION
+
+
+def refuse_overlap(engine: AsyncEngine) -> None:
+    """Let no statement of this engine run on a connection where another one is running."""
+    # Kept by SQLAlchemy's connection, which lives for one check-out, and not in the `info` of the
+    # pooled one: so no mark can outlive its transaction. The identity of the execution is enough,
+    # and holds on to nothing.
+    running: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def start(
+        connection: Connection,
+        cursor: DBAPICursor,
+        statement: str,
+        parameters: object,
+        context: ExecutionContext | None,
+        executemany: bool,
+    ) -> None:
+        if running.setdefault(connection, id(context)) != id(context):
+            raise UnitOfWorkError(SHARED_SESSION)
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def end(connection: Connection, *_: object) -> None:
+        running.pop(connection, None)
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def fail(context: ExceptionContext) -> None:
+        # Comes for a cancellation too, and for the statement that was refused: that has no mark.
+        connection = context.connection
+        if connection is not None and running.get(connection) == id(context.execution_context):
+            del running[connection]
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def refuse_to_commit(connection: Connection) -> None:
+        if connection in running:
+            connection.invalidate()
+            raise UnitOfWorkError(SHARED_SESSION)
+
+    @event.listens_for(engine.sync_engine, "rollback")
+    def cut_off(connection: Connection) -> None:
+        # A busy connection takes no ROLLBACK, and would go to the pool as it is. This cancels the
+        # statement on the server, and closes the connection.
+        if connection in running:
+            connection.invalidate()
+
+
+class GuardedSession(Session):
+    """A session that can be closed, and keeps no connection, whatever another task does with it."""
+
+    _flushing_now = False
+    _abandoned = False
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Write what is pending.
+
+        Raises:
+            UnitOfWorkError: another task is doing so.
+        """
+        if self._flushing_now:
+            raise UnitOfWorkError(SHARED_SESSION)
+        self._flushing_now = True
+        try:
+            super().flush(objects)
+        finally:
+            self._flushing_now = False
+
+    def close(self) -> None:
+        """Close it now, or as soon as the other task has the connection that it is waiting for."""
+        try:
+            super().close()
+        except IllegalStateChangeError:
+            self._abandoned = True
+
+
+@event.listens_for(GuardedSession, "after_begin")
+def _give_back(session: GuardedSession, _: SessionTransaction, connection: Connection) -> None:
+    if session._abandoned:
+        connection.close()
+        raise UnitOfWorkError(SHARED_SESSION)
