@@ -42,7 +42,8 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     pool = engine.sync_engine.pool
     if settings.pool == "queue":
         ping_after_idle(pool, settings.pool_ping_after_idle, settings.connect_timeout)
-    watch(pool, settings.log_checkouts_longer_than)
+    if settings.pool == "queue" or settings.log_checkouts_longer_than:
+        watch(pool, settings.log_checkouts_longer_than)
     if settings.log_statements_longer_than:
         log_slow_statements(engine, settings.log_statements_longer_than)
     if settings.log_statements_repeated_more_than:
