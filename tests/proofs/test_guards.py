@@ -110,7 +110,7 @@ async def test_a_commit_while_a_statement_runs_is_refused(
         with pytest.raises(errors.UnitOfWorkError, match=SHARED):
             await session.commit()
         with pytest.raises(errors.DatabaseError):
-            await other
+            await asyncio.wait_for(other, timeout=10)
 
     await is_whole(bank, single)
 
@@ -127,7 +127,20 @@ async def test_a_rollback_cuts_off_the_statement_of_the_other_task(
 
     for other in others:
         with pytest.raises(errors.DatabaseError):
-            await other
+            await asyncio.wait_for(other, timeout=10)
+    await is_whole(bank, single)
+
+
+@pytest.mark.parametrize("fetch_first", [True, False])
+async def test_a_statement_that_meets_the_fetch_of_a_stream_is_refused(
+    bank: Database[Work], single: Database[Work], fetch_first: bool
+) -> None:
+    with pytest.raises(errors.DatabaseError if fetch_first else errors.UnitOfWorkError):
+        async with single.unit_of_work() as work:
+            stream = await work.session.stream(text("SELECT generate_series(1, 1000)"))
+            both = [stream.fetchmany(500), work.session.execute(ONE)]
+            await asyncio.gather(*(both if fetch_first else reversed(both)))
+
     await is_whole(bank, single)
 
 

@@ -5,7 +5,8 @@ other, and then one task commits what the other has half done. So a statement, a
 that meets a running statement on its connection is a `UnitOfWorkError`. Handing a session from one
 task to another, one after the other, is fine: it is the overlap that is refused, not the owner.
 
-Limits: rows that a stream fetches are no statement; what overlaps with them the driver refuses.
+Limits: a statement that meets the fetch of a stream is refused by the driver, as a `DatabaseError`
+that does not say why.
 """
 
 from collections.abc import Sequence
@@ -46,11 +47,23 @@ def refuse_overlap(engine: AsyncEngine) -> None:
         running.pop(connection, None)
 
     @event.listens_for(engine.sync_engine, "handle_error")
-    def fail(context: ExceptionContext) -> None:
-        # Comes for a cancellation too, and for the statement that was refused: that has no mark.
+    def fail(context: ExceptionContext) -> UnitOfWorkError | None:
+        # Comes for a cancellation too, for the statement that was refused, and for a fetch.
         connection = context.connection
-        if connection is not None and running.get(connection) == id(context.execution_context):
+        mark = running.get(connection) if connection is not None else None
+        if connection is not None and mark == id(context.execution_context):
             del running[connection]
+        elif mark is not None and not isinstance(context.original_exception, UnitOfWorkError):
+            return UnitOfWorkError(SHARED_SESSION)
+        # A COMMIT or ROLLBACK that does not even leave the driver met the fetch of a stream, which
+        # has no mark. The connection is lost to us, and would go to the pool as it is.
+        driver = context.dialect.loaded_dbapi
+        if context.execution_context is None and isinstance(
+            context.original_exception, driver.InterfaceError
+        ):
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
+        return None
 
     @event.listens_for(engine.sync_engine, "commit")
     def refuse_to_commit(connection: Connection) -> None:
