@@ -46,6 +46,7 @@ async def is_whole(bank: Database[Work], single: Database[Work]) -> None:
     assert await names(single) == ["a", "b"]
     assert single.pool is not None
     assert single.pool.checked_out == 0
+    assert single.pool.opened - single.pool.closed == 1  # each was counted once
 
 
 @pytest.mark.parametrize("warm", [True, False])

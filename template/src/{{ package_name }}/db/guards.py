@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext, ExecutionContext
+from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import IllegalStateChangeError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session, SessionTransaction
@@ -31,14 +31,8 @@ def refuse_overlap(engine: AsyncEngine) -> None:
     running: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def start(
-        connection: Connection,
-        cursor: DBAPICursor,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext | None,
-        executemany: bool,
-    ) -> None:
+    def start(connection: Connection, *rest: Any) -> None:
+        _, _, _, context, _ = rest  # cursor, statement, parameters, …, executemany
         if running.setdefault(connection, id(context)) != id(context):
             raise UnitOfWorkError(SHARED_SESSION)
 

@@ -11,7 +11,6 @@ exhausts a pool: do that before it or after it, rather than make the pool larger
 """
 
 import logging
-from collections import Counter
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NamedTuple
@@ -61,7 +60,7 @@ class Usage:
 
     def __init__(self) -> None:
         self.held: dict[ConnectionPoolEntry, _Checkout] = {}
-        self.counts: Counter[str] = Counter()
+        self.counts = dict.fromkeys(("checkouts", "timeouts", "opened", "closed"), 0)
 
 
 class QueuePool(AsyncAdaptedQueuePool):
@@ -112,16 +111,8 @@ class QueuePool(AsyncAdaptedQueuePool):
 
     def report(self) -> PoolStatus:
         """Return the numbers."""
-        counts = self.usage.counts
-        return PoolStatus(
-            size=self.size(),
-            checked_out=self.checkedout(),
-            overflow=max(0, self.overflow()),
-            checkouts=counts["checkouts"],
-            timeouts=counts["timeouts"],
-            opened=counts["opened"],
-            closed=counts["closed"],
-        )
+        overflow = max(0, self.overflow())
+        return PoolStatus(self.size(), self.checkedout(), overflow, **self.usage.counts)
 
 
 def watch(pool: Pool, log_longer_than: float) -> None:
@@ -137,7 +128,6 @@ def watch(pool: Pool, log_longer_than: float) -> None:
         counts["checkouts"] += 1
 
     @event.listens_for(pool, "checkin")
-    @event.listens_for(pool, "detach")
     def check_in(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         checkout = held.pop(record, None)
         if checkout and log_longer_than and monotonic() - checkout.since > log_longer_than:
@@ -152,10 +142,6 @@ def watch(pool: Pool, log_longer_than: float) -> None:
     def count_closed(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         if record.info.pop("opened", False):  # the event may come twice
             counts["closed"] += 1
-
-    @event.listens_for(pool, "close_detached")
-    def count_closed_detached(_: DBAPIConnection) -> None:
-        counts["closed"] += 1
 
 
 def ping_after_idle(pool: Pool, seconds: float, timeout: float) -> None:

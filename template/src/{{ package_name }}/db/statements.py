@@ -20,11 +20,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext, ExecutionContext
+from sqlalchemy.engine.interfaces import ExceptionContext, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .origin import find_origin
@@ -97,36 +97,19 @@ def _listen(engine: AsyncEngine, call: _Listener) -> Callable[[], None]:
     """Call a function after each statement, and return what ends that."""
     started: WeakKeyDictionary[ExecutionContext, float] = WeakKeyDictionary()
 
-    def start(
-        connection: Connection,
-        cursor: DBAPICursor,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
-    ) -> None:
+    def start(_: Connection, *rest: Any) -> None:
+        _, _, _, context, _ = rest  # cursor, statement, parameters, …, executemany
         started[context] = monotonic()
 
-    def finish(
-        connection: Connection, statement: str, context: ExecutionContext, batch: bool
-    ) -> None:
+    def end(connection: Connection, *rest: Any) -> None:
+        _, statement, _, context, executemany = rest
         since = started.pop(context, None)
         if since is not None and not statement.startswith(_SAVEPOINTS):
-            call(connection, Statement(statement, monotonic() - since), batch)
-
-    def end(
-        connection: Connection,
-        cursor: DBAPICursor,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
-    ) -> None:
-        finish(connection, statement, context, executemany)
+            call(connection, Statement(statement, monotonic() - since), executemany)
 
     def fail(error: ExceptionContext) -> None:
         if error.connection and error.statement and error.execution_context:
-            finish(error.connection, error.statement, error.execution_context, False)
+            end(error.connection, None, error.statement, None, error.execution_context, False)
 
     listeners: dict[str, Callable[..., None]] = {
         "before_cursor_execute": start,
