@@ -139,7 +139,11 @@ async def test_a_statement_in_a_loop_is_logged_once_with_its_place(
                 await work.session.execute(text("SELECT :n"), {"n": str(n)})
 
     await in_a_loop(2)
-    await in_a_loop(2)
+    async with database.engine.connect() as connection:  # two transactions, one connection
+        for _ in range(2):
+            for n in range(2):
+                await connection.execute(text("SELECT :n"), {"n": str(n)})
+            await connection.commit()
     assert caplog.records == []
 
     await in_a_loop(5)
