@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import NullPool, text
 
-from shop.db import Database, DatabaseSettings, errors
+from shop.db import Database, DatabaseSettings, errors, record_statements
 from shop.db.engine import create_engine
 from tests.proofs.tables import Work
 
@@ -52,7 +52,7 @@ async def test_a_connection_is_pinged_only_after_it_was_idle(
     change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("shop.db.engine.time.monotonic", lambda: now)
+    monkeypatch.setattr("shop.db.pool.monotonic", lambda: now)
     async with Database(change(pool_size=1, pool_ping_after_idle=30), Work) as database:
         backend = await backend_of(database)
         await end_backend(database.settings, backend)
@@ -183,6 +183,31 @@ async def test_disposing_closes_the_connections(change: Change) -> None:
             await work.session.rollback()
         else:
             pytest.fail("still connected")
+
+
+async def test_the_question_before_a_commit_is_asked_only_of_a_transaction_that_may_be_aborted(
+    change: Change,
+) -> None:
+    async with Database(change(), Work) as database:
+        with record_statements(database.engine) as statements:
+            # Undone by a savepoint.
+            async with database.unit_of_work() as work:
+                with pytest.raises(errors.DataException):
+                    async with work.savepoint():
+                        await work.session.execute(text("SELECT 1/0"))
+            # Undone by a rollback, and then something else on the same connection.
+            async with database.engine.connect() as connection:
+                with pytest.raises(errors.DataException):
+                    await connection.execute(text("SELECT 1/0"))
+                await connection.rollback()
+                await connection.execute(text("SELECT 2"))
+                await connection.commit()
+        assert [each.text for each in statements] == ["SELECT 1/0", "SELECT 1/0", "SELECT 2"]
+
+        with pytest.raises(errors.UnitOfWorkError):
+            async with database.unit_of_work() as work:
+                with pytest.raises(errors.DataException):
+                    await work.session.execute(text("SELECT 1/0"))
 
 
 def test_nothing_happens_at_import() -> None:

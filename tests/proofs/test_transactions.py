@@ -147,7 +147,7 @@ async def test_a_flush_that_failed_cannot_be_committed_over(bank: Database[Work]
     assert await names(bank) == ["a", "b"]
 
 
-async def test_an_error_in_a_savepoint_costs_one_question_and_no_more(
+async def test_an_error_that_a_savepoint_undid_costs_no_question(
     bank: Database[Work],
 ) -> None:
     statements: list[str] = []
@@ -161,10 +161,10 @@ async def test_an_error_in_a_savepoint_costs_one_question_and_no_more(
             async with work.savepoint():
                 await work.accounts.add(Account(name="a"))
         await work.accounts.add(Account(name="c"))
-    assert statements.count("SELECT 1") == 1
+    assert "SELECT 1" not in statements
 
     assert await names(bank) == ["a", "b", "c"]
-    assert statements.count("SELECT 1") == 1
+    assert "SELECT 1" not in statements
 
 
 async def test_a_session_ends_with_its_unit_of_work(bank: Database[Work]) -> None:

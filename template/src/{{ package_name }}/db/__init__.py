@@ -9,10 +9,12 @@ from .begin import BeginHook
 from .database import Database, Health, Isolation
 from .filtering import Fields, search
 from .pagination import Page, paginate
+from .pool import PoolStatus
 from .read_repository import ReadRepository, RowLock
 from .repository import Repository
 from .settings import DatabaseSettings
 from .soft_delete import SoftDeletes
+from .statements import Statement, record_statements
 from .unit_of_work import UnitOfWork
 from .unset import UNSET, Unset
 
@@ -28,14 +30,17 @@ __all__ = [
     "Health",
     "Isolation",
     "Page",
+    "PoolStatus",
     "ReadRepository",
     "Repository",
     "RowLock",
     "SoftDeletes",
+    "Statement",
     "UnitOfWork",
     "Unset",
     "errors",
     "mixins",
     "paginate",
+    "record_statements",
     "search",
 ]

@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.orm import Session, SessionTransaction
 
+from .guards import GuardedSession
+
 BeginHook = Callable[[Session], Mapping[str, str]]
 """Takes the session whose transaction begins, returns names and values for `set_config`."""
 
 
-class HookedSession(Session):
+class HookedSession(GuardedSession):
     """A session that runs the hooks in its `info["begin_hooks"]`."""
 
 

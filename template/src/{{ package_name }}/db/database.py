@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from .begin import BeginHook, HookedSession
 from .engine import create_engine
 from .errors import DatabaseError, UnitOfWorkError
+from .pool import PoolStatus, QueuePool
 from .retry import retrying
 from .settings import DatabaseSettings
 from .translation import translated
@@ -147,15 +148,29 @@ class Database(Generic[U]):
 
         return await retrying(attempts)(once)
 
+    @property
+    def pool(self) -> PoolStatus | None:
+        """What the pool does at the moment, without I/O; None for the setting `pool="null"`."""
+        pool = self.engine.sync_engine.pool
+        return pool.report() if isinstance(pool, QueuePool) else None
+
     async def health(self) -> Health:
-        """Ask the database whether it answers; it does so within `connect_timeout` or is not well."""
+        """Ask the database whether it answers; it does so within `connect_timeout` or is not well.
+
+        It asks through the pool, as every unit of work does: when all connections are in use, it
+        says so, and who holds them longest. That is no reason to restart the program.
+        """
+        seconds = self.settings.connect_timeout
         try:
-            async with asyncio.timeout(self.settings.connect_timeout):
+            async with asyncio.timeout(seconds):
                 with translated():
                     async with self.engine.connect() as connection:
                         await connection.execute(text("SELECT 1"))
         except TimeoutError:
-            return Health(False, f"no answer within {self.settings.connect_timeout:g} s")
+            pool = self.engine.sync_engine.pool
+            if isinstance(pool, QueuePool) and pool.exhausted:
+                return Health(False, pool.explain(seconds))
+            return Health(False, f"no answer within {seconds:g} s")
         except DatabaseError as error:
             return Health(False, str(error))
         return Health(True, "the database answers")

@@ -1,15 +1,12 @@
 """The engine: one for an application, made by a function; it connects when it is first used."""
 
 import ssl
-import time
 from typing import Any
 
-import asyncpg
-from sqlalchemy import AdaptedConnection, Connection, NullPool, event
+from sqlalchemy import NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
-from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import (
     ConnectionFailure,
@@ -17,7 +14,10 @@ from .errors import (
     DatabaseError,
     SettingsError,
 )
+from .guards import refuse_empty_commit, refuse_overlap
+from .pool import QueuePool, ping_after_idle, watch
 from .settings import DatabaseSettings
+from .statements import log_repeated_statements, log_slow_statements
 from .translation import translate
 from .url import split_url
 
@@ -36,9 +36,18 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         hide_parameters=True,
         **_pool_arguments(settings),
     )
+    refuse_overlap(engine)  # first, so that the others do not see a statement that is refused
+    refuse_empty_commit(engine)
     _translate_errors(engine)
+    pool = engine.sync_engine.pool
     if settings.pool == "queue":
-        _ping_after_idle(engine, settings.pool_ping_after_idle, settings.connect_timeout)
+        ping_after_idle(pool, settings.pool_ping_after_idle, settings.connect_timeout)
+    if settings.pool == "queue" or settings.log_checkouts_longer_than:
+        watch(pool, settings.log_checkouts_longer_than)
+    if settings.log_statements_longer_than:
+        log_slow_statements(engine, settings.log_statements_longer_than)
+    if settings.log_statements_repeated_more_than:
+        log_repeated_statements(engine, settings.log_statements_repeated_more_than)
     return engine
 
 
@@ -64,6 +73,7 @@ def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
     if settings.pool == "null":
         return {"poolclass": NullPool}
     return {
+        "poolclass": QueuePool,
         "pool_size": settings.pool_size,
         "max_overflow": settings.max_overflow,
         "pool_timeout": settings.pool_timeout,
@@ -76,21 +86,7 @@ def _translate_errors(engine: AsyncEngine) -> None:
     def translate_error(context: ExceptionContext) -> DatabaseError | None:
         if context.sqlalchemy_exception is None:  # no error of the driver's: a cancellation
             return None
-        if context.connection is not None and not context.is_disconnect:
-            context.connection.info["failed"] = True
         return translate(context.sqlalchemy_exception)
-
-    @event.listens_for(engine.sync_engine, "commit")
-    def refuse_to_commit_nothing(connection: Connection) -> None:
-        # PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK and no error, so an error
-        # that was caught on the way would undo all of it in silence. Only after an error, ask.
-        if connection.info.pop("failed", False):
-            try:
-                connection.exec_driver_sql("SELECT 1")
-            except DatabaseError:
-                if not connection.invalidated:  # or it would go back to the pool as it is
-                    connection.connection.rollback()
-                raise
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def connect(
@@ -119,29 +115,3 @@ def _translate_errors(engine: AsyncEngine) -> None:
             # The server's own words: a wrong password, no such database, too many clients.
             ours = translate(error) or ConnectionRejected()
             raise type(ours)(f"{where} refuses: {error}", sqlstate=ours.sqlstate) from error
-
-
-def _ping_after_idle(engine: AsyncEngine, seconds: float, timeout: float) -> None:
-    """Ping a connection before use when it was idle for longer than `seconds`.
-
-    `pool_pre_ping` would ask at every check-out. The idea is HikariCP's: a connection that answered
-    a moment ago is alive, see `aliveBypassWindowMs` there.
-    """
-    pool = engine.sync_engine.pool
-
-    @event.listens_for(pool, "checkin")
-    def remember(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        record.info["idle_since"] = time.monotonic()
-
-    @event.listens_for(pool, "checkout")
-    def ping(
-        connection: AdaptedConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
-    ) -> None:
-        idle_since = record.info.get("idle_since")
-        if idle_since is None or time.monotonic() - idle_since <= seconds:
-            return
-        try:
-            # Without arguments this is the simple protocol: one round trip, nothing prepared.
-            connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=timeout))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise InvalidatePoolError from error

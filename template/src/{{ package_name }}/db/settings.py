@@ -105,6 +105,18 @@ class DatabaseSettings(BaseSettings):
     echo_pool: bool = False
     """Whether the pool logs what it does."""
 
+    log_checkouts_longer_than: Seconds = 10
+    """A connection that was held for longer is a warning in the log, with its place; 0 logs none."""
+
+    log_statements_longer_than: Seconds = 1
+    """A statement that took longer is a warning in the log, without its parameters; 0 logs none."""
+
+    log_statements_repeated_more_than: Annotated[int, Field(ge=0)] = 0
+    """A statement that comes more often in one transaction is a warning in the log; 0 logs none.
+
+    For development: it is mostly a query in a loop (N+1).
+    """
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -140,6 +152,8 @@ class DatabaseSettings(BaseSettings):
                 "pool": "null",
                 "pgbouncer": False,
                 "statement_timeout": 0,
+                "log_checkouts_longer_than": 0,
+                "log_statements_longer_than": 0,
             }
         )
 

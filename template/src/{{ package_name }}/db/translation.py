@@ -40,6 +40,8 @@ from .errors import (
     UnitOfWorkError,
 )
 
+SHARED_SESSION = "two tasks use one session at once: open a unit of work for each"
+
 _BY_SQLSTATE: dict[str, type[DatabaseError]] = {
     "25006": ReadOnlyTransaction,
     "25P02": UnitOfWorkError,  # the transaction is aborted, and somebody goes on with it
@@ -89,6 +91,8 @@ def translate(error: BaseException) -> DatabaseError | None:
     for kind, ours in _BY_TYPE:
         if isinstance(error, kind):
             return ours()
+    if isinstance(error, sqlalchemy.exc.InvalidRequestError) and error.code == "isce":
+        return UnitOfWorkError(SHARED_SESSION)
     # SQLAlchemy's error has the adapter's in `orig`, and that has asyncpg's as its cause: the one
     # with the fields that the server sent.
     driver = error
