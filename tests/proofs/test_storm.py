@@ -15,24 +15,25 @@ RUNS, TRANSFERS, USERS, CREDITS_EACH = 50, 200, 5, 100
 async def test_a_storm_of_transfers_keeps_the_sum_and_overdraws_nobody(
     fresh_database_url: URL, tally: Tally
 ) -> None:
-    async with opened(fresh_database_url, pool_size=10, max_overflow=0, pool_timeout=60) as database:
+    pool = {"pool_size": 10, "max_overflow": 0, "pool_timeout": 60}
+    async with opened(fresh_database_url, **pool) as database:
         keys = await make_users(database, USERS, CREDITS_EACH)
         expected = dict.fromkeys(keys, CREDITS_EACH)
         for run in range(RUNS):
             chance = random.Random(run)  # noqa: S311  # the same transfers each time
-            moves = [(*chance.sample(keys, 2), chance.randint(1, 120)) for _ in range(TRANSFERS)]
+            moves = [(chance.sample(keys, 2), chance.randint(1, 120)) for _ in range(TRANSFERS)]
 
             results = await asyncio.gather(
                 *(
                     tally.transact(
                         database, partial(transfer, sender=giver, recipient=taker, amount=amount)
                     )
-                    for giver, taker, amount in moves
+                    for (giver, taker), amount in moves
                 ),
                 return_exceptions=True,
             )
 
-            for (giver, taker, amount), refused in zip(moves, results, strict=True):
+            for ((giver, taker), amount), refused in zip(moves, results, strict=True):
                 if refused is None:
                     expected[giver] -= amount
                     expected[taker] += amount
