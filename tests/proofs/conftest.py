@@ -1,8 +1,9 @@
 """The proofs' fixtures."""
 
+from tests.proofs.bulk_tables import stock
 from tests.proofs.faults import server, tally
 from tests.proofs.pagination_tables import tables
 from tests.proofs.soft_delete_tables import hidden
 from tests.proofs.tables import bank, proof_settings
 
-__all__ = ["bank", "hidden", "proof_settings", "server", "tables", "tally"]
+__all__ = ["bank", "hidden", "proof_settings", "server", "stock", "tables", "tally"]

@@ -18,10 +18,13 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnExpressionArgument, CursorResult, delete
 
+from .bulk import copy, update_many
 from .errors import UnitOfWorkError
 from .read_repository import K, M, ReadRepository
+from .records import Row, Rows
 from .translation import translated
 from .unset import UNSET
+from .upsert import Attributes, upsert
 
 # PostgreSQL takes at most 32767 parameters in a statement.
 _KEYS_IN_A_STATEMENT = 5000
@@ -47,6 +50,50 @@ class Repository(ReadRepository[M, K]):
         self.session.add_all(added)
         await self._flush()
         return added
+
+    async def copy(self, rows: Rows[M]) -> int:
+        """Insert any number of rows by COPY, in this transaction, and return how many; see `bulk.py`.
+
+        Nothing of it is in the session: for entities with their keys, use `add_many`.
+        """
+        await self._flush()
+        return await copy(self.session, self.model, rows)
+
+    async def upsert(
+        self,
+        row: Row | M,
+        *,
+        conflict: str | Attributes,
+        update: Attributes | None = None,
+    ) -> M | None:
+        """Insert a row, or change the one that is there already, and return it; see `upsert.py`.
+
+        With `update=()` a row that is there is left alone, and None is returned.
+        """
+        await self._flush()
+        written = await upsert(
+            self.session, self.model, [row], conflict=conflict, update=update, returning=True
+        )
+        return written[0] if written else None
+
+    async def upsert_many(
+        self,
+        rows: Rows[M],
+        *,
+        conflict: str | Attributes,
+        update: Attributes | None = None,
+    ) -> int:
+        """Insert rows, or change those that are there already, and return how many; see `upsert.py`.
+
+        Entities that the session knows are not read anew.
+        """
+        await self._flush()
+        return await upsert(self.session, self.model, rows, conflict=conflict, update=update)
+
+    async def update_many(self, rows: Rows[M]) -> int:
+        """Change rows by their primary keys and expected versions; see `bulk.py`."""
+        await self._flush()
+        return await update_many(self.session, self.model, rows)
 
     async def update(self, entity: M, /, **values: object) -> M:
         """Set attributes of a row and write what differs.
