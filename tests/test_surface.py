@@ -24,6 +24,7 @@ SURFACE = {
         "mixins",
     },
     "mixins": {"Timestamps", "bigint", "uuid4", "uuid7"},
+    "audit": {"AuditEntry", "Audited", "acting_as", "actor_hook"},
     "migrations": {"run_migrations"},
 }
 

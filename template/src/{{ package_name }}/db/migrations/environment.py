@@ -11,10 +11,14 @@ Otherwise it connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that 
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 from alembic import context
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.runtime.plugins import Plugin
 from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
@@ -72,12 +76,24 @@ def _run(
         connection=connection,
         target_metadata=metadata,
         compare_server_default=True,
+        autogenerate_plugins=["alembic.autogenerate.*", *_plugins()],
         process_revision_directives=_process,
         transaction_per_migration=True,
         on_version_apply=report,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+@cache  # Alembic registers a plugin once
+def _plugins() -> tuple[str, ...]:
+    """Register what the options compare, the `autogenerate.py` in their directories; return names."""
+    layer = __name__.removesuffix(".migrations.environment")
+    files = sorted(Path(__file__).parents[1].glob("*/autogenerate.py"))
+    names = tuple(f"{layer}.{file.parent.name}.autogenerate" for file in files)
+    for name in names:
+        Plugin.setup_plugin_from_module(import_module(name), name)
+    return names
 
 
 def _report(*, step: MigrationInfo, **_: object) -> None:
