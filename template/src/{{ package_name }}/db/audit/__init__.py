@@ -26,10 +26,10 @@ What an entry says:
   without values: the log tells that a password was changed, but not to what.
 * `key` is the primary key, before the change where the change is of the key.
 
-Cost: each row that changes is another row to insert. With 50,000 rows a COPY took 10 times as long,
-and an `UPDATE` of all of them 12 times; a single `UPDATE` by its key 1.7 times, round trip included.
-Triggers for whole statements made that 6, 8 and 4, so they would pay only where most is bulk, and
-they lose the rows whose key changes. What is written by the million and seldom asked about should
+Cost: each row that changes is another row to insert. With 20,000 rows a COPY took 12 times as long,
+and an `UPDATE` of all of them 11 times; a single `UPDATE` by its key 1.8 times, round trip included.
+Triggers for whole statements made that 6, 7 and 3, so they would pay only where most is bulk, and
+they cannot pair rows whose key changes. What is written by the million and seldom asked about should
 not be audited.
 
 Limits: TRUNCATE, and what runs with `session_replication_role = replica`, leave no entries. The actor

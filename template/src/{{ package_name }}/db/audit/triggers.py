@@ -23,7 +23,7 @@ BODY = """
 DECLARE
     before jsonb := to_jsonb(OLD);
     after jsonb := to_jsonb(NEW);
-    row_key jsonb := '{{}}';
+    row_key jsonb := '{}';
     column_name text;
 BEGIN
     IF before = after THEN
@@ -37,8 +37,8 @@ BEGIN
     before := before - TG_ARGV[1]::text[];
     after := after - TG_ARGV[1]::text[];
     IF TG_OP = 'UPDATE' THEN
-        SELECT coalesce(jsonb_object_agg(was.key, was.value), '{{}}'),
-            coalesce(jsonb_object_agg(was.key, after -> was.key), '{{}}')
+        SELECT coalesce(jsonb_object_agg(was.key, was.value), '{}'),
+            coalesce(jsonb_object_agg(was.key, after -> was.key), '{}')
         INTO before, after
         FROM jsonb_each(before) AS was
         WHERE was.value <> after -> was.key;
@@ -93,7 +93,7 @@ class Statements:
         self.body = ""
         if log is not None:
             self.function = Name(self.name(log).schema, FUNCTION)
-            self.body = BODY.format(log=self._quoted(self.name(log)))
+            self.body = BODY.replace("{log}", self._quoted(self.name(log)))
 
     def name(self, table: Table) -> Name:
         """Where the server has a table."""
