@@ -18,7 +18,7 @@ def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[P
     """Two projects that have every file between them."""
     directory = tmp_path_factory.mktemp("ownership")
     return [
-        render(directory / "shop", license="MIT"),
+        render(directory / "shop", license="MIT", audit="triggers"),
         render(directory / "store", package_name="store", ci="gitlab", example=False),
     ]
 

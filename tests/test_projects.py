@@ -26,7 +26,7 @@ PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
         "embedded, because TEST_POSTGRES asks for it",
     ),
     "no example, bigint, in a container": (
-        {"example": False, "primary_key": "bigint", "package_name": "a"},
+        {"example": False, "primary_key": "bigint", "package_name": "a", "audit": "triggers"},
         {"TEST_POSTGRES": "docker"},
         "docker, because",
     ),

@@ -24,19 +24,42 @@ TOOLS = [
 ]
 
 
+# Proofs of what only the answers after them render.
+OPTIONS: dict[str, dict[str, str]] = {"audit": {"audit": "triggers"}}
+
+
 @pytest.fixture(scope="module")
 def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default project with the proofs among its tests."""
     shop = render(tmp_path_factory.mktemp("proofs") / "shop")
-    ignored = shutil.ignore_patterns("__pycache__")
+    ignored = shutil.ignore_patterns("__pycache__", *OPTIONS)
     shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
+    return prepare(shop)
+
+
+@pytest.fixture(scope="module", params=OPTIONS)
+def proved_option(
+    request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A project with an option, and the option's proofs among its tests."""
+    option = request.param
+    shop = render(tmp_path_factory.mktemp(option) / "shop", **OPTIONS[option])
+    proofs = shop / "tests/proofs"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests/proofs" / option, proofs / option, ignore=ignored)
+    shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
+    return prepare(shop, f"src/shop/db/{option}")
+
+
+def prepare(shop: Path, covered: str = "src/shop/db") -> Path:
+    """Let a project measure what its tests cover."""
     # The proofs start programs, as tools/ does.
     edit(shop / "pyproject.toml", '"tools/**" = ["S603"', '"{tools,tests/proofs}/**" = ["S603"')
     run(["uv", "add", "--quiet", "--dev", *TOOLS], shop)
     (shop / ".coveragerc").write_text(
         "[run]\n"
         "branch = true\n"
-        "source = src/shop/db\n"
+        f"source = {covered}\n"
         "concurrency = greenlet, thread\n"
         "parallel = true\n"
         "patch = subprocess\n"
@@ -44,6 +67,7 @@ def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shop
 
 
+<<<<<<< HEAD
 def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
     # In a family of reports that has the figures of `record_property`.
     report = ["--junitxml=report.xml", "--override-ini=junit_family=xunit1"]
@@ -59,9 +83,41 @@ def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Reco
     record_property("branch coverage of db/, per cent", round(totals["percent_covered"], 1))
     assert totals["percent_covered"] >= COVERED, run(
         ["uv", "run", "coverage", "report", "--show-missing"], proved
+=======
+def measure(shop: Path, *tests: str) -> tuple[str, float]:
+    """Run tests; return their summary and the branches that they cover, in per cent."""
+    output = run(["uv", "run", "coverage", "run", "-m", "pytest", *tests], shop, **NO_DOCKER)
+    run(["uv", "run", "coverage", "combine", "--quiet"], shop)
+    run(["uv", "run", "coverage", "json", "--quiet"], shop)
+    [summary] = re.findall(r"\d+ passed.*", output)
+    totals = json.loads((shop / "coverage.json").read_text())["totals"]
+    return summary.strip("= "), totals["percent_covered"]
+
+
+def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
+    summary, covered = measure(proved)
+
+    record_property("proofs and the project's own tests", summary)
+    record_property("branch coverage of db/, per cent", round(covered, 1))
+    assert covered >= COVERED, run(["uv", "run", "coverage", "report", "--show-missing"], proved)
+
+
+def test_the_proofs_of_an_option_hold_and_cover_it(
+    proved_option: Path, record_property: Record
+) -> None:
+    summary, covered = measure(proved_option, "tests/proofs", "tests/db")
+
+    record_property(f"proofs of {proved_option.parent.name}", summary)
+    assert covered >= COVERED, run(
+        ["uv", "run", "coverage", "report", "--show-missing"], proved_option
+>>>>>>> 9c5c0f99c75c18bfe566f7bcfee86a0b2482281b
     )
 
 
 def test_the_proofs_are_typed_like_the_project(proved: Path) -> None:
     run(["uv", "run", "mypy"], proved)
     run(["uv", "run", "ruff", "check", "."], proved)
+
+
+def test_the_proofs_of_an_option_are_typed_like_the_project(proved_option: Path) -> None:
+    run(["uv", "run", "just", "lint", "types", "imports"], proved_option)

@@ -64,6 +64,7 @@ BAD_ANSWERS = [
     ("python_version", "3.10", "Invalid choice"),
     ("primary_key", "serial", "Invalid choice"),
     ("ci", "jenkins", "Invalid choice"),
+    ("audit", "events", "Invalid choice"),
     ("ejected", "src/shop/db/retry.py", "a list of paths"),
     ("ejected", ["../outside.py"], "no path inside"),
     ("ejected", ["/etc/passwd"], "no path inside"),

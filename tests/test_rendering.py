@@ -15,6 +15,7 @@ from tests.conftest import ROOT, Render, run
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "default": {},
     "uuid4, GitLab": {"primary_key": "uuid4", "ci": "gitlab", "license": "MIT"},
+    "audit": {"audit": "triggers"},
     "bigint, no Docker": {"primary_key": "bigint", "docker": False, "ci": "none"},
     "no example": {"example": False, "license": "Apache-2.0", "python_version": "3.12"},
     "no example, bigint": {"example": False, "primary_key": "bigint", "license": "BSD-3-Clause"},
@@ -104,6 +105,8 @@ LAYOUT: dict[str, dict[str, object]] = {
     "tests/unit/fakes.py": {"example": True},
     "migrations/versions/0001_users_posts_comments.py": {"example": True},
     "LICENSE": {"license": "MIT"},
+    "src/shop/db/audit/triggers.py": {"audit": "triggers"},
+    "tests/db/test_audit.py": {"audit": "triggers"},
 }
 ALWAYS = [
     "README.md",
@@ -119,17 +122,21 @@ ALWAYS = [
 
 
 @pytest.mark.parametrize(
-    ("ci", "docker", "example", "licence"),
+    ("ci", "docker", "example", "licence", "audit"),
     [
         *itertools.product(
-            ["github", "gitlab", "none"], [True, False], [True, False], ["proprietary", "MIT"]
+            ["github", "gitlab", "none"],
+            [True, False],
+            [True, False],
+            ["proprietary", "MIT"],
+            ["none", "triggers"],
         )
     ],
 )
 def test_an_answer_adds_its_files_and_no_others(
-    render: Render, tmp_path: Path, ci: str, docker: bool, example: bool, licence: str
+    render: Render, tmp_path: Path, ci: str, docker: bool, example: bool, licence: str, audit: str
 ) -> None:
-    answers = {"ci": ci, "docker": docker, "example": example, "license": licence}
+    answers = {"ci": ci, "docker": docker, "example": example, "license": licence, "audit": audit}
     project = render(tmp_path / "shop", **answers)
 
     names = files(project)

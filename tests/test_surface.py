@@ -37,6 +37,7 @@ SURFACE = {
         "search",
     },
     "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
+    "audit": {"AuditEntry", "Audited", "acting_as", "actor_hook"},
     "migrations": {"run_migrations"},
 }
 

@@ -141,14 +141,16 @@ def test_what_is_decided_once_cannot_be_changed(
 
 
 def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) -> None:
-    update(living, ci="gitlab", docker=False)
+    update(living, ci="gitlab", docker=False, audit="triggers")
 
+    assert (living / "src/shop/db/audit/triggers.py").exists()
     assert (living / ".gitlab-ci.yml").exists()
     assert not (living / ".github").exists()
     assert not (living / "Dockerfile").exists()
 
-    update(living, docker=True, license="MIT")
+    update(living, docker=True, license="MIT", audit="none")
 
+    assert not (living / "src/shop/db/audit").exists()
     assert (living / "Dockerfile").exists()
     assert "MIT License" in (living / "LICENSE").read_text()
 

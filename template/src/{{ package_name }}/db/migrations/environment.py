@@ -13,10 +13,14 @@ Models may be in several schemas; a revision of yours must `CREATE SCHEMA` befor
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 from alembic import context
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.runtime.plugins import Plugin
 from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
@@ -78,12 +82,24 @@ def _run(
         include_schemas=True,
         include_name=lambda name, kind, _: kind != "schema" or name in schemas,
         compare_server_default=True,
+        autogenerate_plugins=["alembic.autogenerate.*", *_plugins()],
         process_revision_directives=_process,
         transaction_per_migration=True,
         on_version_apply=report,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+@cache  # Alembic registers a plugin once
+def _plugins() -> tuple[str, ...]:
+    """Register what the options compare, the `autogenerate.py` in their directories; return names."""
+    layer = __name__.removesuffix(".migrations.environment")
+    files = sorted(Path(__file__).parents[1].glob("*/autogenerate.py"))
+    names = tuple(f"{layer}.{file.parent.name}.autogenerate" for file in files)
+    for name in names:
+        Plugin.setup_plugin_from_module(import_module(name), name)
+    return names
 
 
 def _report(*, step: MigrationInfo, **_: object) -> None:

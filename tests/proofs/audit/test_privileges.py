@@ -1,0 +1,85 @@
+"""A role that may change the tables has its changes logged, and can neither forge nor hide them."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shop import db
+from shop.db import Database
+from shop.db.errors import InsufficientPrivilege
+
+Library = Database[db.UnitOfWork]
+
+
+@pytest.fixture
+async def clerk(library: Library) -> AsyncIterator[AsyncSession]:
+    """A session as a role that may do anything with the audited table, and nothing with the log.
+
+    All in one transaction that is rolled back, as roles are the server's.
+    """
+    role = f"clerk_{secrets.token_hex(4)}"
+    async with library.sessions() as session:
+        await session.execute(text(f"CREATE ROLE {role}"))
+        await session.execute(text(f"GRANT ALL ON authors TO {role}"))
+        await session.execute(
+            text(f"GRANT CREATE ON DATABASE {library.settings.url.database} TO {role}")
+        )
+        await session.execute(text(f"SET LOCAL ROLE {role}"))
+        yield session
+        await session.rollback()
+
+
+async def test_a_role_without_rights_on_the_log_has_its_changes_logged(clerk: AsyncSession) -> None:
+    login = await clerk.scalar(text("SELECT session_user"))
+
+    await clerk.execute(text("INSERT INTO authors (name) VALUES ('a')"))
+
+    assert await logged(clerk) == [("insert", login)]
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "INSERT INTO audit_log (actor) VALUES ('ada')",
+        "UPDATE audit_log SET actor = 'ada'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "SELECT FROM audit_log",
+        "ALTER TABLE authors DISABLE TRIGGER audit",
+        "DROP TRIGGER audit ON authors",
+        "SET LOCAL session_replication_role = replica",
+        "CREATE TRIGGER forged AFTER INSERT ON forgeries FOR EACH ROW "
+        "EXECUTE FUNCTION write_audit_log('{}', '{}')",
+    ],
+)
+async def test_a_role_cannot_write_the_log_or_silence_it(clerk: AsyncSession, forgery: str) -> None:
+    await clerk.execute(text("CREATE TEMP TABLE forgeries ()"))
+
+    with pytest.raises(InsufficientPrivilege):
+        async with clerk.begin_nested():
+            await clerk.execute(text(forgery))
+
+
+async def test_names_in_a_schema_of_somebodys_own_do_not_deceive_the_function(
+    clerk: AsyncSession,
+) -> None:
+    for statement in [
+        "CREATE SCHEMA evil",
+        "CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'forged' $$",
+        "CREATE TEMP TABLE audit_log (LIKE authors)",
+        "SET LOCAL search_path = evil, pg_temp, public, pg_catalog",
+        "INSERT INTO authors (name) VALUES ('a')",
+    ]:
+        await clerk.execute(text(statement))
+
+    assert [operation for operation, _ in await logged(clerk)] == ["insert"]
+
+
+async def logged(session: AsyncSession) -> list[tuple[str, str]]:
+    """What the owner finds in the log."""
+    await session.execute(text("RESET ROLE"))
+    rows = await session.execute(text("SELECT operation, db_user FROM public.audit_log"))
+    return [(operation, user) for operation, user in rows]
