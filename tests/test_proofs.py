@@ -67,35 +67,23 @@ def prepare(shop: Path, covered: str = "src/shop/db") -> Path:
     return shop
 
 
-<<<<<<< HEAD
-def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
+def measure(shop: Path, record_property: Record, *tests: str) -> tuple[str, float]:
+    """Run tests; return their summary and the branches that they cover, in per cent."""
     # In a family of reports that has the figures of `record_property`.
     report = ["--junitxml=report.xml", "--override-ini=junit_family=xunit1"]
-    output = run(["uv", "run", "coverage", "run", "-m", "pytest", *report], proved, **NO_DOCKER)
-    run(["uv", "run", "coverage", "combine", "--quiet"], proved)
-    run(["uv", "run", "coverage", "json", "--quiet"], proved)
-
-    totals = json.loads((proved / "coverage.json").read_text())["totals"]
-    [summary] = re.findall(r"\d+ passed.*", output)
-    for figure in ElementTree.parse(proved / "report.xml").iter("property"):
-        record_property(figure.attrib["name"], figure.attrib["value"])
-    record_property("proofs and the project's own tests", summary.strip("= "))
-    record_property("branch coverage of db/, per cent", round(totals["percent_covered"], 1))
-    assert totals["percent_covered"] >= COVERED, run(
-        ["uv", "run", "coverage", "report", "--show-missing"], proved
-=======
-def measure(shop: Path, *tests: str) -> tuple[str, float]:
-    """Run tests; return their summary and the branches that they cover, in per cent."""
-    output = run(["uv", "run", "coverage", "run", "-m", "pytest", *tests], shop, **NO_DOCKER)
+    command = ["uv", "run", "coverage", "run", "-m", "pytest", "-n", "2", *report, *tests]
+    output = run(command, shop, **NO_DOCKER)
     run(["uv", "run", "coverage", "combine", "--quiet"], shop)
     run(["uv", "run", "coverage", "json", "--quiet"], shop)
     [summary] = re.findall(r"\d+ passed.*", output)
+    for figure in ElementTree.parse(shop / "report.xml").iter("property"):
+        record_property(figure.attrib["name"], figure.attrib["value"])
     totals = json.loads((shop / "coverage.json").read_text())["totals"]
     return summary.strip("= "), totals["percent_covered"]
 
 
 def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
-    summary, covered = measure(proved)
+    summary, covered = measure(proved, record_property)
 
     record_property("proofs and the project's own tests", summary)
     record_property("branch coverage of db/, per cent", round(covered, 1))
@@ -105,12 +93,11 @@ def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Reco
 def test_the_proofs_of_an_option_hold_and_cover_it(
     proved_option: Path, record_property: Record
 ) -> None:
-    summary, covered = measure(proved_option, "tests/proofs", "tests/db")
+    summary, covered = measure(proved_option, record_property, "tests/proofs", "tests/db")
 
     record_property(f"proofs of {proved_option.parent.name}", summary)
     assert covered >= COVERED, run(
         ["uv", "run", "coverage", "report", "--show-missing"], proved_option
->>>>>>> 9c5c0f99c75c18bfe566f7bcfee86a0b2482281b
     )
 
 
