@@ -71,10 +71,11 @@ def test_no_file_is_long() -> None:
 # Lines of code, without docstrings, comments and blank lines; of the layer itself without the
 # directories that have a budget of their own.
 BUDGET = {
-    "src/{{ package_name }}/db": 1800,
+    "src/{{ package_name }}/db": 2020,
     "src/{{ package_name }}/db/audit": 350,
     "src/{{ package_name }}/db/migrations": 600,
     "tests/db": 600,
+    "tests/db/test_audit.py.jinja": 60,
     "tools": 470,
 }
 

@@ -109,4 +109,6 @@ def public(function: ast.FunctionDef | ast.AsyncFunctionDef, module: ast.Module)
     """Whether it can be reached from outside: not private, and not inside of another function."""
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
     scopes: list[ast.Module | ast.ClassDef] = [module, *classes]
-    return not function.name.startswith("_") and any(function in scope.body for scope in scopes)
+    overload = any(ast.unparse(each) == "overload" for each in function.decorator_list)
+    named = not function.name.startswith("_") and not overload
+    return named and any(function in scope.body for scope in scopes)

@@ -14,71 +14,48 @@ import asyncpg
 import sqlalchemy.exc
 import sqlalchemy.orm.exc
 
-from .errors import (
-    CheckViolation,
-    ConnectionFailure,
-    ConnectionRejected,
-    ConstraintViolation,
-    DatabaseError,
-    DataException,
-    DeadlockDetected,
-    ExclusionViolation,
-    ForeignKeyViolation,
-    InsufficientPrivilege,
-    LockNotAvailable,
-    MultipleFound,
-    NotFound,
-    NotNullViolation,
-    PoolTimeout,
-    QueryCanceled,
-    ReadOnlyTransaction,
-    SchemaMismatch,
-    SerializationFailure,
-    StaleData,
-    TransientError,
-    UniqueViolation,
-    UnitOfWorkError,
-)
+from . import errors
+from .errors import ConstraintViolation, DatabaseError
 
 SHARED_SESSION = "two tasks use one session at once: open a unit of work for each"
 
 _BY_SQLSTATE: dict[str, type[DatabaseError]] = {
-    "25006": ReadOnlyTransaction,
-    "25P02": UnitOfWorkError,  # the transaction is aborted, and somebody goes on with it
-    "23001": ForeignKeyViolation,
-    "23502": NotNullViolation,
-    "23503": ForeignKeyViolation,
-    "23505": UniqueViolation,
-    "23514": CheckViolation,
-    "23P01": ExclusionViolation,
-    "3D000": ConnectionRejected,  # the database does not exist
-    "40001": SerializationFailure,
-    "40P01": DeadlockDetected,
-    "42501": InsufficientPrivilege,
-    "42703": SchemaMismatch,
-    "42P01": SchemaMismatch,
-    "53300": ConnectionRejected,  # too many clients
-    "55P03": LockNotAvailable,
-    "57014": QueryCanceled,
-    "57P01": ConnectionFailure,  # the server is shutting down, or an administrator ended the session
-    "57P02": ConnectionFailure,
-    "57P03": ConnectionFailure,  # the server is starting up
-    "57P05": ConnectionFailure,  # idle_session_timeout
+    "25006": errors.ReadOnlyTransaction,
+    "25P02": errors.UnitOfWorkError,  # the transaction is aborted, and somebody goes on with it
+    "23001": errors.ForeignKeyViolation,
+    "23502": errors.NotNullViolation,
+    "23503": errors.ForeignKeyViolation,
+    "23505": errors.UniqueViolation,
+    "23514": errors.CheckViolation,
+    "23P01": errors.ExclusionViolation,
+    "3D000": errors.ConnectionRejected,  # the database does not exist
+    "40001": errors.SerializationFailure,
+    "40P01": errors.DeadlockDetected,
+    "42501": errors.InsufficientPrivilege,
+    "42703": errors.SchemaMismatch,
+    "42P01": errors.SchemaMismatch,
+    "53300": errors.ConnectionRejected,  # too many clients
+    "55P03": errors.LockNotAvailable,
+    "57014": errors.QueryCanceled,
+    "57P01": errors.ConnectionFailure,  # the server is shutting down, or an administrator ended the session
+    "57P02": errors.ConnectionFailure,
+    "57P03": errors.ConnectionFailure,  # the server is starting up
+    "57P05": errors.ConnectionFailure,  # idle_session_timeout
 }
 
 _BY_CLASS: dict[str, type[DatabaseError]] = {
-    "08": ConnectionFailure,
-    "22": DataException,
+    "08": errors.ConnectionFailure,
+    "22": errors.DataException,
     "23": ConstraintViolation,
-    "28": ConnectionRejected,  # the password, or pg_hba.conf
+    "28": errors.ConnectionRejected,  # the password, or pg_hba.conf
 }
 
 _BY_TYPE: list[tuple[type[BaseException], type[DatabaseError]]] = [
-    (sqlalchemy.exc.PendingRollbackError, UnitOfWorkError),
-    (sqlalchemy.exc.TimeoutError, PoolTimeout),
-    (sqlalchemy.exc.NoResultFound, NotFound),
-    (sqlalchemy.exc.MultipleResultsFound, MultipleFound),
-    (sqlalchemy.orm.exc.StaleDataError, StaleData),
+    (sqlalchemy.exc.PendingRollbackError, errors.UnitOfWorkError),
+    (sqlalchemy.exc.TimeoutError, errors.PoolTimeout),
+    (sqlalchemy.exc.NoResultFound, errors.NotFound),
+    (sqlalchemy.exc.MultipleResultsFound, errors.MultipleFound),
+    (sqlalchemy.orm.exc.StaleDataError, errors.StaleData),
 ]
 
 
@@ -92,7 +69,7 @@ def translate(error: BaseException) -> DatabaseError | None:
         if isinstance(error, kind):
             return ours()
     if isinstance(error, sqlalchemy.exc.InvalidRequestError) and error.code == "isce":
-        return UnitOfWorkError(SHARED_SESSION)
+        return errors.UnitOfWorkError(SHARED_SESSION)
     # SQLAlchemy's error has the adapter's in `orig`, and that has asyncpg's as its cause: the one
     # with the fields that the server sent.
     driver = error
@@ -103,7 +80,7 @@ def translate(error: BaseException) -> DatabaseError | None:
     if getattr(driver, "detail", None):
         driver.detail = None  # type: ignore[attr-defined]  # asyncpg's, which has no types
     if isinstance(driver, asyncpg.InvalidCachedStatementError):
-        return TransientError("the schema changed under a prepared statement; run it again")
+        return errors.TransientError("the schema changed under a prepared statement; run it again")
     sqlstate = getattr(driver, "sqlstate", None)
     if isinstance(sqlstate, str):
         found = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2])
@@ -119,7 +96,7 @@ def translate(error: BaseException) -> DatabaseError | None:
     if not isinstance(error, sqlalchemy.exc.DBAPIError | asyncpg.PostgresError):
         return None
     if getattr(error, "connection_invalidated", False):
-        return ConnectionFailure(sqlstate=sqlstate)
+        return errors.ConnectionFailure(sqlstate=sqlstate)
     message = f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})"
     return DatabaseError(message, sqlstate=sqlstate)
 
