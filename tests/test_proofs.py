@@ -46,8 +46,8 @@ def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
     # In a family of reports that has the figures of `record_property`.
-    report = ["--junitxml=report.xml", "--override-ini=junit_family=xunit1"]
-    output = run(["uv", "run", "coverage", "run", "-m", "pytest", *report], proved, **NO_DOCKER)
+    command = ["pytest", "-n", "2", "--junitxml=report.xml", "--override-ini=junit_family=xunit1"]
+    output = run(["uv", "run", "coverage", "run", "-m", *command], proved, **NO_DOCKER)
     run(["uv", "run", "coverage", "combine", "--quiet"], proved)
     run(["uv", "run", "coverage", "json", "--quiet"], proved)
 
