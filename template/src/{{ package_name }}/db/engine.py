@@ -58,12 +58,9 @@ def _connect_arguments(settings: DatabaseSettings) -> dict[str, Any]:
     }
     if settings.pgbouncer:
         # A server connection is somebody else's at the next transaction, so no statement may stay
-        # prepared on it: neither asyncpg's nor SQLAlchemy's cache, and no name for what is prepared.
-        arguments |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": str,
-        }
+        # prepared on it, neither in asyncpg's cache nor in SQLAlchemy's. Without the first, asyncpg
+        # gives its statements no names either.
+        arguments |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     else:
         arguments["server_settings"] |= settings.timeouts
     return arguments

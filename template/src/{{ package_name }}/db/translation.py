@@ -20,6 +20,7 @@ from .errors import ConstraintViolation, DatabaseError
 SHARED_SESSION = "two tasks use one session at once: open a unit of work for each"
 
 _BY_SQLSTATE: dict[str, type[DatabaseError]] = {
+    "08P01": errors.ConnectionRejected,  # PgBouncer's answer to the timeouts at connect
     "25006": errors.ReadOnlyTransaction,
     "25P02": errors.UnitOfWorkError,  # the transaction is aborted, and somebody goes on with it
     "23001": errors.ForeignKeyViolation,

@@ -54,7 +54,7 @@ class UnitOfWork:
         Hooks run one after the other, in the order in which they were given, when the connection is
         back in the pool; they may open a unit of work. Those of a savepoint or an attempt that was
         rolled back are dropped, and none run where the commit's outcome is unknown. An error of a
-        hook is logged: it undoes nothing, and the other hooks run.
+        hook is logged: it undoes nothing, and the other hooks run. A cancellation ends them.
 
         Args:
             hook: called without arguments and awaited, such as `functools.partial(send, mail)`.
