@@ -117,7 +117,12 @@ async def test_two_hundred_tasks_of_four_processes_pass(
 
 async def by_four_applications(url: URL, *left_out: str, **settings: Any) -> Counter[str]:
     """A load of 40 tasks, in this process."""
-    settings = {"statement_timeout": 20, "pool_size": 2, "max_overflow": 0} | settings
+    settings = {
+        "statement_timeout": 20,
+        "pool_timeout": 60,
+        "pool_size": 2,
+        "max_overflow": 0,
+    } | settings
     async with AsyncExitStack() as stack:
         databases = [await stack.enter_async_context(opened(url, **settings)) for _ in range(4)]
         for database in databases:
