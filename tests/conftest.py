@@ -164,7 +164,7 @@ def attempt(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=1800,  # the proofs, on a busy machine
         check=False,
     )
 
