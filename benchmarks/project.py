@@ -10,8 +10,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 
-# What is compared with, in its newest version; and what tells how much memory a process has.
-PEERS = ["advanced-alchemy", "psutil"]
+# What is compared with, in its newest version.
+PEERS = ["advanced-alchemy"]
 
 
 class BenchmarkError(RuntimeError):

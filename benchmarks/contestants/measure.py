@@ -51,7 +51,7 @@ class MeasureAlone(Measure):
     """A measure whose contestants have a process of their own each, so that its peak is theirs."""
 
     async def run(self, world: World, name: str) -> dict[str, float]:
-        """Return seconds, and by how many mebibytes the process grew."""
+        """Return seconds, and by how many mebibytes the process grew, if that can be told."""
         command = [sys.executable, "-m", "contestants", "--alone", f"{self.name}/{name}"]
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
