@@ -9,11 +9,11 @@ check: format lint types test
 
 # is everything formatted?
 format:
-    ruff format --check tests
+    ruff format --check tests benchmarks
 
 # is it free of likely mistakes?
 lint:
-    ruff check tests
+    ruff check tests benchmarks
 
 # do the types fit?
 types:
@@ -23,10 +23,14 @@ types:
 test *args="-n 2":
     pytest {{ args }}
 
+# compare the rendered layer with its peers: `just bench --only get,page --json FILE`
+bench *args:
+    python -m benchmarks {{ args }}
+
 # format, and mend what can be mended
 fix:
-    ruff check --fix tests
-    ruff format tests
+    ruff check --fix tests benchmarks
+    ruff format tests benchmarks
 
 # render the default project into a new directory
 render *args:

@@ -1,0 +1,86 @@
+"""What the layer wants to reach."""
+
+from dataclasses import dataclass
+
+from .figures import Figures, Series
+
+Who = tuple[str, str]
+"""A measure and a contestant."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One figure divided by another, or mebibytes; and the limit that it must keep."""
+
+    text: str
+    of: Who
+    against: Who | None
+    limit: float
+    at_least: bool = False
+
+    def figure(self, figures: Figures) -> float | None:
+        """The figure; None if it was not measured in this run."""
+        of, against = _find(figures, self.of), self.against and _find(figures, self.against)
+        if of is None or (self.against and against is None):
+            return None
+        return of.ratio(against) if against else of.memory
+
+    def reached(self, figure: float) -> bool:
+        """Whether the figure keeps the limit."""
+        return figure >= self.limit if self.at_least else figure <= self.limit
+
+
+AIMS = [
+    Aim(
+        "get: ours ≤ 1.05 × session.get",
+        of=("get", "ours"),
+        against=("get", "session.get"),
+        limit=1.05,
+    ),
+    Aim(
+        "page: at 99 % ≤ 1.3 × the first",
+        of=("page at 99 %", "ours"),
+        against=("page at 0 %", "ours"),
+        limit=1.3,
+    ),
+    Aim(
+        "insert: copy ≤ 1.4 × raw COPY",
+        of=("insert 50,000", "ours, copy"),
+        against=("insert 50,000", "raw asyncpg, COPY"),
+        limit=1.4,
+    ),
+    Aim(
+        "insert: advanced-alchemy's add_many ≥ 7 × copy",
+        of=("insert 50,000", "advanced-alchemy, add_many"),
+        against=("insert 50,000", "ours, copy"),
+        limit=7,
+        at_least=True,
+    ),
+    Aim(
+        "upsert: upsert_many ≤ 1.3 × raw",
+        of=("upsert 50,000", "ours, upsert_many"),
+        against=("upsert 50,000", "raw asyncpg, COPY and ON CONFLICT"),
+        limit=1.3,
+    ),
+    Aim(
+        "upsert: advanced-alchemy's upsert_many ≥ 15 × ours",
+        of=("upsert 50,000", "advanced-alchemy, upsert_many"),
+        against=("upsert 50,000", "ours, upsert_many"),
+        limit=15,
+        at_least=True,
+    ),
+    Aim(
+        "stream: ours grows by ≤ 10 MiB",
+        of=("stream 500,000", "ours, stream"),
+        against=None,
+        limit=10,
+    ),
+]
+
+
+def _find(figures: Figures, who: Who) -> Series | None:
+    measure, contestant = who
+    if measure not in figures:
+        return None
+    [series] = [series for series in figures[measure] if series.contestant == contestant]
+    return series

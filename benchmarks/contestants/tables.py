@@ -1,0 +1,67 @@
+"""Two tables of one form: `items` is read, `targets` is written. And the models upon them.
+
+advanced-alchemy has models on its own base, as its documentation has it. Its columns are the same
+ones, but for the times: its base takes them from Python's clock, ours from the server's.
+"""
+
+from advanced_alchemy.base import UUIDv7AuditBase
+from advanced_alchemy.repository import SQLAlchemyAsyncRepository
+from sqlalchemy import BigInteger, Index, MetaData, Text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shop import db
+from shop.db.mixins import Timestamps, uuid7
+
+
+class Columns:
+    code: Mapped[str] = mapped_column(Text, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    published: Mapped[bool]
+    views: Mapped[int] = mapped_column(BigInteger)
+
+
+class Base(db.Base, DeclarativeBase):
+    metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
+    type_annotation_map = db.TYPE_ANNOTATION_MAP
+
+
+class Item(Columns, uuid7.PrimaryKey, Timestamps, Base):
+    __tablename__ = "items"
+    __table_args__ = (Index(None, "created_at", "id"),)
+
+
+class Target(Columns, uuid7.PrimaryKey, Timestamps, Base):
+    __tablename__ = "targets"
+
+
+class AlchemyItem(Columns, UUIDv7AuditBase):
+    __tablename__ = "items"
+
+
+class AlchemyTarget(Columns, UUIDv7AuditBase):
+    __tablename__ = "targets"
+
+
+class Items(db.Repository[Item, uuid7.Key]):
+    model = Item
+
+
+class Targets(db.Repository[Target, uuid7.Key]):
+    model = Target
+
+
+class AlchemyItems(SQLAlchemyAsyncRepository[AlchemyItem]):
+    model_type = AlchemyItem
+
+
+class AlchemyTargets(SQLAlchemyAsyncRepository[AlchemyTarget]):
+    model_type = AlchemyTarget
+
+
+class Work(db.UnitOfWork):
+    def __init__(self, session: AsyncSession) -> None:
+        super().__init__(session)
+        self.items = Items(session)
+        self.targets = Targets(session)

@@ -1,0 +1,93 @@
+"""How each contestant reaches the server, and what it works on.
+
+Each has a pool of its own of ten connections, made the way its documentation makes it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from advanced_alchemy.config import AsyncSessionConfig, EngineConfig, SQLAlchemyAsyncConfig
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from shop.db import Database, DatabaseSettings
+
+from .rows import Place, Row
+from .tables import Work
+
+POOL = 10
+
+
+@dataclass
+class World:
+    """All that a contestant may use."""
+
+    scale: float
+    raw: Any
+    """asyncpg's pool; asyncpg has no types."""
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    pinging: async_sessionmaker[AsyncSession]
+    """Those of an engine with `pool_pre_ping`."""
+    database: Database[Work]
+    alchemy: SQLAlchemyAsyncConfig
+
+    keys: list[Any] = field(default_factory=list)
+    """Keys of items that exist, in no order, none twice."""
+    rows: list[Row] = field(default_factory=list)
+    """Rows to write, as an application has them."""
+    records: list[tuple[object, ...]] = field(default_factory=list)
+    """The same as COPY takes them, keys included."""
+    places: dict[int, Place] = field(default_factory=dict)
+    """Where a page begins, by how deep it is in per cent."""
+
+    def scaled(self, number: int) -> int:
+        """So many at the scale of this run, two at least."""
+        return max(2, round(number * self.scale))
+
+    @asynccontextmanager
+    async def alchemy_session(self) -> AsyncIterator[AsyncSession]:
+        """A session of advanced-alchemy's that commits at its end, as all others do."""
+        async with self.alchemy.get_session() as session, session.begin():
+            yield session
+
+
+@asynccontextmanager
+async def open_world(url: str, scale: float) -> AsyncIterator[World]:
+    """Make the pools, and close them in the end."""
+    asyncpg_url = make_url(url).set(drivername="postgresql+asyncpg")
+    engine, pinging = (
+        create_async_engine(asyncpg_url, pool_size=POOL, max_overflow=0, pool_pre_ping=ping)
+        for ping in (False, True)
+    )
+    alchemy = SQLAlchemyAsyncConfig(
+        connection_string=asyncpg_url.render_as_string(hide_password=False),
+        engine_config=EngineConfig(pool_size=POOL, max_overflow=0),
+        session_config=AsyncSessionConfig(expire_on_commit=False),
+    )
+    settings = DatabaseSettings(_env_file=None, url=url, pool_size=POOL, max_overflow=0)
+    try:
+        async with (
+            asyncpg.create_pool(url, min_size=1, max_size=POOL) as raw,
+            Database(settings, Work) as database,
+        ):
+            yield World(
+                scale=scale,
+                raw=raw,
+                engine=engine,
+                sessions=async_sessionmaker(engine, expire_on_commit=False),
+                pinging=async_sessionmaker(pinging, expire_on_commit=False),
+                database=database,
+                alchemy=alchemy,
+            )
+    finally:
+        for each in (engine, pinging, alchemy.get_engine()):
+            await each.dispose()
