@@ -44,7 +44,8 @@ from sqlalchemy.orm import Mapper, ORMExecuteState, with_loader_criteria
 from .begin import HookedSession
 from .errors import NotFound, UnitOfWorkError
 from .mixins import SoftDelete
-from .repository import K, M, Repository
+from .read_repository import K, M
+from .repository import Repository
 
 _ALIVE = with_loader_criteria(
     SoftDelete, lambda model: model.deleted_at.is_(None), include_aliases=True
