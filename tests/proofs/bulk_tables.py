@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import (
     ARRAY,
+    URL,
     BindParameter,
     ColumnElement,
     Enum,
@@ -32,6 +33,7 @@ from sqlalchemy.types import CHAR, TypeDecorator
 from shop import db
 from shop.db import Database, DatabaseSettings
 from shop.db.mixins import Timestamps, bigint, uuid7
+from tools.sources import connect
 
 
 class BulkBase(db.Base, DeclarativeBase):
@@ -64,8 +66,10 @@ class Reversed(TypeDecorator[str]):
         return func.reverse(bindparam)
 
 
-class Values(uuid7.PrimaryKey):
+class Values(uuid7.PrimaryKey, BulkBase):
     """All types but arrays."""
+
+    __abstract__ = True
 
     title: Mapped[str] = mapped_column("name of it", unique=True)
     color: Mapped[Color]
@@ -83,11 +87,11 @@ class Values(uuid7.PrimaryKey):
     made: Mapped[int] = mapped_column(server_default=text("11"))
 
 
-class Flat(Values, BulkBase):
+class Flat(Values):
     __tablename__ = "things"
 
 
-class Thing(Values, BulkBase):
+class Thing(Values):
     """With arrays, and a name that another schema has too."""
 
     __tablename__ = "things"
@@ -138,6 +142,16 @@ class Seat(bigint.PrimaryKey, BulkBase):
     name: Mapped[str]
 
 
+class Place(bigint.PrimaryKey, BulkBase):
+    """In another schema by the name of the seats, and numbered in text."""
+
+    __tablename__ = "seats"
+    __table_args__ = {"schema": "stock"}
+
+    number: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+
+
 class Counted(uuid7.PrimaryKey, Timestamps, BulkBase):
     """With a version."""
 
@@ -151,7 +165,8 @@ class Counted(uuid7.PrimaryKey, Timestamps, BulkBase):
 
 
 def name_in_capitals(context: DefaultExecutionContext) -> Any:
-    return context.get_current_parameters()["name"].upper()
+    parameters: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy's, which has no types
+    return parameters["name"].upper()
 
 
 class Computed(bigint.PrimaryKey, BulkBase):
@@ -205,14 +220,27 @@ class Work(db.UnitOfWork):
         super().__init__(session)
 
 
+@pytest.fixture(scope="session")
+async def stock_url(database_url: URL) -> URL:
+    """One database for all of these proofs; a database for each would take most of their time."""
+    url = database_url.set(database=f"{database_url.database}_stock")
+    async with connect(database_url) as server:
+        await server.execute(text(f'CREATE DATABASE "{url.database}"'))
+    async with connect(url) as connection:
+        await connection.execute(CreateSchema("stock"))
+        await connection.run_sync(BulkBase.metadata.create_all)
+    return url
+
+
 @pytest.fixture
-async def stock(proof_settings: DatabaseSettings) -> AsyncIterator[Database[Work]]:
-    """A database of the test's own, with these tables, all empty."""
-    async with Database(proof_settings, Work) as database:
-        async with database.engine.begin() as connection:
-            await connection.execute(CreateSchema("stock"))
-            await connection.run_sync(BulkBase.metadata.create_all)
+async def stock(stock_url: URL) -> AsyncIterator[Database[Work]]:
+    """A database with these tables, all empty, which may be written and committed."""
+    settings = DatabaseSettings(_env_file=None, url=stock_url)
+    tables = ", ".join(table.fullname for table in BulkBase.metadata.sorted_tables)
+    async with Database(settings, Work) as database:
         yield database
+    async with connect(stock_url) as connection:
+        await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
 
 
 def thing(title: str, **values: object) -> dict[str, object]:
