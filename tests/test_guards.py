@@ -33,7 +33,7 @@ BAD_CODE = {
     ),
     "a column that may be missing": (
         f"{PACKAGE}/services/users.py",
-        "email=email.lower(), username",
+        "email=email, username",
         "email=(await uow.users.lock())[0].bio.lower(), username",
         ["types"],
         'has no attribute "lower"',
@@ -118,17 +118,17 @@ BAD_CODE = {
     ),
     "an index by a name that nobody can derive": (
         f"{PACKAGE}/models/post.py",
-        "Index(None,",
-        'Index("newest",',
+        'Index(None, "published"',
+        'Index("newest", "published"',
         ["test", "tests/db/test_conventions.py"],
         'posts: "newest" must be "ix_posts_…"',
     ),
     "a table in CamelCase": (
-        f"{PACKAGE}/models/post.py",
-        '__tablename__ = "posts"',
-        '__tablename__ = "blogPosts"',
+        f"{PACKAGE}/models/comment.py",
+        '__tablename__ = "comments"',
+        '__tablename__ = "blogComments"',
         ["test", "tests/db/test_conventions.py"],
-        "blogPosts: write its name in snake_case",
+        "blogComments: write its name in snake_case",
     ),
     "a waiver without a reason": (
         f"{PACKAGE}/models/post.py",
