@@ -90,7 +90,9 @@ def translate(error: BaseException) -> DatabaseError | None:
     # SQLAlchemy's error has the adapter's in `orig`, and that has asyncpg's as its cause: the one
     # with the fields that the server sent.
     driver = error
-    while (inner := getattr(driver, "orig", None) or driver.__cause__) is not None:
+    while not isinstance(driver, asyncpg.PostgresError) and (
+        inner := getattr(driver, "orig", None) or driver.__cause__
+    ):
         driver = inner
     if getattr(driver, "detail", None):
         driver.detail = None  # type: ignore[attr-defined]  # asyncpg's, which has no types
@@ -108,9 +110,9 @@ def translate(error: BaseException) -> DatabaseError | None:
             )
         if found is not None:
             return found(sqlstate=sqlstate)
-    if not isinstance(error, sqlalchemy.exc.DBAPIError):
+    if not isinstance(error, sqlalchemy.exc.DBAPIError | asyncpg.PostgresError):
         return None
-    if error.connection_invalidated:
+    if getattr(error, "connection_invalidated", False):
         return ConnectionFailure(sqlstate=sqlstate)
     message = f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})"
     return DatabaseError(message, sqlstate=sqlstate)

@@ -1,0 +1,317 @@
+"""COPY: what goes in comes out, errors are ours, and all of it is in the transaction."""
+
+import asyncio
+import logging
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shop.db import Database, errors
+from shop.db.bulk import copy
+from shop.db.upsert import upsert
+from tests.proofs.bulk_tables import (
+    Animal,
+    Awkward,
+    Cat,
+    Color,
+    Computed,
+    Counted,
+    Fish,
+    Flat,
+    Friend,
+    Person,
+    Thing,
+    Values,
+    Work,
+    become_tenant,
+    thing,
+)
+
+NASTY = "tab\t, newline\n, \\N, \\., a quote ' and é"
+
+
+@pytest.mark.parametrize("model", [Flat, Thing])
+@pytest.mark.parametrize("write", ["copy", "upsert"])
+async def test_values_of_all_types_come_back_as_they_were(
+    stock: Database[Work], model: type[Values], write: str
+) -> None:
+    # An upsert of few rows goes by unnested arrays or, where the model has arrays, a temporary table.
+    extra: dict[str, object] = (
+        {} if model is Flat else {"tags": ["a,b", NASTY], "colors": [Color.RED, Color.BLUE]}
+    )
+    rows = [thing(NASTY, **extra), thing("b", details=None, note="", **extra)]
+    async with stock.unit_of_work() as work:
+        if write == "copy":
+            assert await copy(work.session, model, rows) == 2
+        else:
+            assert await upsert(work.session, model, rows, conflict=["title"]) == 2
+
+    async with stock.unit_of_work() as work:
+        found = (await work.session.scalars(select(model).order_by(model.id))).all()
+        nulls = await work.session.scalar(select(func.count()).where(model.details.is_(None)))
+    padded = [row | {"code": "a  ", "lower": "abc", "scalar": 7, "made": 11} for row in rows]
+    assert [{name: getattr(row, name) for name in padded[0]} for row in found] == padded
+    assert nulls == 1
+    assert [row.id.version for row in found] == [7, 7]
+
+
+async def test_a_copy_before_any_statement_is_undone_with_the_rest(stock: Database[Work]) -> None:
+    with pytest.raises(KeyError):
+        async with stock.unit_of_work() as work:
+            assert await copy(work.session, Person, people(3)) == 3
+            raise KeyError
+
+    assert await count(stock) == 0
+
+
+async def test_what_was_added_to_the_session_is_there_before(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        work.session.add(Person(id=99, email="b"))  # and not flushed
+        friends = [
+            {"person_id": 99, "number": number, "name": f"friend {number}"} for number in (1, 2)
+        ]
+        await copy(work.session, Friend, friends)
+
+        assert (await work.session.get_one(Friend, (99, 2))).name == "friend 2"
+
+
+async def test_rows_may_be_models_and_come_from_any_iterable(stock: Database[Work]) -> None:
+    async def generate() -> AsyncIterator[Person]:
+        for row in people(3, "c"):
+            yield Person(**row)
+
+    async with stock.unit_of_work() as work:
+        assert await copy(work.session, Person, [Person(**row) for row in people(3, "a")]) == 3
+        assert await copy(work.session, Person, people(3, "b")) == 3
+        assert await copy(work.session, Person, generate()) == 3
+        assert await copy(work.session, Person, []) == 0
+        assert not list(work.session.sync_session.identity_map.values())
+        found = await work.session.scalars(select(Person.id).order_by(Person.email))
+
+    assert found.all() == list(range(1, 10))  # identity keys, in the order of the rows
+
+
+async def test_the_version_and_the_class_of_a_row_are_what_a_flush_would_write(
+    stock: Database[Work],
+) -> None:
+    async with stock.unit_of_work() as work:
+        await copy(work.session, Counted, [{"name": "a"}])
+        await copy(work.session, Cat, [{"lives": 9}])
+        await copy(work.session, Animal, [{"lives": 1}])
+
+        assert (await work.session.scalars(select(Counted))).one().version == 1
+        assert (await work.session.scalars(select(Cat))).one().lives == 9
+
+
+async def test_a_default_that_is_sql_is_the_servers_to_evaluate(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        await copy(work.session, Computed, [{"name": "a"}, {"name": "b"}])
+        found = await work.session.execute(select(Computed.name, Computed.by, func.current_user()))
+
+    assert [(name, by == user) for name, by, user in found] == [("a", True), ("b", True)]
+
+
+async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
+    stock: Database[Work], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "shop.db.bulk"):
+        async with stock.unit_of_work() as work:
+            await copy(work.session, Awkward, ({"name": f"a{number}"} for number in range(6000)))
+            await copy(work.session, Awkward, [{"name": "b", "capitals": "", "backwards": "abc"}])
+            found = await work.session.execute(
+                select(Awkward.capitals, Awkward.backwards).order_by(Awkward.id.desc()).limit(2)
+            )
+
+    assert found.all() == [("", "cba"), ("A5999", None)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no COPY into awkward: the default of awkward.capitals wants the context of its statement",
+        "no COPY into awkward: values of awkward.backwards are written by an SQL expression",
+    ]
+
+
+async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None:
+    rows: list[dict[str, object]] = [*people(6000), {"email": "x", "nick": "y"}, *people(1, "z")]
+    async with stock.unit_of_work() as work:
+        with pytest.raises(ValueError, match="in their keys: name, nick"):
+            await copy(work.session, Person, rows)
+
+    assert await count(stock) == 0  # though a batch was written before, and the unit committed
+
+
+@pytest.mark.parametrize(
+    ("model", "row", "message"),
+    [
+        (Person, {"emial": "a"}, "Person has no column emial"),
+        (Person, Person(email="a", friends=[]), "Person has no column friends"),
+        (Fish, {"lives": 1}, "Fish is not mapped to one table"),
+    ],
+)
+async def test_what_has_no_column_is_refused(
+    stock: Database[Work], model: type[Person], row: Person, message: str
+) -> None:
+    async with stock.unit_of_work() as work:
+        with pytest.raises(TypeError, match=message):
+            await copy(work.session, model, [row])
+
+
+async def test_a_violation_undoes_this_copy_and_nothing_else(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        await copy(work.session, Person, people(3, "a"))
+        with pytest.raises(errors.UniqueViolation) as violation:
+            await copy(work.session, Person, [*people(6000, "b"), *people(1, "a")])
+
+    assert violation.value.constraint == "uq_people_email"
+    assert "@" not in str(violation.value.__cause__)  # no values
+    assert await count(stock) == 3
+
+
+@pytest.mark.parametrize(
+    "values", [{"short": "123456"}, {"lower": "123456"}, {"code": "abcd"}, {"made": "1"}]
+)
+@pytest.mark.parametrize("write", ["copy", "upsert"])
+async def test_a_value_that_does_not_fit_is_refused(
+    stock: Database[Work], values: dict[str, object], write: str
+) -> None:
+    row = thing("a", **{"made": 1} | values)
+    async with stock.unit_of_work() as work:
+        with pytest.raises(errors.DataException):
+            if write == "copy":
+                await copy(work.session, Flat, [row])
+            else:
+                await upsert(work.session, Flat, [row], conflict=[Flat.title])
+        assert await copy(work.session, Flat, [thing("a")]) == 1
+
+
+async def test_an_error_of_a_trigger_is_a_database_error(stock: Database[Work]) -> None:
+    async with stock.sessions() as session:  # which is not committed, the trigger included
+        for statement in (
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
+            "CREATE TRIGGER no BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION no()",
+        ):
+            await session.execute(text(statement))
+        with pytest.raises(errors.DatabaseError) as error:
+            await copy(session, Person, people(1))
+
+    assert error.value.sqlstate == "P0001"
+
+
+async def test_the_error_of_a_generator_comes_out(stock: Database[Work]) -> None:
+    def generate() -> Iterator[dict[str, object]]:
+        yield from people(6000)
+        raise LookupError("mine")
+
+    async with stock.unit_of_work() as work:
+        with pytest.raises(LookupError, match="mine"):
+            await copy(work.session, Person, generate())
+        assert await copy(work.session, Person, people(1)) == 1
+
+    assert await count(stock) == 1
+
+
+async def test_a_generator_may_use_the_same_session(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+
+        async def generate() -> AsyncIterator[dict[str, object]]:
+            for row in people(6000):
+                if row["name"] == "5500":
+                    assert await work.session.scalar(select(func.count(Person.id))) == 5000
+                yield row
+
+        assert await copy(work.session, Person, generate()) == 6000
+
+
+async def test_a_cancellation_leaves_the_pool_whole(stock: Database[Work]) -> None:
+    waiting = asyncio.Event()
+
+    async def generate() -> AsyncIterator[dict[str, object]]:
+        for row in people(6000):
+            yield row
+        waiting.set()
+        await asyncio.Event().wait()
+
+    await cancel(asyncio.create_task(copy_all(stock, generate())), waiting.wait())
+
+    async with stock.unit_of_work() as blocker:  # the COPY itself waits for a lock
+        await blocker.session.execute(text("LOCK TABLE people"))
+        task = asyncio.create_task(copy_all(stock, people(10)))
+        await cancel(task, copy_waits(blocker.session))
+        assert stock.engine.pool.checkedout() == 1  # type: ignore[attr-defined]  # a queue's
+
+    assert stock.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # a queue's
+    assert await count(stock) == 0
+    await copy_all(stock, people(10))
+    assert await count(stock) == 10
+
+
+async def test_a_connection_that_is_lost_in_a_copy_is_told(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as blocker:
+        await blocker.session.execute(text("LOCK TABLE people"))
+        task = asyncio.create_task(copy_all(stock, people(10)))
+        [backend] = await copy_waits(blocker.session)
+        await blocker.session.execute(select(func.pg_terminate_backend(backend)))
+        with pytest.raises(errors.ConnectionFailure):
+            await task
+
+    await copy_all(stock, people(10))
+    assert await count(stock) == 10
+
+
+async def test_under_row_security_the_rows_go_another_way(stock: Database[Work]) -> None:
+    async with stock.sessions() as session:  # which is not committed, the role included
+        await become_tenant(session)
+        assert await copy(session, Person, people(6000, name="mine")) == 6000
+        rows = people(6001, name="mine")
+        assert await upsert(session, Person, rows, conflict=[Person.email]) == 6001
+        with pytest.raises(errors.InsufficientPrivilege):
+            await copy(session, Person, people(1, "b", name="yours"))
+
+
+async def test_a_million_rows_would_not_be_in_memory_at_once(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        await copy(work.session, Person, people(1, "warm"))
+        tracemalloc.start()
+        try:
+            await copy(work.session, Person, people(30_000))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 6 * 2**20  # all of them are 12 MiB
+
+
+async def cancel(task: asyncio.Task[None], when: Awaitable[object]) -> None:
+    async with asyncio.timeout(10):
+        await when
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def copy_waits(session: AsyncSession) -> Sequence[int]:
+    """Wait until a COPY waits for a lock, and return the backend that does."""
+    waiting = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    async with asyncio.timeout(10):
+        while not (found := (await session.scalars(waiting)).all()):
+            await session.execute(text("SELECT pg_stat_clear_snapshot()"))
+    return found
+
+
+def people(number: int, prefix: str = "a", name: str | None = None) -> Iterator[dict[str, object]]:
+    for each in range(number):
+        yield {"email": f"{prefix}{each}@example.org", "name": name or str(each)}
+
+
+async def copy_all(
+    database: Database[Work],
+    rows: Iterator[dict[str, object]] | AsyncIterator[dict[str, object]],
+) -> None:
+    async with database.unit_of_work() as work:
+        await copy(work.session, Person, rows)
+
+
+async def count(database: Database[Work]) -> int:
+    async with database.unit_of_work() as work:
+        return await work.session.scalar(select(func.count(Person.id))) or 0
