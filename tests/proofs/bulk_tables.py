@@ -3,7 +3,7 @@
 import datetime
 import enum
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    select,
     text,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
@@ -139,6 +140,16 @@ class Seat(bigint.PrimaryKey, BulkBase):
     __table_args__ = (UniqueConstraint("number", postgresql_nulls_not_distinct=True),)
 
     number: Mapped[int | None]
+    name: Mapped[str]
+
+
+class Place(bigint.PrimaryKey, BulkBase):
+    """In another schema by the name of the seats, and numbered in text."""
+
+    __tablename__ = "seats"
+    __table_args__ = {"schema": "stock"}
+
+    number: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
 
 
@@ -262,3 +273,15 @@ async def become_tenant(session: AsyncSession) -> None:
         "SET LOCAL ROLE tenant_of_bulk",
     ):
         await session.execute(text(statement))
+
+
+def people(number: int, prefix: str = "a", name: str | None = None) -> Iterator[dict[str, object]]:
+    """Rows of `Person`."""
+    for each in range(number):
+        yield {"email": f"{prefix}{each}@example.org", "name": name or str(each)}
+
+
+async def count(database: Database[Work]) -> int:
+    """How many people are committed."""
+    async with database.unit_of_work() as work:
+        return await work.session.scalar(select(func.count(Person.id))) or 0

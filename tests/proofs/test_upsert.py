@@ -16,6 +16,7 @@ from tests.proofs.bulk_tables import (
     Counted,
     Friend,
     Person,
+    Place,
     Seat,
     Work,
     become_tenant,
@@ -181,8 +182,8 @@ async def test_defaults_that_are_sql_are_applied(stock: Database[Work]) -> None:
 @pytest.mark.parametrize(
     ("conflict", "update", "error", "message"),
     [
-        (["name"], None, ValueError, "0 unique constraints or indexes of Person"),
-        ("uq_people_nobody", None, ValueError, "0 unique constraints or indexes of Person"),
+        (["name"], None, ValueError, "0 unique constraints or indexes of people"),
+        ("uq_people_nobody", None, ValueError, "0 unique constraints or indexes of people"),
         (["id"], None, ValueError, "the rows give no column of pk_people"),
         (["email"], ["room"], ValueError, "the rows do not give people.room"),
         (["email"], ["rom"], TypeError, "Person has no column rom"),
@@ -251,6 +252,14 @@ async def test_few_rows_make_no_table_and_many_leave_none(stock: Database[Work])
         assert len([each for each in statements if "CREATE TEMPORARY" in each]) == 2
         pg_class = func.to_regclass('"stage of people"')
         assert await work.session.scalar(select(pg_class)) is None
+
+
+async def test_tables_of_one_name_in_two_schemas_are_not_confused(stock: Database[Work]) -> None:
+    seats = [{"number": number, "name": "a"} for number in range(MANY)]
+    places = [{"number": str(number), "name": "a"} for number in range(MANY)]
+    async with stock.unit_of_work() as work:
+        assert await upsert(work.session, Seat, seats, conflict=[Seat.number]) == MANY
+        assert await upsert(work.session, Place, places, conflict=[Place.number]) == MANY
 
 
 async def test_upserts_in_opposite_orders_do_not_wait_for_each_other_in_a_circle(

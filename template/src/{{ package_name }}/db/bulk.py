@@ -23,11 +23,11 @@ import logging
 from typing import Any
 
 from sqlalchemy import CursorResult, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from .errors import StaleData
-from .records import M, Records, Rows
-from .staging import ORDINAL, copy_into, staged
+from .records import M, Records, Rows, read
+from .staging import copy_into, staged
 
 _logger = logging.getLogger(__name__)
 
@@ -47,23 +47,21 @@ async def copy(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
         DataException: a value does not fit its column.
     """
     async with session.begin_nested():  # and so the transaction is begun on the server
-        connection = await session.connection(bind_arguments={"mapper": model})
-        records = await Records.read(model, rows, connection.dialect)
+        records = await read(session, model, rows)
         if records is None:
             return 0
-        table, columns = records.table, records.columns
+        connection, table, columns = records.connection, records.table, records.columns
         if records.obstacle:
             _logger.info("no COPY into %s: %s", table, records.obstacle)
             names = [column.key for column in columns]
             async for values in records:
-                parameters = [
-                    dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)
-                ]
-                await connection.execute(insert(table), parameters)
-        elif records.expressions or await _is_secured_by_row(connection, records):
-            async with staged(connection, records) as stage:
+                await connection.execute(
+                    insert(table),
+                    [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)],
+                )
+        elif records.expressions or await _has_row_security(records):
+            async with staged(records) as stage:
                 source = select(*(stage.c[column.name] for column in columns))
-                source = source.order_by(stage.c[ORDINAL])
                 await connection.execute(insert(table).from_select(columns, source))
         else:
             names = [column.name for column in columns]
@@ -86,8 +84,7 @@ async def update_many(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         TypeError, ValueError, ConstraintViolation, DataException: as for `copy`.
     """
     async with session.begin_nested():
-        connection = await session.connection(bind_arguments={"mapper": model})
-        records = await Records.read(model, rows, connection.dialect, defaults=False)
+        records = await read(session, model, rows, defaults=False)
         if records is None:
             return 0
         if records.obstacle:
@@ -97,7 +94,7 @@ async def update_many(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         keys = {*mapper.primary_key} | ({version} if version is not None else set())
         if missing := sorted(str(key) for key in keys - records.given.keys()):
             raise ValueError(f"each row must give its {', '.join(missing)}")
-        async with staged(connection, records) as stage:
+        async with staged(records) as stage:
             new: dict[Any, Any] = {
                 each: stage.c[each.name] for each in records.given if each not in keys
             }
@@ -116,6 +113,6 @@ async def update_many(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         return records.count
 
 
-async def _is_secured_by_row(connection: AsyncConnection, records: Records[M]) -> bool:
-    name = connection.dialect.identifier_preparer.format_table(records.table)
-    return bool(await connection.scalar(select(func.row_security_active(name))))
+async def _has_row_security(records: Records[M]) -> bool:
+    name = records.connection.dialect.identifier_preparer.format_table(records.table)
+    return bool(await records.connection.scalar(select(func.row_security_active(name))))

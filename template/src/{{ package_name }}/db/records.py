@@ -1,17 +1,23 @@
 """Rows on their way to the server: dicts or models go in, batches of values by column come out.
 
-Only one batch is in memory at a time. What cannot be told from a first row is refused: every row of
-one call has the same keys.
+Only one batch is in memory at a time. All rows of one call have the same keys, so the first one
+tells which columns are filled.
 """
 
-import inspect
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from typing import Any, Generic, TypeVar
 
-import sqlalchemy
-from sqlalchemy import Column, Dialect, Table, bindparam
+from sqlalchemy import Column, Table, bindparam, inspect
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
 M = TypeVar("M", bound=DeclarativeBase)
@@ -28,70 +34,69 @@ class Records(Generic[M]):
 
     Iterating yields the values of a batch, column by column in the order of `columns`.
 
+    Args:
+        connection: the session's.
+        model: with one table.
+        first: the first batch of rows.
+        rest: the other batches.
+        defaults: whether to make values for columns that the rows do not give.
+
     Attributes:
-        columns: what the rows fill: what they give, and what is made for each row in Python, which
-            are scalar and callable defaults, a first version and the class of the row.
+        given: the columns that the rows give, and their attributes' names.
+        columns: these, and those whose values are made for each row in Python: scalar and callable
+            defaults, a first version, and the class of the row.
         count: how many rows were read until now.
         few: whether all of them are in the first batch, and not many.
-        expressions: whether columns that the rows do not fill have defaults that are SQL.
-        obstacle: why the rows can go only through an INSERT of SQLAlchemy's own, or None.
+        expressions: whether a column that the rows do not fill has a default that is SQL.
+        obstacle: why only an INSERT of SQLAlchemy's own can write the rows, or the empty string.
+
+    Raises:
+        TypeError: the model has no such column, or several tables.
+        ValueError: the rows are empty.
     """
 
     def __init__(
         self,
+        connection: AsyncConnection,
         model: type[M],
         first: list[Row],
         rest: AsyncIterator[list[Row]],
-        dialect: Dialect,
         defaults: bool,
     ) -> None:
-        mapper, keys = sqlalchemy.inspect(model), first[0].keys()
-        if not isinstance(mapper.local_table, Table) or len(mapper.tables) > 1:
-            raise TypeError(f"{model.__name__} is not mapped to one table: add its rows one by one")
-        self.table = mapper.local_table
-        known = {
-            name: column
-            for name, column in mapper.columns.items()
-            if isinstance(column, Column) and column.table is self.table
-        }
-        if unknown := sorted(keys - known.keys()):
-            raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}")
-        self.given: dict[Column[Any], str] = {known[name]: name for name in keys}
-        self._made: dict[Column[Any], Callable[[], object]] = {}
-        self.expressions, self.obstacle = False, None
+        table = model.__mapper__.local_table
+        if not isinstance(table, Table) or len(model.__mapper__.tables) > 1:
+            raise TypeError(f"{model.__name__} has not just one table: write its rows one by one")
+        self.connection, self.model, self.table = connection, model, table
+        self.count, self.few = 0, len(first) <= 1000
+        self.expressions, self.obstacle = False, ""
+        self.given = dict(zip(self.columns_of(first[0]), first[0], strict=True))
+        self._made: dict[Column[Any], Callable[[None], object]] = {}
         if defaults:
             self._make_defaults()
-            if mapper.version_id_generator:
-                self._make(mapper.version_id_col, mapper.version_id_generator(None))
-            self._make(mapper.polymorphic_on, mapper.polymorphic_identity)
         self.columns = [*self.given, *self._made]
         if not self.columns:
             raise ValueError("the rows give no value")
-        for column in self.columns:
-            if column.type.dialect_impl(dialect).bind_expression(bindparam("value")) is not None:
+        types = [each.type.dialect_impl(connection.dialect) for each in self.columns]
+        for column, kind in zip(self.columns, types, strict=True):
+            if kind.bind_expression(bindparam("value")) is not None:
                 self.obstacle = f"values of {column} are written by an SQL expression"
-        self.count, self.few = 0, len(first) <= 1000
+        self._processors = [kind.bind_processor(connection.dialect) for kind in types]
         self._first, self._rest = first, rest
-        self._processors = [
-            column.type.dialect_impl(dialect).bind_processor(dialect) for column in self.columns
-        ]
 
-    @classmethod
-    async def read(
-        cls, model: type[M], rows: Rows[M], dialect: Dialect, *, defaults: bool = True
-    ) -> Self | None:
-        """Return the records of these rows, or None where there is not even one."""
-        batches = _batches(rows)
-        first = await anext(batches, None)
-        return None if first is None else cls(model, first, batches, dialect, defaults)
+    def columns_of(self, names: Collection[str]) -> list[Column[Any]]:
+        """Return the table's columns for attributes by name, or raise TypeError."""
+        columns = self.model.__mapper__.columns
+        known = {name: each for name, each in columns.items() if isinstance(each, Column)}
+        if unknown := sorted({*names} - known.keys()):
+            raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
+        return [known[name] for name in names]
 
     async def __aiter__(self) -> AsyncIterator[list[list[Any]]]:
         batch: list[Row] | None = self._first
         while batch:
             self.count += len(batch)
             values = [[row[name] for row in batch] for name in self.given.values()]
-            values += [[make() for _ in batch] for make in self._made.values()]
-            yield values
+            yield values + [[make(None) for _ in batch] for make in self._made.values()]
             batch = await anext(self._rest, None)
 
     def processed(self, values: Sequence[list[Any]]) -> list[Iterable[Any]]:
@@ -102,41 +107,40 @@ class Records(Generic[M]):
         ]
 
     def _make_defaults(self) -> None:
+        mapper = self.model.__mapper__
+        constants: dict[Any, object] = {mapper.polymorphic_on: mapper.polymorphic_identity}
+        if mapper.version_id_generator:
+            constants[mapper.version_id_col] = mapper.version_id_generator(None)
         for column in self.table.columns:
-            default = column.default
-            if default is None or column in self.given:
+            default: Any = column.default
+            if column in self.given:
                 continue
-            if default.is_scalar:
-                self._make(column, default.arg)
+            if column in constants:
+                self._made[column] = _constant(constants[column])
+            elif default is None:
+                pass
+            elif default.is_scalar:
+                self._made[column] = _constant(default.arg)
             elif not default.is_callable:  # SQL, or a sequence
                 self.expressions = True
-            elif _wants_context(default.arg):
-                self.obstacle = f"the default of {column} wants the context of its statement"
+            elif hasattr(default.arg, "__wrapped__"):  # by SQLAlchemy, to take a context in vain
+                self._made[column] = default.arg
             else:
-                # SQLAlchemy has wrapped it, so that it takes a context and ignores it.
-                self._made[column] = partial(default.arg, None)
-
-    def _make(self, column: Any, value: object) -> None:
-        if isinstance(column, Column) and column.table is self.table and column not in self.given:
-            self._made[column] = lambda: value
+                self.obstacle = f"the default of {column} wants the context of its statement"
 
 
-def _wants_context(make: Callable[..., object]) -> bool:
-    try:
-        inspect.signature(make).bind()
-    except TypeError:
-        return True
-    except ValueError:  # a builtin, which has no signature
-        return False
-    return False
+async def read(
+    session: AsyncSession, model: type[M], rows: Rows[M], *, defaults: bool = True
+) -> Records[M] | None:
+    """Return the records of these rows, or None where there is not even one; see `Records`."""
+    connection = await session.connection(bind_arguments={"mapper": model})
+    batches = _batches(rows)
+    first = await anext(batches, None)
+    return None if first is None else Records(connection, model, first, batches, defaults)
 
 
 async def _batches(rows: Rows[M]) -> AsyncIterator[list[Row]]:
-    """Yield the rows in lists, models as what was set on them.
-
-    Raises:
-        ValueError: a row has other keys than the first one.
-    """
+    """Yield the rows in lists, models as what was set on them; refuse other keys than the first's."""
     count, keys = 0, set[str]()
     async for batch in _chunks(rows):
         mappings = [_attributes(row) if isinstance(row, DeclarativeBase) else row for row in batch]
@@ -152,7 +156,7 @@ async def _batches(rows: Rows[M]) -> AsyncIterator[list[Row]]:
 async def _chunks(rows: Rows[M]) -> AsyncIterator[list[Row | M]]:
     if not isinstance(rows, AsyncIterable):
         iterator = iter(rows)
-        while chunk := list(itertools.islice(iterator, BATCH)):
+        while chunk := [*itertools.islice(iterator, BATCH)]:
             yield chunk
         return
     chunk = []
@@ -167,5 +171,9 @@ async def _chunks(rows: Rows[M]) -> AsyncIterator[list[Row | M]]:
 
 def _attributes(entity: DeclarativeBase) -> Row:
     # What is mapped, relationships too: those are refused later, as no column's.
-    state = sqlalchemy.inspect(entity)
+    state = inspect(entity)
     return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
+
+
+def _constant(value: object) -> Callable[[None], object]:
+    return lambda _: value

@@ -62,12 +62,13 @@ async def copy_into(
 
 
 @asynccontextmanager
-async def staged(connection: AsyncConnection, records: Records[M]) -> AsyncIterator[FromClause]:
+async def staged(records: Records[M]) -> AsyncIterator[FromClause]:
     """Give the records as a table with their columns' names, and `ORDINAL`, which counts them.
 
     Few rows are arrays of one statement. Many are a temporary table, which costs rows in the
     catalogue and is dropped again. It needs the right to make one, which every role has by default.
     """
+    connection = records.connection
     types = [each.type.compile(connection.dialect) for each in records.columns]
     # An array of arrays would be unnested to the bottom, and a cast to bit(n) cuts in silence.
     if records.few and not any(name.startswith("BIT") or name.endswith("]") for name in types):

@@ -25,12 +25,12 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapper, QueryableAttribute
+from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
-from .records import M, Records, Rows
+from .records import M, Records, Rows, read
 from .staging import ORDINAL, staged
 
 Attributes = Iterable[QueryableAttribute[Any] | str]
@@ -86,21 +86,21 @@ async def upsert(
         TypeError, ValueError, ConstraintViolation, DataException: as for `copy`.
     """
     async with session.begin_nested():
-        connection = await session.connection(bind_arguments={"mapper": model})
-        records = await Records.read(model, rows, connection.dialect)
+        records = await read(session, model, rows)
         if records is None:
             return [] if returning else 0
         if records.obstacle:
             raise TypeError(f"{records.obstacle}: write such rows one by one")
-        target = _find_target(model, records, conflict)
-        overwritten = _find_overwritten(model, records, target, update)
-        async with staged(connection, records) as stage:
-            statement = _on_conflict(
-                insert(model).from_select(records.columns, _last_of_each(records, target, stage)),
-                model.__mapper__,
-                target,
-                overwritten,
-            )
+        target = _find_target(records, conflict)
+        overwritten = _find_overwritten(records, target, update)
+        async with staged(records) as stage:
+            query = _last_of_each(records, target, stage)
+            statement = insert(model).from_select(records.columns, query)
+            if overwritten:
+                new = _new_values(records, statement.excluded, overwritten)
+                statement = statement.on_conflict_do_update(constraint=target, set_=new)
+            else:
+                statement = statement.on_conflict_do_nothing(constraint=target)
             if returning:
                 found = await session.scalars(
                     statement.returning(model), execution_options={"populate_existing": True}
@@ -111,7 +111,7 @@ async def upsert(
             return result.rowcount
 
 
-def _find_target(model: type[M], records: Records[M], conflict: str | Attributes) -> Target:
+def _find_target(records: Records[M], conflict: str | Attributes) -> Target:
     """Return the constraint or index that is meant by its name or its columns."""
     targets: list[Target] = [
         each
@@ -122,11 +122,11 @@ def _find_target(model: type[M], records: Records[M], conflict: str | Attributes
     if isinstance(conflict, str):
         found = [each for each in targets if each.name == conflict]
     else:
-        wanted = _columns(model, conflict)
+        wanted = {*records.columns_of(_names(conflict))}
         found = [each for each in targets if {*_expressions(each)} == wanted]
     if len(found) != 1:
         raise ValueError(
-            f"{len(found)} unique constraints or indexes of {model.__name__} are meant by `conflict`, "
+            f"{len(found)} unique constraints or indexes of {records.table} are meant by `conflict`, "
             "not one: give its columns, or its name"
         )
     if not records.given.keys() & {*found[0].columns}:
@@ -135,11 +135,11 @@ def _find_target(model: type[M], records: Records[M], conflict: str | Attributes
 
 
 def _find_overwritten(
-    model: type[M], records: Records[M], target: Target, update: Attributes | None
+    records: Records[M], target: Target, update: Attributes | None
 ) -> set[Column[Any]]:
     if update is None:
         return {*records.given} - {*target.columns} - {*records.table.primary_key}
-    named = _columns(model, update)
+    named = {*records.columns_of(_names(update))}
     if missing := sorted(str(column) for column in named - records.given.keys()):
         raise ValueError(f"the rows do not give {', '.join(missing)}, which they are to overwrite")
     return named
@@ -166,29 +166,22 @@ def _last_of_each(records: Records[M], target: Target, stage: FromClause) -> Sel
     return query.ext(distinct_on(*keys)).order_by(*keys, stage.c[ORDINAL].desc())
 
 
-def _on_conflict(
-    statement: Insert, mapper: Mapper[Any], target: Target, overwritten: set[Column[Any]]
-) -> Insert:
-    if not overwritten:
-        return statement.on_conflict_do_nothing(constraint=target)
-    new: dict[Any, Any] = {}
-    for column in statement.table.columns:
+def _new_values(
+    records: Records[M], excluded: Any, overwritten: set[Column[Any]]
+) -> dict[Column[Any], Any]:
+    new = {column: excluded[column.key] for column in overwritten}
+    for column in {*records.table.columns} - overwritten:
         onupdate = column.onupdate  # which ON CONFLICT leaves out
-        if column in overwritten:
-            new[column] = statement.excluded[column.key]
-        elif isinstance(onupdate, ColumnDefault):
+        if isinstance(onupdate, ColumnDefault):
             new[column] = onupdate.arg(None) if onupdate.is_callable else onupdate.arg
-    if mapper.version_id_col is not None:
-        new[mapper.version_id_col] = mapper.version_id_col + 1
-    return statement.on_conflict_do_update(constraint=target, set_=new)
+    version = records.model.__mapper__.version_id_col
+    if isinstance(version, Column):
+        new[version] = version + 1
+    return new
 
 
-def _columns(model: type[M], attributes: Attributes) -> set[Column[Any]]:
-    names = [each if isinstance(each, str) else each.key for each in attributes]
-    columns = model.__mapper__.columns
-    if unknown := sorted(name for name in names if name not in columns):
-        raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}")
-    return {columns[name] for name in names}
+def _names(attributes: Attributes) -> list[str]:
+    return [each if isinstance(each, str) else each.key for each in attributes]
 
 
 def _expressions(target: Target) -> list[Any]:
