@@ -106,7 +106,9 @@ def test_every_module_class_and_public_function_has_a_docstring() -> None:
 
 
 def public(function: ast.FunctionDef | ast.AsyncFunctionDef, module: ast.Module) -> bool:
-    """Whether it can be reached from outside: not private, and not inside of another function."""
+    """Whether it can be reached from outside: not private, not an overload, not inside of another."""
+    if "overload" in map(ast.unparse, function.decorator_list):
+        return False
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
     scopes: list[ast.Module | ast.ClassDef] = [module, *classes]
     overload = any(ast.unparse(each) == "overload" for each in function.decorator_list)

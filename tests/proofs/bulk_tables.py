@@ -3,7 +3,7 @@
 import datetime
 import enum
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    select,
     text,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
@@ -272,3 +273,15 @@ async def become_tenant(session: AsyncSession) -> None:
         "SET LOCAL ROLE tenant_of_bulk",
     ):
         await session.execute(text(statement))
+
+
+def people(number: int, prefix: str = "a", name: str | None = None) -> Iterator[dict[str, object]]:
+    """Rows of `Person`."""
+    for each in range(number):
+        yield {"email": f"{prefix}{each}@example.org", "name": name or str(each)}
+
+
+async def count(database: Database[Work]) -> int:
+    """How many people are committed."""
+    async with database.unit_of_work() as work:
+        return await work.session.scalar(select(func.count(Person.id))) or 0

@@ -56,7 +56,8 @@ async def copy(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
             names = [column.key for column in columns]
             async for values in records:
                 await connection.execute(
-                    insert(table), [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+                    insert(table),
+                    [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)],
                 )
         elif records.expressions or await _has_row_security(records):
             async with staged(records) as stage:

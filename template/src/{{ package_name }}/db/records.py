@@ -5,7 +5,15 @@ tells which columns are filled.
 """
 
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table, bindparam, inspect
@@ -75,14 +83,13 @@ class Records(Generic[M]):
         self._processors = [kind.bind_processor(connection.dialect) for kind in types]
         self._first, self._rest = first, rest
 
-    def columns_of(self, names: Iterable[str]) -> list[Column[Any]]:
+    def columns_of(self, names: Collection[str]) -> list[Column[Any]]:
         """Return the table's columns for attributes by name, or raise TypeError."""
-        columns = {name: self.model.__mapper__.columns.get(name) for name in names}
-        found = [each for each in columns.values() if isinstance(each, Column)]
-        if len(found) < len(columns):
-            unknown = sorted(name for name, each in columns.items() if each not in found)
+        columns = self.model.__mapper__.columns
+        known = {name: each for name, each in columns.items() if isinstance(each, Column)}
+        if unknown := sorted({*names} - known.keys()):
             raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
-        return found
+        return [known[name] for name in names]
 
     async def __aiter__(self) -> AsyncIterator[list[list[Any]]]:
         batch: list[Row] | None = self._first
