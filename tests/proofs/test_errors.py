@@ -62,7 +62,7 @@ async def test_a_violated_constraint_is_told_by_its_name(
     assert violation.value.constraint == constraint
     assert violation.value.table == "accounts"
     assert violation.value.sqlstate == sqlstate
-    assert "404" not in str(violation.value)
+    assert str(violation.value) == f'{kind.summary}: constraint "{constraint}", table "accounts"'
 
 
 async def test_no_traceback_tells_the_values_of_the_row(bank: Database[Work]) -> None:
@@ -84,6 +84,7 @@ async def test_a_missing_value_is_told_by_its_column(bank: Database[Work]) -> No
             await work.accounts.add(Account())
 
     assert (violation.value.column, violation.value.constraint) == ("name", None)
+    assert str(violation.value) == 'a value is missing: column "name", table "accounts"'
 
 
 async def test_a_violated_exclusion_is_told_by_its_name(bank: Database[Work]) -> None:
@@ -246,7 +247,8 @@ async def test_each_sqlstate_has_its_error(bank: Database[Work]) -> None:
                     text(f"DO $$BEGIN RAISE 's3cr3t' USING ERRCODE = '{sqlstate}'; END$$")
                 )
         told[error.value.sqlstate] = type(error.value)
-        assert "s3cr3t" not in str(error.value)
+        # Without names of tables, and without what the server said.
+        assert str(error.value).removesuffix(f" ({sqlstate})") == SQLSTATES[sqlstate].summary
 
     assert told == SQLSTATES
 

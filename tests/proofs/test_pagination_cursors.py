@@ -186,7 +186,7 @@ async def test_what_was_never_a_cursor_is_refused(tables: AsyncSession, cursor: 
         [func.coalesce(Sample.small, 1)],
         [],
     ],
-    ids=str,
+    ids=["descending", "nulls first", "the key first", "the key descending", "a value", "nothing"],
 )
 async def test_a_cursor_of_another_order_is_refused(tables: AsyncSession, other: list[Any]) -> None:
     cursor = packed(await first_cursor(tables, Sample.small))
