@@ -27,6 +27,10 @@ test *args="-n 2":
 bench *args:
     python -m benchmarks {{ args }}
 
+# change a module of db/ in small ways and see which its proofs miss: `just mutate retry`; slow
+mutate *args:
+    python -m tests.mutate {{ args }}
+
 # format, and mend what can be mended
 fix:
     ruff check --fix tests benchmarks

@@ -78,7 +78,7 @@ def test_the_contributing_line_is_what_ci_runs() -> None:
 def test_the_justfile_lists_each_recipe_with_what_it_does() -> None:
     listed = run(["just"], ROOT)
 
-    for recipe in ["check", "test", "bench", "fix", "render", "lock"]:
+    for recipe in ["check", "test", "bench", "mutate", "fix", "render", "lock"]:
         assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe
 
 

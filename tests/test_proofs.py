@@ -31,10 +31,7 @@ OPTIONS: dict[str, dict[str, str]] = {"audit": {"audit": "triggers"}}
 @pytest.fixture(scope="module")
 def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default project with the proofs among its tests."""
-    shop = render(tmp_path_factory.mktemp("proofs") / "shop")
-    ignored = shutil.ignore_patterns("__pycache__", *OPTIONS)
-    shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
-    return prepare(shop)
+    return install_proofs(render(tmp_path_factory.mktemp("proofs") / "shop"))
 
 
 @pytest.fixture(scope="module", params=OPTIONS)
@@ -49,6 +46,13 @@ def proved_option(
     shutil.copytree(ROOT / "tests/proofs" / option, proofs / option, ignore=ignored)
     shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
     return prepare(shop, f"src/shop/db/{option}")
+
+
+def install_proofs(shop: Path) -> Path:
+    """Put the proofs among a default project's tests."""
+    ignored = shutil.ignore_patterns("__pycache__", *OPTIONS)
+    shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
+    return prepare(shop)
 
 
 def prepare(shop: Path, covered: str = "src/shop/db") -> Path:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import InvalidRequestError
 
 from shop.db import Database, errors
 from tests.proofs.tables import Account, Owner, Work
@@ -12,6 +13,39 @@ VIOLATIONS: dict[str, tuple[type[errors.ConstraintViolation], str, dict[str, obj
     "23505": (errors.UniqueViolation, "uq_accounts_name", {"name": "a"}),
     "23514": (errors.CheckViolation, "ck_accounts_balance_not_negative", {"balance": -1}),
     "23503": (errors.ForeignKeyViolation, "fk_accounts_owner_id_owners", {"owner_id": 404}),
+}
+
+# What the server raises on request, so that none needs its own accident.
+SQLSTATES: dict[str, type[errors.DatabaseError]] = {
+    "08000": errors.ConnectionFailure,
+    "08006": errors.ConnectionFailure,
+    "08P01": errors.ConnectionRejected,
+    "22000": errors.DataException,
+    "23000": errors.ConstraintViolation,
+    "23001": errors.ForeignKeyViolation,
+    "23502": errors.NotNullViolation,
+    "23503": errors.ForeignKeyViolation,
+    "23505": errors.UniqueViolation,
+    "23514": errors.CheckViolation,
+    "23P01": errors.ExclusionViolation,
+    "25006": errors.ReadOnlyTransaction,
+    "25P02": errors.UnitOfWorkError,
+    "28000": errors.ConnectionRejected,
+    "28P01": errors.ConnectionRejected,
+    "3D000": errors.ConnectionRejected,
+    "40001": errors.SerializationFailure,
+    "40P01": errors.DeadlockDetected,
+    "42501": errors.InsufficientPrivilege,
+    "42703": errors.SchemaMismatch,
+    "42P01": errors.SchemaMismatch,
+    "53300": errors.ConnectionRejected,
+    "55P03": errors.LockNotAvailable,
+    "57014": errors.QueryCanceled,
+    "57P01": errors.ConnectionFailure,
+    "57P02": errors.ConnectionFailure,
+    "57P03": errors.ConnectionFailure,
+    "57P05": errors.ConnectionFailure,
+    "P0001": errors.DatabaseError,
 }
 
 
@@ -28,7 +62,7 @@ async def test_a_violated_constraint_is_told_by_its_name(
     assert violation.value.constraint == constraint
     assert violation.value.table == "accounts"
     assert violation.value.sqlstate == sqlstate
-    assert "404" not in str(violation.value)
+    assert str(violation.value) == f'{kind.summary}: constraint "{constraint}", table "accounts"'
 
 
 async def test_no_traceback_tells_the_values_of_the_row(bank: Database[Work]) -> None:
@@ -50,6 +84,7 @@ async def test_a_missing_value_is_told_by_its_column(bank: Database[Work]) -> No
             await work.accounts.add(Account())
 
     assert (violation.value.column, violation.value.constraint) == ("name", None)
+    assert str(violation.value) == 'a value is missing: column "name", table "accounts"'
 
 
 async def test_a_violated_exclusion_is_told_by_its_name(bank: Database[Work]) -> None:
@@ -153,6 +188,18 @@ async def test_a_row_that_went_meanwhile_is_told(bank: Database[Work]) -> None:
             await work.accounts.update(account, balance=1)
 
 
+async def test_a_row_that_went_meanwhile_is_told_at_the_end_of_a_savepoint(
+    bank: Database[Work],
+) -> None:
+    async with bank.unit_of_work() as work:
+        [account, _] = await work.accounts.get_many()
+        async with bank.engine.begin() as other:
+            await other.execute(text("DELETE FROM accounts"))
+        with pytest.raises(errors.StaleData):
+            async with work.savepoint():
+                account.balance = 1
+
+
 async def test_the_sessions_own_errors_are_told_too(bank: Database[Work]) -> None:
     with pytest.raises(errors.NotFound):
         async with bank.unit_of_work() as work:
@@ -160,6 +207,12 @@ async def test_the_sessions_own_errors_are_told_too(bank: Database[Work]) -> Non
     with pytest.raises(errors.MultipleFound):
         async with bank.unit_of_work() as work:
             (await work.session.scalars(select(Account))).one()
+
+
+async def test_a_mistake_of_the_program_is_no_error_of_the_database(bank: Database[Work]) -> None:
+    with pytest.raises(InvalidRequestError, match="not persistent"):
+        async with bank.unit_of_work() as work:
+            await work.session.refresh(Account(name="c"))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +236,21 @@ async def test_an_error_has_a_class_and_tells_no_value(
     assert error.value.sqlstate == sqlstate
     assert "many" not in str(error.value)
     assert error.value.__cause__ is not None
+
+
+async def test_each_sqlstate_has_its_error(bank: Database[Work]) -> None:
+    told: dict[str | None, type[errors.DatabaseError]] = {}
+    for sqlstate in SQLSTATES:
+        with pytest.raises(errors.DatabaseError) as error:
+            async with bank.unit_of_work() as work:
+                await work.session.execute(
+                    text(f"DO $$BEGIN RAISE 's3cr3t' USING ERRCODE = '{sqlstate}'; END$$")
+                )
+        told[error.value.sqlstate] = type(error.value)
+        # Without names of tables, and without what the server said.
+        assert str(error.value).removesuffix(f" ({sqlstate})") == SQLSTATES[sqlstate].summary
+
+    assert told == SQLSTATES
 
 
 @pytest.mark.parametrize("statement", ["SELECT * FROM missing", "SELECT missing FROM accounts"])

@@ -79,6 +79,7 @@ async def test_an_error_of_a_hook_undoes_nothing_and_is_logged(
     assert done == ["next"]
     assert await names(bank) == ["a", "b", "c"]
     [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert record.message.startswith("an after_commit hook failed")
     assert record.exc_info
     assert record.exc_info[0] is ZeroDivisionError
 

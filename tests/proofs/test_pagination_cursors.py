@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Numeric, cast, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -48,6 +48,11 @@ EXPRESSIONS = {
         [Decimal("0.01"), Decimal("1.11"), Decimal("1.12")],
     ),
     "a sum": (Sample.small + func.abs(2**15, type_=Sample.id.type), "small", [1, 2, 2**15 - 1]),
+    "a number without bounds": (
+        cast(Sample.ratio, Numeric),
+        "ratio",
+        [-math.inf, 1e-30, 0.5, math.inf],
+    ),
     "two texts": (Sample.code + Sample.code, "code", ["aaa", "aab"]),
     "a label": (
         func.length(Sample.code, type_=Sample.id.type).label("n"),
@@ -77,6 +82,15 @@ async def test_values_of_each_type_are_found_again(
     half = len(values)
     assert found == [n for place in range(half) for n in (place, place + half)] + [2 * half]
     assert [page.items[0].id async for page in back] == found[-2::-1]
+
+
+async def test_the_ends_of_a_type_are_places_too(tables: AsyncSession) -> None:
+    ends = [-(2**63), 0, 2**63 - 1]
+    await tables.execute(insert(Sample), [{"id": end} for end in ends])
+
+    pages = [page async for page in walk(tables, select(Sample), Sample.id, limit=1)]
+
+    assert [page.items[0].id for page in pages] == ends
 
 
 async def first_cursor(session: AsyncSession, *order: Any) -> list[Any]:
@@ -123,6 +137,7 @@ FORGED: list[tuple[InstrumentedAttribute[Any], object]] = [
     (Sample.price, "sNaN"),
     (Sample.price, "1E+200000"),
     (Sample.price, "1E-200000"),
+    (Sample.price, "1E-16384"),
     (Sample.price, "1; DROP TABLE samples"),
     (Sample.ratio, "1.5"),
     (Sample.flag, 1),
@@ -186,7 +201,7 @@ async def test_what_was_never_a_cursor_is_refused(tables: AsyncSession, cursor: 
         [func.coalesce(Sample.small, 1)],
         [],
     ],
-    ids=str,
+    ids=["descending", "nulls first", "the key first", "the key descending", "a value", "nothing"],
 )
 async def test_a_cursor_of_another_order_is_refused(tables: AsyncSession, other: list[Any]) -> None:
     cursor = packed(await first_cursor(tables, Sample.small))

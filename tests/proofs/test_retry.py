@@ -1,12 +1,14 @@
 """What is run again, as a whole, and what is not."""
 
 import asyncio
+import time
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shop.db import Database, errors
+from shop.db.retry import retrying
 from tests.proofs.tables import Account, Work, names
 
 
@@ -91,6 +93,28 @@ async def test_a_connection_lost_before_commit_is_tried_again(bank: Database[Wor
     assert await names(bank) == ["a", "b", "c"]
 
 
+async def test_a_connection_lost_while_the_rest_is_written_is_tried_again(
+    bank: Database[Work],
+) -> None:
+    async with bank.engine.begin() as connection:
+        for statement in (
+            "CREATE SEQUENCE inserts",
+            "CREATE FUNCTION die_once() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+            " IF nextval('inserts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+            " RETURN NEW; END$$",
+            "CREATE TRIGGER die_once BEFORE INSERT ON accounts"
+            " FOR EACH ROW EXECUTE FUNCTION die_once()",
+        ):
+            await connection.execute(text(statement))
+
+    async def add(work: Work) -> None:
+        work.session.add(Account(name="c"))  # written when the block ends, and that is not COMMIT
+
+    await bank.transact(add)
+
+    assert await names(bank) == ["a", "b", "c"]
+
+
 async def test_a_statement_whose_plan_went_stale_is_tried_again(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         await work.accounts.get_many()
@@ -129,3 +153,27 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
 
     assert attempts == 1  # it was not run again
     assert await names(bank) == ["a", "b"]
+
+
+async def test_the_waits_grow_and_differ_and_only_their_number_ends_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    clock = time.monotonic
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def fail() -> None:
+        raise errors.SerializationFailure
+
+    # A minute, on a clock that only the waits move.
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(waits))
+    with pytest.raises(errors.SerializationFailure):
+        await retrying(40)(fail)
+
+    assert len(waits) == 39
+    assert all(0 <= wait - 0.02 * 2**n <= 0.05 for n, wait in enumerate(waits[:6]))
+    assert len({wait - 0.02 * 2**n for n, wait in enumerate(waits[:6])}) == 6
+    assert set(waits[7:]) == {2.0}
