@@ -191,6 +191,15 @@ async def test_what_was_never_a_cursor_is_refused(tables: AsyncSession, cursor: 
         await db.paginate(tables, select(Book), order_by=[], limit=1, cursor=cursor)
 
 
+async def test_a_cursor_with_something_in_it_is_none(tables: AsyncSession) -> None:
+    cursor = packed(await first_cursor(tables, Sample.small))
+
+    with pytest.raises(errors.InvalidCursor):
+        await db.paginate(
+            tables, select(Sample), order_by=[Sample.small], limit=1, cursor=f"!!!!{cursor}"
+        )
+
+
 @pytest.mark.parametrize(
     "other",
     [
