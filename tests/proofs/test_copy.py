@@ -133,9 +133,11 @@ async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
 
 
 async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None:
-    rows: list[dict[str, object]] = [*people(6000), {"email": "x", "nick": "y"}, *people(1, "z")]
+    rows: list[dict[str, object]] = [*people(5000), {"email": "x", "nick": "y"}, *people(1, "z")]
     async with stock.unit_of_work() as work:
-        with pytest.raises(ValueError, match="in their keys: name, nick"):
+        with pytest.raises(
+            ValueError, match="row 5001 and the first one differ in their keys: name, nick"
+        ):
             await copy(work.session, Person, rows)
 
     assert await count(stock) == 0  # though a batch was written before, and the unit committed

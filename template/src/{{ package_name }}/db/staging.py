@@ -14,17 +14,15 @@ import asyncpg
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    CreateTableAs,
     Text,
     bindparam,
-    cast,
     column,
-    false,
     func,
+    literal_column,
     select,
+    table,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.schema import DropTable
 from sqlalchemy.sql.expression import FromClause
 
 from .errors import ConnectionFailure, DataException
@@ -36,7 +34,7 @@ ORDINAL = "number of the row"
 
 async def copy_into(
     connection: AsyncConnection,
-    table: str,
+    name: str,
     schema: str | None,
     columns: Iterable[str],
     values: Iterable[Iterable[Any]],
@@ -49,7 +47,7 @@ async def copy_into(
     assert driver is not None
     try:
         await driver.copy_records_to_table(
-            table, schema_name=schema, columns=columns, records=zip(*values, strict=True)
+            name, schema_name=schema, columns=columns, records=zip(*values, strict=True)
         )
     except BaseException as error:
         if driver.is_closed() or isinstance(error, asyncio.CancelledError):
@@ -70,6 +68,7 @@ async def staged(records: Records[M]) -> AsyncIterator[FromClause]:
     """
     connection = records.connection
     types = [each.type.compile(connection.dialect) for each in records.columns]
+    columns = [column(each.name, each.type) for each in records.columns]
     # An array of arrays would be unnested to the bottom, and a cast to bit(n) cuts in silence.
     if records.few and not any(name.startswith("BIT") or name.endswith("]") for name in types):
         [values] = [values async for values in records]
@@ -83,21 +82,21 @@ async def staged(records: Records[M]) -> AsyncIterator[FromClause]:
                 records.columns, types, values, processed, strict=True
             )
         ]
-        columns = [column(each.name, each.type) for each in records.columns]
         unnested = func.unnest(*arrays).table_valued(*columns, with_ordinality=ORDINAL)
         yield unnested.render_derived(name="stage")
         return
-    number = cast(0, BigInteger).label(ORDINAL)
-    # By the table's name: the driver remembers the types of columns by the text of a statement.
-    create = CreateTableAs(
-        select(*records.columns, number).where(false()),
-        f"stage of {records.table.fullname}",
-        temporary=True,
+    # By the table's name: the driver remembers the types of columns by the text of a statement. And
+    # as text: SQLAlchemy's DDL makes all connections of the engine forget what they have prepared.
+    name = f"stage of {records.table.fullname}"
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    number = literal_column("0::bigint", BigInteger).label(ORDINAL)
+    query = select(*records.columns, number).compile(dialect=connection.dialect)
+    await connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
     )
-    await connection.execute(create)
-    names, numbers = [*create.table.columns.keys()], itertools.count()
+    names, numbers = [*(each.name for each in records.columns), ORDINAL], itertools.count()
     async for values in records:
         numbered = [*records.processed(values), [*itertools.islice(numbers, len(values[0]))]]
-        await copy_into(connection, create.table.name, None, names, numbered)
-    yield create.table
-    await connection.execute(DropTable(create.table))
+        await copy_into(connection, name, None, names, numbered)
+    yield table(name, *columns, column(ORDINAL, BigInteger))
+    await connection.exec_driver_sql(f"DROP TABLE {quoted}")
