@@ -40,8 +40,8 @@ async def test_the_command_migrates_what_the_url_names(root: Path, url: str) -> 
 
     up = alembic(root, "upgrade", "head", DATABASE_URL=url)
     assert up.returncode == 0, up.stderr
-    assert up.stdout == "upgrade to 0001, users and posts\n"
-    assert down.stdout == "downgrade from 0001, users and posts\n"
+    assert up.stdout == "upgrade to 0001, users, posts and comments\n"
+    assert down.stdout == "downgrade from 0001, users, posts and comments\n"
     assert await has_users(url)
 
 

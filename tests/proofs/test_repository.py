@@ -9,7 +9,7 @@ from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import defer, undefer
 
 from shop.db import Database, errors
-from tests.proofs.tables import Account, Random, Seat, Sorted, Work
+from tests.proofs.tables import Account, Owner, Random, Seat, Sorted, Work, names
 
 
 async def test_a_composite_key_is_a_tuple(bank: Database[Work]) -> None:
@@ -196,3 +196,31 @@ async def expect_locked(database: Database[Work]) -> None:
     with pytest.raises(errors.LockNotAvailable):
         async with database.unit_of_work() as work:
             await work.session.execute(select(Account).with_for_update(nowait=True))
+
+
+async def test_a_repository_writes_many_rows_after_what_is_pending(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        owner = Owner()
+        work.session.add(owner)
+        await work.session.flush()
+        work.session.add(Account(name="pending", balance=1))
+
+        rows = [{"name": f"many {number}", "owner_id": owner.id} for number in range(3)]
+        assert await work.accounts.copy(rows) == 3
+        again = [{"name": "pending", "balance": 2}, {"name": "new", "balance": 3}]
+        assert await work.accounts.upsert_many(again, conflict=[Account.name]) == 2
+        found = await work.accounts.get_many(Account.balance.in_([2, 3]), order_by=[Account.name])
+        changes = [{"id": account.id, "balance": 9} for account in found]
+        assert await work.accounts.update_many(changes) == 2
+
+    assert await names(bank) == ["a", "b", "pending", "many 0", "many 1", "many 2", "new"]
+
+
+async def test_an_upsert_returns_the_row_as_it_is_now(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        [known, _] = await work.accounts.get_many(order_by=[Account.id])
+        row = {"name": "a", "balance": 5}
+
+        assert await work.accounts.upsert(row, conflict="uq_accounts_name") is known
+        assert known.balance == 5
+        assert await work.accounts.upsert(row, conflict=[Account.name], update=()) is None
