@@ -33,8 +33,8 @@ BAD_CODE = {
     ),
     "a column that may be missing": (
         f"{PACKAGE}/services/users.py",
-        "email=email, username",
-        "email=(await uow.users.lock())[0].bio.lower(), username",
+        "User(email=email, username",
+        "User(email=(await uow.users.lock())[0].bio.lower(), username",
         ["types"],
         'has no attribute "lower"',
     ),
