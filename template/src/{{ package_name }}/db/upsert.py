@@ -173,7 +173,8 @@ def _new_values(
     for column in {*records.table.columns} - overwritten:
         onupdate = column.onupdate  # which ON CONFLICT leaves out
         if isinstance(onupdate, ColumnDefault):
-            new[column] = onupdate.arg(None) if onupdate.is_callable else onupdate.arg
+            value: Any = onupdate.arg
+            new[column] = value(None) if onupdate.is_callable else value
     version = records.model.__mapper__.version_id_col
     if isinstance(version, Column):
         new[version] = version + 1
