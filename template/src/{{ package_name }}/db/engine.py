@@ -103,7 +103,9 @@ def _translate_errors(engine: AsyncEngine) -> None:
             # Two that no second try will cure: a file of TLS is missing, or the server has no TLS.
             if isinstance(error, FileNotFoundError) and engine.url.host:
                 raise SettingsError(f"a file that the URL of {where} names is missing") from error
-            if type(error) is ConnectionError:
+            # The driver tells the second by its text only; a server that goes away meanwhile is a
+            # bare ConnectionError as well.
+            if type(error) is ConnectionError and "SSL" in str(error):
                 raise ConnectionRejected(f"{where} refuses: {error}") from error
             raise ConnectionFailure(f"{where} cannot be reached: {error}") from error
         except dialect.loaded_dbapi.Error as error:
