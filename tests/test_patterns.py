@@ -18,5 +18,6 @@ def test_the_snippets_run_and_fit_their_types(shop: Path) -> None:
     try:
         assert "1 passed" in run(["uv", "run", "pytest", "-q", str(test)], shop, **NO_DOCKER)
         run(["uv", "run", "mypy", str(test)], shop)
+        run(["uv", "run", "ruff", "check", "--select", "F401", str(test)], shop)
     finally:
         test.unlink()

@@ -105,8 +105,10 @@ class Database(Generic[U]):
         try:
             # An engine with options shares the pool. The driver puts them into its BEGIN, so they
             # cost no round trip, and end with the transaction.
-            options = {"isolation_level": isolation} if isolation else {}
-            engine = self.engine.execution_options(**options, postgresql_readonly=read_only)
+            options: dict[str, object] = {"isolation_level": isolation} if isolation else {}
+            if read_only:
+                options["postgresql_readonly"] = True
+            engine = self.engine.execution_options(**options) if options else self.engine
             session = self.sessions(bind=engine)
             uow = self._unit_of_work(session)
             async with transaction(session):

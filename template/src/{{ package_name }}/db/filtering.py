@@ -21,6 +21,7 @@ For ranking or word stems use PostgreSQL's full-text search.
 import datetime
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
@@ -123,8 +124,11 @@ def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElemen
     )
 
 
+_adapter = cache(TypeAdapter[Any])  # to make one takes far longer than to use it
+
+
 def _convert(name: str, kind: Any, value: object) -> Any:
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return _adapter(kind).validate_python(value)
     except ValidationError:
         raise InvalidInput(f"{name}: the value is not of the field's type") from None

@@ -12,7 +12,8 @@
 
 A query shows hidden rows when it has the execution option `include_deleted=True`. With the index
 above a hidden row frees its e-mail. Such an index is no constraint: a foreign key cannot refer to
-it, and an upsert must name it by `index_elements` and `index_where`.
+it. A repository's `upsert` finds it in the model by its columns; an ON CONFLICT of your own must name
+it by `index_elements` and `index_where`.
 
 Not for what the law wants gone, that is `purge`; and not for a history, that is an audit.
 

@@ -12,7 +12,9 @@ an entity: `add`, `update`, `delete`, a flush     checked                   incr
                                                   give it, else `KeyError`
 `update(Model).where(…)`, also Core's upon the    yours to check:           increased
 table                                             `.where(version == …)`
-ON CONFLICT DO UPDATE                             yours to check            yours to set
+a repository's `update_many`                      checked                   increased
+a repository's `upsert`, `upsert_many`            not checked               increased
+an ON CONFLICT of your own                        yours to check            yours to set
 raw SQL, COPY                                     not checked               yours to set
 
 After an `update()` the entities at hand have no version until they are refreshed; a flush of them
