@@ -25,6 +25,10 @@ SESSIONS = """
     WHERE datname = current_database() AND application_name = 'shop'
 """
 BUSY = f"{SESSIONS} AND (state <> 'idle' OR locktype IS NOT NULL)"
+BLOCKED = """
+    SELECT count(*) FROM pg_locks
+    WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))
+"""
 WAITING = "SELECT count(*) FROM pg_locks WHERE pid = :backend AND NOT granted"
 
 

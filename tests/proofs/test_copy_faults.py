@@ -139,9 +139,12 @@ async def cancel(task: asyncio.Task[None]) -> None:
 
 
 async def copy_waits(session: AsyncSession) -> Sequence[int]:
-    """Wait until a COPY waits for a lock, and return the backend that does."""
-    waiting = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    """Wait until a COPY waits for a lock of this session's, and return the backend that does."""
+    waiting = text(
+        "SELECT pid FROM pg_locks "
+        "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
     async with asyncio.timeout(10):
         while not (found := (await session.scalars(waiting)).all()):
-            await session.execute(text("SELECT pg_stat_clear_snapshot()"))
+            pass
     return found

@@ -175,7 +175,10 @@ async def test_disposing_closes_the_connections(change: Change) -> None:
     async with Database(change(application_name="short-lived"), Work) as database:
         await backend_of(database)
 
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'short-lived'"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'short-lived'"
+    )
     async with Database(change(), Work) as other, other.unit_of_work() as work:
         for _ in range(100):  # the server notices a moment later
             if await work.session.scalar(text(query)) == 0:

@@ -12,6 +12,7 @@ from shop.db import errors
 from shop.services.credits import transfer
 from shop.unit_of_work import UnitOfWork
 from tests.proofs.faults import (
+    BLOCKED,
     WAITING,
     Tally,
     assert_whole,
@@ -107,7 +108,7 @@ async def test_a_backend_ended_in_commit_leaves_the_outcome_unknown_and_nothing_
             await uow.session.flush()  # what waits from here on is COMMIT
 
         moving = asyncio.create_task(tally.transact(database, move))
-        await wait_until(server, "SELECT count(*) FROM pg_locks WHERE NOT granted", 1)
+        await wait_until(server, BLOCKED, 1)
         tally.injected += 1
         await end(server, backends[0])
         with pytest.raises(errors.CommitUnknown):

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import SAWarning
 
 from shop.db import Database, errors
@@ -28,8 +28,9 @@ async def single(bank: Database[Work]) -> AsyncIterator[Database[Work]]:
 
 async def backends(bank: Database[Work], condition: str) -> int:
     async with bank.unit_of_work() as work:
-        query = f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"  # noqa: S608  # ours
-        return int(await work.session.scalar(text(query)) or 0)
+        query = select(func.count()).select_from(text("pg_stat_activity"))
+        query = query.where(text("datname = current_database()"), text(condition))
+        return int(await work.session.scalar(query) or 0)
 
 
 async def until(bank: Database[Work], condition: str, count: int = 1) -> None:

@@ -134,7 +134,10 @@ async def test_no_hook_runs_when_the_outcome_is_unknown(bank: Database[Work]) ->
     async with bank.engine.begin() as holder:
         await holder.execute(text("SELECT pg_advisory_xact_lock(7)"))
         task = asyncio.create_task(insert())
-        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        waiting = text(
+            "SELECT count(*) FROM pg_locks "
+            "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
         async with asyncio.timeout(10):
             while not await holder.scalar(waiting):
                 pass

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Text, event, func, insert, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased, joinedload, selectinload, with_loader_criteria
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from shop import db
 from tests.proofs.pagination_tables import Author, Book, Editor, Sample, walk
@@ -166,12 +169,25 @@ async def test_a_page_has_room_for_a_row(tables: AsyncSession) -> None:
         await Books(tables).paginate(order_by=[], limit=0)
 
 
+class Sortable(FunctionElement[str]):
+    """A construct of a project's own, which only PostgreSQL understands."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(Sortable, "postgresql")
+def _compile_sortable(element: Sortable, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
 @pytest.mark.parametrize(
     "order",
     [
         -Book.year,
         type_coerce(Book.title.regexp_replace("^Book ", ""), Text),
         Book.year.desc().nulls_first(),
+        Sortable(Book.title),
     ],
 )
 async def test_an_order_may_be_an_expression(books: AsyncSession, order: Any) -> None:

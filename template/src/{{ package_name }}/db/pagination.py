@@ -38,6 +38,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ColumnExpressionArgument,
+    Dialect,
     Integer,
     Label,
     Numeric,
@@ -109,7 +110,7 @@ async def paginate(
     entity = description["entity"]
     terms = _terms(entity, order_by)
     form = CursorFormat(
-        _checksum(terms),
+        _checksum(terms, session.get_bind().dialect),
         [(term.column.type, term.nullable) for term in terms],
     )
     here = None if cursor is None else form.load(cursor)
@@ -221,9 +222,9 @@ def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return Numeric() if isinstance(kind, Numeric) else kind
 
 
-def _checksum(terms: Sequence[_Term]) -> int:
+def _checksum(terms: Sequence[_Term], dialect: Dialect) -> int:
     """Return what tells one order from another, in every process."""
-    compiled = tuple_(*(term.ordered(term.column) for term in terms)).compile()
+    compiled = tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
     return zlib.crc32(f"{compiled} {compiled.params}".encode())
 
 

@@ -2,8 +2,9 @@
 
 Limits: `now()` is the begin of the transaction, so all rows of one transaction agree. `updated_at`
 follows changes through SQLAlchemy, by a flush or by `update()`; raw SQL must set it itself, and so
-must an ON CONFLICT of your own (a repository's `upsert` does). After an `update()` the entities at hand must be refreshed, unless it
-returns them: `.returning(Model)` with the execution option `populate_existing=True`.
+must an ON CONFLICT of your own (a repository's `upsert` does). After an `update()` the entities at
+hand must be refreshed, unless it returns them: `.returning(Model)` with the execution option
+`populate_existing=True`.
 """
 
 import datetime
