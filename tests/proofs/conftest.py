@@ -7,3 +7,4 @@ from tests.proofs.soft_delete_tables import hidden
 from tests.proofs.tables import bank, proof_settings
 
 __all__ = ["bank", "hidden", "proof_settings", "server", "stock", "stock_url", "tables", "tally"]
+from tests.proofs.revisions import project

@@ -1,0 +1,367 @@
+"""What autogenerate writes: changes of the models as revisions that one can deploy.
+
+A change of a table that is in use becomes an operation of `operations.py`. What the running code would
+not survive goes into a second revision, of the phase `contract`:
+
+=====================================  ===============================================================
+Change                                 becomes
+=====================================  ===============================================================
+new table, and all in it               as it is
+new column; NULL or a fixed default    as it is
+new column, default per row            `add_column_concurrently`
+new column, NOT NULL without default   the column; then, contract: `backfill`, SET NOT NULL
+index                                  built, dropped, replaced concurrently; dropped: contract
+CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new
+SET NOT NULL                           contract
+wider type, new default, comment       as it is
+dropped column or table                refused, or contract if it is allowed; a column gets NULL before
+other type, identity, stored column    refused, or contract if it is allowed
+=====================================  ===============================================================
+
+What is refused loses data or rewrites the table while nobody can use it. `-x allow=users.bio` allows
+it for a table or a column.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import singledispatchmethod
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.operations import MigrateOperation, ops
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError, rev_id
+
+from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
+from .ordering import order_drops
+from .steps import Phase
+
+_Table = tuple[str | None, str]
+
+
+class Change(NamedTuple):
+    """An operation, and what takes it back."""
+
+    operation: MigrateOperation
+    undo: Sequence[MigrateOperation]
+
+
+def plan(
+    migration: MigrationContext,
+    revision: str | Iterable[str | None] | Iterable[str],
+    directives: list[ops.MigrationScript],
+) -> None:
+    """Replace what autogenerate found by what to do; Alembic's hook `process_revision_directives`.
+
+    Raises:
+        CommandError: there are changes that are refused.
+    """
+    [script] = directives
+    if script.upgrade_ops is None or script.upgrade_ops.is_empty():
+        return
+    found = list(_flat(script.upgrade_ops))
+    planner = Planner(found, migration.dialect)
+    order_drops(migration, revision, directives)
+    for operation in _flat(script.upgrade_ops):
+        planner.add(operation)
+    if planner.refused:
+        raise CommandError("\n".join(planner.refused))
+    differences = script.upgrade_ops.as_diffs()
+    directives[:] = _write(script, planner)
+    # `alembic check` looks at the last one, and is to see all that was found.
+    last = directives[-1].upgrade_ops
+    assert last is not None
+    last.as_diffs = lambda: differences  # type: ignore[method-assign]  # of this object only
+
+
+def _flat(container: ops.OpContainer) -> Iterable[MigrateOperation]:
+    for each in container.ops:
+        if isinstance(each, ops.ModifyTableOps):
+            yield from _flat(each)
+        else:
+            yield each
+
+
+class Planner:
+    """The changes of each phase, in their order."""
+
+    def __init__(self, found: Sequence[MigrateOperation], dialect: sa.Dialect) -> None:
+        self._dialect = dialect
+        self.changes: dict[Phase, list[Change]] = {"expand": [], "contract": []}
+        self.refused: list[str] = []
+        self._new_tables = {_table(each) for each in found if isinstance(each, ops.CreateTableOp)}
+        self._old_tables = {_table(each) for each in found if isinstance(each, ops.DropTableOp)}
+        self._new_columns = {
+            (*_table(each), each.column.name) for each in found if isinstance(each, ops.AddColumnOp)
+        }
+        self._dropped = {_index(each): each for each in found if isinstance(each, ops.DropIndexOp)}
+        self._created = {_index(each) for each in found if isinstance(each, ops.CreateIndexOp)}
+        self._allowed = {
+            value
+            for name, _, value in (each.partition("=") for each in context.get_x_argument())
+            if name == "allow"
+        }
+
+    def add(self, operation: MigrateOperation) -> None:
+        """Plan one operation of autogenerate's."""
+        table = _table(operation)
+        if table in self._new_tables:
+            self._expand(operation)
+        elif table in self._old_tables and not isinstance(operation, ops.DropTableOp):
+            self._contract(operation)  # goes with the table
+        else:
+            self._plan(operation)
+
+    def _expand(self, operation: MigrateOperation, *undo: MigrateOperation) -> None:
+        self.changes["expand"].append(Change(operation, undo or [operation.reverse()]))
+
+    def _contract(self, operation: MigrateOperation, *undo: MigrateOperation) -> None:
+        self.changes["contract"].append(Change(operation, undo or [operation.reverse()]))
+
+    def _allows(self, name: str, schema: str | None, problem: str) -> bool:
+        full = f"{schema}.{name}" if schema else name
+        if full in self._allowed:
+            return True
+        self.refused.append(
+            f"{full}: {problem}. If you want it nevertheless: `just revision MESSAGE {full}`"
+        )
+        return False
+
+    @singledispatchmethod
+    def _plan(self, operation: MigrateOperation) -> None:
+        self._expand(operation)
+
+    @_plan.register
+    def _(self, operation: ops.CreateIndexOp) -> None:
+        old = self._dropped.get(_index(operation))
+        new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)
+        change = new if isinstance(new, ReplaceIndex) else Concurrently(new)
+        if operation.unique and not self._are_new(operation, operation.columns):
+            self._contract(change)
+        else:
+            self._expand(change)
+
+    @_plan.register
+    def _(self, operation: ops.DropIndexOp) -> None:
+        if _index(operation) in self._created:
+            return  # is replaced
+        if operation.reverse().unique:
+            self._expand(Concurrently(operation))
+        else:
+            self._contract(Concurrently(operation))
+
+    @_plan.register(ops.CreateForeignKeyOp)
+    @_plan.register(ops.CreateCheckConstraintOp)
+    @_plan.register(ops.CreateUniqueConstraintOp)
+    def _(self, operation: ops.AddConstraintOp) -> None:
+        columns = operation.to_constraint().columns.keys()  # type: ignore[attr-defined]
+        change = Concurrently(operation)
+        if columns and self._are_new(operation, columns):
+            self._expand(change)
+        else:
+            self._contract(change)
+
+    @_plan.register
+    def _(self, operation: ops.AddColumnOp) -> None:
+        column, schema, table = operation.column, operation.schema, operation.table_name
+        default = column.server_default
+        if isinstance(default, sa.Computed | sa.Identity):
+            problem = (
+                "PostgreSQL writes a table anew for a stored or an identity column, and nobody can use "
+                "it meanwhile; add a plain column, fill it with op.backfill(), and keep it by a trigger"
+            )
+            virtual = isinstance(default, sa.Computed) and default.persisted is False
+            if virtual or self._allows(f"{table}.{column.name}", schema, problem):
+                self._expand(operation)
+        elif default is not None and _differs_by_row(default):
+            self._expand(Concurrently(operation))
+        elif column.nullable or default is not None:
+            self._expand(operation)
+        else:
+            nullable = column._copy()
+            nullable.nullable = True
+            self._expand(ops.AddColumnOp(table, nullable, schema=schema))
+            self._fill(operation, column)
+
+    def _fill(self, operation: ops.AlterTableOp, column: sa.Column[Any]) -> None:
+        """Give values to the rows that are there, and refuse NULL."""
+        expression = ""
+        default: Any = column.default
+        if default is not None and default.is_scalar:
+            value = sa.literal(default.arg, column.type)
+            compiled = value.compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})
+            expression = str(compiled)
+        name, schema = operation.table_name, operation.schema
+        self.changes["contract"].append(
+            Change(BackfillOp(name, column.name, expression, schema=schema), [])
+        )
+        self._contract(SetNotNull(name, column.name, schema=schema))
+
+    @_plan.register
+    def _(self, operation: ops.AlterColumnOp) -> None:
+        table, column, schema = operation.table_name, operation.column_name, operation.schema
+        existing: dict[str, Any] = {
+            "schema": schema,
+            "existing_type": operation.existing_type,
+            "existing_nullable": operation.existing_nullable,
+            "existing_server_default": operation.existing_server_default,
+            "existing_comment": operation.existing_comment,
+        }
+        if operation.modify_type is not None:
+            part = ops.AlterColumnOp(table, column, **existing, modify_type=operation.modify_type)
+            problem = (
+                f"PostgreSQL writes a table anew to make {operation.existing_type!r} "
+                f"{operation.modify_type!r}, and nobody can use it meanwhile; add a column of the new "
+                "type, write both, fill the new one with op.backfill(), and drop the old one later"
+            )
+            assert operation.existing_type is not None
+            before = operation.existing_type.compile(self._dialect)
+            if _widens(before, operation.modify_type.compile(self._dialect)):
+                self._expand(part)
+            elif self._allows(f"{table}.{column}", schema, problem):
+                self._contract(part)
+        if operation.modify_nullable is False:
+            self._contract(SetNotNull(table, column, schema=schema))
+        rest: dict[str, Any] = {}
+        if operation.modify_nullable:
+            rest["modify_nullable"] = True
+        if operation.modify_server_default is not False:
+            rest["modify_server_default"] = operation.modify_server_default
+        if operation.modify_comment is not False:
+            rest["modify_comment"] = operation.modify_comment
+        if rest:
+            self._expand(ops.AlterColumnOp(table, column, **existing, **rest))
+
+    @_plan.register
+    def _(self, operation: ops.DropColumnOp) -> None:
+        table, column, schema = operation.table_name, operation.column_name, operation.schema
+        new = [name for *place, name in self._new_columns if tuple(place) == _table(operation)]
+        problem = "the values of a dropped column are gone"
+        if new:
+            problem += (
+                f"; if it is {new[0]} now, this is no rename: keep both, write both, fill the new one "
+                "with op.backfill(), and drop the old one later"
+            )
+        if self._allows(f"{table}.{column}", schema, problem):
+            old = operation.to_column()
+            if not old.nullable and old.server_default is None:
+                # The new code does not write it any more, and runs before it is gone.
+                self._expand(
+                    ops.AlterColumnOp(
+                        table,
+                        column,
+                        schema=schema,
+                        existing_type=old.type,
+                        existing_nullable=False,
+                        modify_nullable=True,
+                    )
+                )
+                old.nullable = True
+            self._contract(operation)
+
+    @_plan.register
+    def _(self, operation: ops.DropTableOp) -> None:
+        if self._allows(
+            operation.table_name, operation.schema, "the rows of a dropped table are gone"
+        ):
+            self._contract(operation)
+
+    def _are_new(self, operation: Any, columns: Iterable[Any]) -> bool:
+        table = _table(operation)
+        names = [getattr(each, "name", each) for each in columns]
+        return all((*table, name) in self._new_columns for name in names)
+
+
+def _table(operation: Any) -> _Table:
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        return operation.kw.get("source_schema"), operation.source_table
+    return getattr(operation, "schema", None), getattr(operation, "table_name", "")
+
+
+def _index(operation: ops.CreateIndexOp | ops.DropIndexOp) -> tuple[str | None, str]:
+    return operation.schema, str(operation.index_name)
+
+
+_FIXED = {"now", "transaction_timestamp", "statement_timestamp", "coalesce", "lower", "upper"}
+
+
+def _differs_by_row(default: Any) -> bool:
+    """Whether a default may call something that is not the same for all rows of a statement."""
+    calls = re.findall(r"([a-z_]\w*)\s*\(", str(getattr(default, "arg", default)).lower())
+    return not _FIXED.issuperset(calls)
+
+
+def _widens(before: str, after: str) -> bool:
+    """Whether PostgreSQL changes a type without looking at the rows."""
+    text = r"(?:VARCHAR(?:\((?P<length>\d+)\))?|TEXT)"
+    if (a := re.fullmatch(text, before)) and (b := re.fullmatch(text, after)):
+        return b["length"] is None or int(a["length"] or 10**9) <= int(b["length"])
+    number = r"NUMERIC(?:\((?P<precision>\d+), (?P<scale>\d+)\))?"
+    if (a := re.fullmatch(number, before)) and (b := re.fullmatch(number, after)):
+        grows = int(a["precision"] or 10**9) <= int(b["precision"] or 10**9)
+        return b["precision"] is None or (grows and a["scale"] == b["scale"])
+    return False
+
+
+def _write(script: ops.MigrationScript, planner: Planner) -> list[ops.MigrationScript]:
+    """Return a script for each phase that has something to do."""
+    scripts: list[ops.MigrationScript] = []
+    phases = context.config.attributes.setdefault("phases", {})  # script.py.mako reads it
+    assert script.upgrade_ops is not None
+    assert script.downgrade_ops is not None
+    for phase, changes in planner.changes.items():
+        for part in _parts(changes):
+            first = not scripts
+            new = ops.MigrationScript(
+                rev_id=script.rev_id if first else rev_id(),
+                message=script.message
+                if first or script.message is None
+                else f"{script.message}, {phase}",
+                imports=set(script.imports),
+                upgrade_ops=ops.UpgradeOps(
+                    [change.operation for change in part],
+                    upgrade_token=script.upgrade_ops.upgrade_token,
+                ),
+                downgrade_ops=ops.DowngradeOps(
+                    [undo for change in reversed(part) for undo in change.undo],
+                    downgrade_token=script.downgrade_ops.downgrade_token,
+                ),
+                head=script.head if first else scripts[-1].rev_id,
+                splice=script.splice if first else None,
+                branch_label=script.branch_label if first else None,
+                depends_on=script.depends_on if first else None,
+                version_path=script.version_path,
+            )
+            phases[new.rev_id] = phase
+            scripts.append(new)
+    return scripts
+
+
+def _parts(changes: list[Change]) -> list[list[Change]]:
+    """Divide the changes of a phase into revisions, each of which can be run again."""
+    ours = (Concurrently, ReplaceIndex, SetNotNull, BackfillOp)
+    if not changes:
+        return []
+    if not any(isinstance(change.operation, ours) for change in changes):
+        return [changes]  # one transaction
+    alone = [change for change in changes if not _can_be_repeated(change, ours)]
+    rest = [change for change in changes if change not in alone]
+    return [part for part in (alone, rest) if part]
+
+
+_IF_NOT_EXISTS = (ops.CreateTableOp, ops.AddColumnOp, ops.CreateIndexOp)
+_IF_EXISTS = (ops.DropTableOp, ops.DropColumnOp, ops.DropIndexOp, ops.DropConstraintOp)
+
+
+def _can_be_repeated(change: Change, ours: tuple[type[MigrateOperation], ...]) -> bool:
+    for each in (change.operation, *change.undo):
+        if isinstance(each, ours):
+            continue
+        if isinstance(each, _IF_NOT_EXISTS):
+            each.if_not_exists = True
+        elif isinstance(each, _IF_EXISTS):
+            each.if_exists = True
+        elif not isinstance(each, ops.AlterColumnOp):
+            return False
+    return True
