@@ -1,4 +1,7 @@
-"""Changes that autogenerate does not see: what a CHECK says, and the WHERE of an index.
+"""Changes that autogenerate does not see, and some that it only thinks it sees.
+
+It does not see what a CHECK says, nor the WHERE of an index; and it takes `random()::text` for another
+default than `(random())::text`.
 
 PostgreSQL keeps them in words of its own, so the texts of both sides cannot be compared. Here a table
 is made as the models have it, a temporary one that is gone at once, and the server's words for it are
@@ -44,18 +47,32 @@ def _compare(
     known = {
         getattr(each, "index_name", getattr(each, "constraint_name", None)) for each in changes.ops
     }
+    changes.ops[:] = [each for each in changes.ops if not _is_same_default(each, ours, theirs)]
     changed = {name for name in ours.keys() & theirs.keys() - known if ours[name] != theirs[name]}
     if changed:
         real = Table(wanted.name, MetaData(), schema=schema, autoload_with=connection)
         before, after = _named(context, real), _named(context, wanted)
         for name in sorted(changed):
-            old, new = before[name], after[name]
+            old, new = before.get(name), after.get(name)
             if isinstance(old, Index) and isinstance(new, Index):
                 changes.ops += [ops.DropIndexOp.from_index(old), ops.CreateIndexOp.from_index(new)]
             elif isinstance(old, CheckConstraint) and isinstance(new, CheckConstraint):
                 drop = ops.DropConstraintOp.from_constraint(old)
                 changes.ops += [drop, ops.CreateCheckConstraintOp.from_constraint(new)]
     return PriorityDispatchResult.CONTINUE
+
+
+def _is_same_default(
+    operation: ops.MigrateOperation, ours: dict[str, str], theirs: dict[str, str]
+) -> bool:
+    """Whether all that an operation changes is how a default is written."""
+    if not isinstance(operation, ops.AlterColumnOp) or operation.modify_server_default is False:
+        return False
+    name = f"{operation.column_name} DEFAULT"
+    if name not in ours or ours[name] != theirs.get(name):
+        return False
+    operation.modify_server_default = False
+    return not operation.has_changes()
 
 
 def _named(context: AutogenContext, table: Table) -> dict[str, CheckConstraint | Index]:
@@ -86,7 +103,7 @@ def _wanted(connection: Connection, table: Table) -> dict[str, str]:
 
 
 def _definitions(connection: Connection, table: str, schema: str) -> dict[str, str]:
-    """Return how the server describes the checks and the indexes of a table, by name."""
+    """Return how the server describes the checks, indexes and defaults of a table, by name."""
     preparer = connection.dialect.identifier_preparer
     place = {"place": f"{preparer.quote(schema)}.{preparer.quote(table)}"}
     checks = (
@@ -98,8 +115,13 @@ def _definitions(connection: Connection, table: str, schema: str) -> dict[str, s
         "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
         "WHERE indrelid = to_regclass(:place)"
     )
+    defaults = (
+        "SELECT attname || ' DEFAULT', pg_get_expr(adbin, adrelid) FROM pg_attrdef "
+        "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
+        "WHERE adrelid = to_regclass(:place)"
+    )
     return {
         name: definition
-        for query in (checks, indexes)
+        for query in (checks, indexes, defaults)
         for name, definition in connection.execute(text(query), place)
     }

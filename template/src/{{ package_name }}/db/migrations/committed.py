@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from alembic.operations import Operations, ops
 from alembic.util import CommandError
 from sqlalchemy import text
+from sqlalchemy.sql.elements import conv
 
 from .backfill import Backfill
 
@@ -87,7 +88,7 @@ class Committed:
 
     def create_foreign_key(self, key: ops.CreateForeignKeyOp) -> None:
         """Add a foreign key, then look at the rows."""
-        name, schema = str(key.constraint_name), key.kw.get("source_schema")
+        name, schema = self._final(key), key.kw.get("source_schema")
         if not self._constrained(name, key.source_table, schema):
             self._operations.create_foreign_key(
                 name,
@@ -101,7 +102,7 @@ class Committed:
 
     def create_check(self, check: ops.CreateCheckConstraintOp) -> None:
         """Add a CHECK, then look at the rows."""
-        name, schema = str(check.constraint_name), check.schema
+        name, schema = self._final(check), check.schema
         if not self._constrained(name, check.table_name, schema):
             self._operations.create_check_constraint(
                 name,
@@ -114,7 +115,7 @@ class Committed:
 
     def create_unique(self, unique: ops.CreateUniqueConstraintOp) -> None:
         """Build a unique index, and make a constraint of it."""
-        name, options = str(unique.constraint_name), dict(unique.kw)
+        name, options = self._final(unique), dict(unique.kw)
         if self._constrained(name, unique.table_name, unique.schema):
             return
         deferrable, initially = options.pop("deferrable", None), options.pop("initially", None)
@@ -159,6 +160,10 @@ class Committed:
                 self._operations.execute(work.all_at_once())
             else:
                 work.run(self._operations.get_bind(), batch, pause)
+
+    def _final(self, operation: ops.AddConstraintOp) -> conv:
+        """Return a constraint's name with what the naming convention makes of it."""
+        return conv(str(operation.to_constraint(self._context).name))
 
     def _name(self, name: str, schema: str | None) -> str:
         return f"{self._quote(schema)}.{self._quote(name)}" if schema else self._quote(name)

@@ -32,6 +32,7 @@ from alembic import context
 from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError, rev_id
+from sqlalchemy.sql.elements import conv
 
 from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
 from .ordering import order_drops
@@ -232,6 +233,12 @@ class Planner:
             rest["modify_comment"] = operation.modify_comment
         if rest:
             self._expand(ops.AlterColumnOp(table, column, **existing, **rest))
+
+    @_plan.register
+    def _(self, operation: ops.DropConstraintOp) -> None:
+        # As it is in the database; otherwise the naming convention would be applied once more.
+        operation.constraint_name = conv(str(operation.constraint_name))
+        self._expand(operation)
 
     @_plan.register
     def _(self, operation: ops.DropColumnOp) -> None:
