@@ -101,10 +101,11 @@ class Committed:
 
     def create_check(self, check: ops.CreateCheckConstraintOp) -> None:
         """Add a CHECK, then look at the rows."""
-        name, schema = str(check.constraint_name), check.schema
+        # Its name may be one that the naming convention has yet to complete.
+        name, schema = str(check.to_constraint(self._context).name), check.schema
         if not self._constrained(name, check.table_name, schema):
             self._operations.create_check_constraint(
-                name,
+                check.constraint_name,
                 check.table_name,
                 check.condition,
                 schema=schema,
