@@ -105,7 +105,7 @@ class Committed:
         name, schema = str(check.to_constraint(self._context).name), check.schema
         if not self._constrained(name, check.table_name, schema):
             self._operations.create_check_constraint(
-                check.constraint_name,
+                self._operations.f(name),
                 check.table_name,
                 check.condition,
                 schema=schema,
