@@ -15,14 +15,14 @@ from typing import Any
 
 import asyncpg
 
-ROWS = 500_000
+ROWS = 500_000  # as FILL makes
 WRITERS = 8
 
-FILL = f"""
+FILL = """
     ALTER TABLE posts DROP CONSTRAINT fk_posts_author_id_users;
     INSERT INTO users (id, email, username, password_hash, bio)
     SELECT key::uuid, key, key, '', md5(key)
-    FROM generate_series(1, {ROWS}) AS n, lpad(to_hex(n), 32, '0') AS key;
+    FROM generate_series(1, 500000) AS n, lpad(to_hex(n), 32, '0') AS key;
     INSERT INTO posts (id, author_id, title, body) SELECT id, id, email, '' FROM users;
     ANALYZE users, posts
 """
