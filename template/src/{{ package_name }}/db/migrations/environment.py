@@ -65,13 +65,13 @@ def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings])
 
 
 async def _connect_and_run(metadata: MetaData, settings: DatabaseSettings) -> None:
-    work = partial(_run, metadata, Steps(context.config.print_stdout))
+    work = partial(_run, metadata, Steps(_tell))
     try:
         context.get_revision_argument()
     except KeyError:  # it changes nothing: `current`, `check`, `revision`
         await run_once(settings, work)
     else:
-        await deploy(settings, work, context.config.print_stdout)
+        await deploy(settings, work, _tell)
 
 
 async def _on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
@@ -81,6 +81,11 @@ async def _on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) ->
 
 def _silent(_: str) -> None:
     pass
+
+
+def _tell(line: str) -> None:
+    context.config.print_stdout(line)
+    context.config.stdout.flush()  # while it happens, though it may go into a pipe, as in CI
 
 
 def _write(metadata: MetaData) -> None:
