@@ -30,8 +30,11 @@ class Project:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start an Alembic command; what it says is in its `stdout`."""
+        return self._start([sys.executable, "-m", "alembic", *arguments], **environment)
+
+    def _start(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "alembic", *arguments],
+            command,
             cwd=self.root,
             env={name: value for name, value in os.environ.items() if "DATABASE" not in name}
             | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.root / "src")}
@@ -51,6 +54,14 @@ class Project:
         """Run an Alembic command that is to succeed, and return what it said."""
         code, output = self.attempt(*arguments, **environment)
         assert code == 0, output
+        return output
+
+    def alembic_all(self, *commands: str) -> str:
+        """Run Alembic commands in one process, all of which are to succeed."""
+        script = "import sys\nfrom alembic.config import main\nfor each in sys.argv[1:]:\n    main(each.split())"
+        with self._start([sys.executable, "-c", script, *commands]) as command:
+            output, _ = command.communicate(timeout=120)
+        assert command.returncode == 0, output
         return output
 
     def revise(self, message: str, *allowed: str) -> list[Path]:

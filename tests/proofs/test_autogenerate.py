@@ -145,9 +145,7 @@ def test_a_change_becomes_what_the_running_code_survives(name: str, project: Pro
         found[phase] += operations(path)
     assert found == {"expand": [*change.expand], "contract": [*change.contract]}
     assert len(revisions) == bool(change.expand) + bool(change.contract)
-    project.alembic("upgrade", "head")
-    project.alembic("check")
-    project.alembic("downgrade", "0001")
+    project.alembic_all("upgrade head", "check", "downgrade 0001")
 
 
 REFUSED = {
@@ -203,8 +201,7 @@ def test_what_is_new_altogether_is_written_as_it_is(project: Project) -> None:
     [revision] = project.revise("add tags")
 
     assert operations(revision) == ["create_table", "create_index"]
-    project.alembic("upgrade", "head")
-    project.alembic("check")
+    project.alembic_all("upgrade head", "check")
 
 
 def test_nothing_is_written_when_nothing_has_changed(project: Project) -> None:

@@ -14,7 +14,7 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
 from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateIndex, CreateTable, conv
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ..errors import DatabaseError
 
@@ -49,10 +49,9 @@ def _compare(
     }
     changes.ops[:] = [each for each in changes.ops if not _is_same_default(each, ours, theirs)]
     changed = {name for name in ours.keys() & theirs.keys() - known if ours[name] != theirs[name]}
-    if changed:
+    # With the type of a column, the server's words change by themselves.
+    if changed and not any(getattr(each, "modify_type", None) for each in changes.ops):
         real = Table(wanted.name, MetaData(), schema=schema, autoload_with=connection)
-        for each in real.constraints:  # the naming convention is not to name them again
-            each.name = conv(str(each.name))
         before, after = _named(context, real), _named(context, wanted)
         for name in sorted(changed):
             old, new = before.get(name), after.get(name)

@@ -84,7 +84,7 @@ def _silent(_: str) -> None:
 
 
 def _tell(line: str) -> None:
-    context.config.print_stdout(line)
+    context.config.print_stdout("%s", line)
     context.config.stdout.flush()  # while it happens, though it may go into a pipe, as in CI
 
 
