@@ -1,284 +1,14 @@
 """What cannot be deployed is found in a revision, and what can be is not."""
 
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import URL
 
 from shop.db.migrations.linting import Finding, lint
 from tests.proofs.revisions import Project
-
-UNDO = 'op.execute("SELECT 1")'
-
-
-class Form(NamedTuple):
-    """A revision written by hand: its upgrade, and the rule and the words by which it is rejected."""
-
-    upgrade: str
-    rule: str
-    words: str
-    phase: str = "expand"
-    downgrade: str = UNDO
-    more: str = ""
-
-
-UNSAFE = {
-    "an index": Form(
-        'op.create_index("ix_users_bio", "users", ["bio"])',
-        "require-concurrent-index-creation",
-        "Write op.create_index_concurrently(). (CREATE INDEX ix_users_bio ON users (bio))",
-    ),
-    "an index in SQL": Form(
-        'op.execute("create unique index on users (bio)")',
-        "require-concurrent-index-creation",
-        "Write op.create_index_concurrently().",
-    ),
-    "an index of an old table beside a new one": Form(
-        'op.create_table("tags", sa.Column("id", sa.Uuid(), primary_key=True))\n'
-        '    op.create_index("ix_users_bio", "users", ["bio"])',
-        "require-concurrent-index-creation",
-        "ON users",
-    ),
-    "an index that is dropped": Form(
-        'op.drop_index("ix_posts_author_id", "posts")',
-        "require-concurrent-index-deletion",
-        "Write op.drop_index_concurrently().",
-    ),
-    "an index built concurrently in a transaction": Form(
-        'op.create_index("ix", "users", ["bio"], postgresql_concurrently=True)',
-        "ban-concurrent-index-creation-in-transaction",
-        "Build the index outside the transaction",
-    ),
-    "a foreign key": Form(
-        'op.create_foreign_key("fk", "users", "posts", ["bio"], ["id"])',
-        "constraint-missing-not-valid",
-        "Write op.create_foreign_key_concurrently()",
-    ),
-    "a column with a foreign key": Form(
-        'op.add_column("users", sa.Column("post_id", sa.Uuid(), sa.ForeignKey("posts.id")))',
-        "constraint-missing-not-valid",
-        "Write op.create_foreign_key_concurrently()",
-    ),
-    "a check": Form(
-        'op.create_check_constraint("ck", "users", "bio IS NOT NULL")',
-        "constraint-missing-not-valid",
-        "or its like for a CHECK or UNIQUE",
-    ),
-    "a unique constraint": Form(
-        'op.create_unique_constraint("uq", "users", ["bio"])',
-        "constraint-missing-not-valid",
-        "or its like for a CHECK or UNIQUE",
-    ),
-    "NOT NULL": Form(
-        'op.alter_column("users", "bio", nullable=False)',
-        "adding-not-nullable-field",
-        "Write op.set_not_null_concurrently(), in the phase contract.",
-    ),
-    "NOT NULL before the deploy": Form(
-        'op.set_not_null_concurrently("users", "bio")', "too-early", "of the phase contract"
-    ),
-    "a column that the old code does not write": Form(
-        'op.add_column("users", sa.Column("city", sa.Text(), nullable=False))',
-        "adding-required-field",
-        "Write nullable=True; in the phase contract op.set_not_null_concurrently().",
-    ),
-    "a column whose default differs by row": Form(
-        'op.add_column("users", sa.Column("salt", sa.Uuid(), server_default=sa.func.random()))',
-        "adding-field-with-default",
-        "Write op.add_column_concurrently()",
-    ),
-    "a stored column": Form(
-        'op.add_column("users", sa.Column("big", sa.Text(), sa.Computed("upper(bio)", persisted=True)))',
-        "adding-field-with-default",
-        "or a plain column and op.backfill()",
-    ),
-    "another type": Form(
-        'op.alter_column("users", "bio", existing_type=sa.Text(), type_=sa.Integer())',
-        "changing-column-type",
-        "Write a column of the new type and op.backfill(); drop the old one later.",
-    ),
-    "a narrower type": Form(
-        'op.alter_column("users", "bio", existing_type=sa.String(9), type_=sa.String(length=8))',
-        "changing-column-type",
-        "Write a column of the new type",
-    ),
-    "a type that nobody knows to be wider": Form(
-        'op.alter_column("users", "bio", type_=sa.Text())',
-        "changing-column-type",
-        "Write a column of the new type",
-    ),
-    "another name of a column": Form(
-        'op.alter_column("users", "bio", new_column_name="about")',
-        "renaming-column",
-        "Write a column of the new name and op.backfill(); drop the old one later.",
-        phase="contract",
-    ),
-    "another name of a table": Form(
-        'op.rename_table("users", "people")',
-        "renaming-table",
-        "Write a view of the new name",
-        phase="contract",
-    ),
-    "a column that is dropped": Form(
-        'op.drop_column("users", "bio")',
-        "ban-drop-column",
-        "Write this in a revision of the phase contract.",
-    ),
-    "a table that is dropped": Form(
-        'op.drop_table("comments")',
-        "ban-drop-table",
-        "Write this in a revision of the phase contract.",
-    ),
-    "an update": Form(
-        "op.execute(\"UPDATE users SET bio = ''\")", "data-change", "write op.backfill()"
-    ),
-    "an update by SQLAlchemy": Form(
-        'users = sa.table("users", sa.column("bio"))\n    op.execute(users.update().values(bio="x"))',
-        "data-change",
-        "write op.backfill() (UPDATE users SET bio='x')",
-    ),
-    "an update of a computed table, in contract": Form(
-        'table = "users"\n    op.execute(f"update only {table} AS u\\nset bio = 1")',
-        "data-change",
-        "write op.backfill()",
-        phase="contract",
-    ),
-    "an update in a block": Form(
-        "op.execute(\"DO $$ BEGIN UPDATE users SET bio = ''; END $$\")",
-        "data-change",
-        "write op.backfill()",
-    ),
-    "an update below a comment": Form(
-        "op.execute(\"-- one by one\\nUPDATE users SET bio = ''\")",
-        "data-change",
-        "write op.backfill()",
-    ),
-    "a delete": Form(
-        'op.execute(sa.text("DELETE FROM users WHERE bio IS NULL"))',
-        "data-change",
-        "write op.backfill()",
-    ),
-    "rows that are copied": Form(
-        'op.execute("INSERT INTO posts (id)\\nSELECT id FROM users")',
-        "data-change",
-        "write op.backfill()",
-    ),
-    "row security that is disabled": Form(
-        'op.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")',
-        "row-security-dropped",
-        "write ALTER POLICY",
-        phase="contract",
-    ),
-    "row security that is not forced": Form(
-        'op.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY")',
-        "row-security-dropped",
-        "write ALTER POLICY",
-    ),
-    "a policy that is dropped": Form(
-        'op.execute("DROP POLICY mine ON users")', "row-security-dropped", "write ALTER POLICY"
-    ),
-    "no way back": Form(
-        'op.add_column("users", sa.Column("city", sa.Text()))',
-        "no-downgrade",
-        "write downgrade(), or irreversible",
-        downgrade='"""Nothing."""\n    raise NotImplementedError',
-    ),
-    "no reason for no way back": Form(
-        'op.add_column("users", sa.Column("city", sa.Text()))',
-        "no-downgrade",
-        "write downgrade(), or irreversible",
-        downgrade="pass",
-        more='irreversible = ""',
-    ),
-    "an unknown phase": Form(UNDO, "unknown-phase", 'write phase = "expand"', phase="before"),
-    "code of the application": Form(
-        "from shop.models import User as User\n    pass",
-        "application-import",
-        "shop.models will change: write out what it needs of it",
-    ),
-    "a library": Form("pass", "application-import", "rich.table will change", more="import rich.table"),
-    "asyncio": Form(
-        "import asyncio\n    asyncio.run(asyncio.sleep(0))", "async-code", "write `def`, and call op"
-    ),
-    "a plain operation before one that commits": Form(
-        'op.add_column("users", sa.Column("city", sa.Text()))\n'
-        '    op.create_index_concurrently("ix", "users", ["city"])',
-        "not-repeatable",
-        "op.add_column() if_not_exists=True or if_exists=True, or a revision of its own",
-    ),
-    "SQL before an operation that commits": Form(
-        'op.execute("CREATE EXTENSION citext")\n    op.backfill("users", "bio", "username")',
-        "not-repeatable",
-        "line 17 commits it",
-    ),
-    "a downgrade that cannot be repeated": Form(
-        UNDO,
-        "not-repeatable",
-        "op.drop_column() if_not_exists=True or if_exists=True, or a revision of its own",
-        downgrade='op.drop_column("users", "bio")\n    op.drop_index_concurrently("ix", "users")',
-    ),
-    "a question to the database": Form(
-        'op.get_bind().execute(sa.text("SELECT 1")).one()', "not-sql", "needs no look at the database"
-    ),
-    "a mistake in SQL": Form('op.execute("ALTR TABLE users")', "syntax-error", "ALTR TABLE users"),
-}
-
-SAFE = {
-    "each operation of ours": (
-        'op.create_index_concurrently("ix", "users", ["bio"])\n'
-        '    op.drop_index_concurrently("ix_posts_author_id", "posts")\n'
-        '    op.replace_index_concurrently("ix_posts_publish_at", "posts", ["publish_at"])\n'
-        '    op.create_foreign_key_concurrently("fk", "users", "posts", ["bio"], ["id"])\n'
-        '    op.create_check_constraint_concurrently("ck", "users", "bio IS NOT NULL")\n'
-        '    op.create_unique_constraint_concurrently("uq", "users", ["bio"])\n'
-        '    op.add_column_concurrently("users", sa.Column("salt", sa.Uuid(), nullable=False,'
-        ' server_default=sa.text("gen_random_uuid()")))\n'
-        '    op.backfill("users", "bio", "username")'
-    ),
-    "a new table and all in it": (
-        'op.create_table("tags", sa.Column("id", sa.Integer(), primary_key=True),'
-        ' sa.Column("post_id", sa.Uuid(), sa.ForeignKey("posts.id")), schema="public")\n'
-        '    op.create_index("ix_tags_post_id", "tags", ["post_id"], schema="public")\n'
-        '    op.create_unique_constraint("uq", "tags", ["id", "post_id"], schema="public")\n'
-        '    op.create_check_constraint("ck", "tags", "id > 0", schema="public")\n'
-        '    op.alter_column("tags", "post_id", nullable=False, schema="public")'
-    ),
-    "a new table and its index behind an operation that commits": (
-        'op.create_table("tags", sa.Column("id", sa.Uuid(), primary_key=True), if_not_exists=True)\n'
-        '    op.create_index_concurrently("ix", "users", ["bio"])\n'
-        '    op.create_index("ix_tags", "tags", ["id"])'
-    ),
-    "columns, and a default": (
-        'op.add_column("users", sa.Column("city", sa.String(30)))\n'
-        '    op.add_column("users", sa.Column("at", sa.DateTime(), server_default=sa.func.now(),'
-        " nullable=False))\n"
-        '    op.alter_column("users", "bio", server_default="")\n'
-        '    op.alter_column("users", "username", nullable=True)'
-    ),
-    "wider types": (
-        'op.alter_column("users", "bio", existing_type=sa.VARCHAR(9), type_=sa.String(length=10))\n'
-        '    op.alter_column("users", "bio", existing_type=sa.String(10), type_=sa.Text())\n'
-        '    op.alter_column("users", "credits", existing_type=sa.Numeric(precision=9, scale=2),'
-        " type_=sa.Numeric(precision=10, scale=2))"
-    ),
-    "triggers, functions and policies": (
-        'op.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS '
-        "$f$ BEGIN UPDATE users SET bio = ''; DELETE FROM posts;\\n\\nRETURN new; END $f$\")\n"
-        '    op.execute("CREATE TRIGGER t BEFORE UPDATE ON posts FOR EACH ROW EXECUTE FUNCTION f()")\n'
-        '    op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")\n'
-        '    op.execute("CREATE POLICY p ON users FOR UPDATE USING (true)")'
-    ),
-    "rows that are there from the first": (
-        "op.execute(\"INSERT INTO users (bio) VALUES ('x') ON CONFLICT (id) DO UPDATE SET bio = 'x'\")"
-    ),
-    "values that are not taken back": 'op.backfill("users", "bio", "username")',
-}
+from tests.proofs.unsafe_revisions import SAFE, UNDO, UNSAFE
 
 
 @pytest.fixture
@@ -298,3 +28,163 @@ def test_what_cannot_be_deployed_is_found(copy: Project, name: str) -> None:
 
     found = [(each.file, each.rule, form.words in str(each)) for each in lint_copy(copy)]
     assert found == [(path, form.rule, True)], lint_copy(copy)
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_what_can_be_deployed_is_not_found(copy: Project, name: str) -> None:
+    downgrade = "pass" if SAFE[name].startswith("op.backfill(") else UNDO
+    copy.write("0002", SAFE[name], downgrade)
+
+    assert lint_copy(copy) == []
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        'op.set_not_null_concurrently("users", "bio")',
+        'op.drop_column("users", "bio")',
+        'op.drop_table("comments")',
+    ],
+)
+def test_what_the_old_code_would_not_survive_can_be_done_after_it(
+    copy: Project, upgrade: str
+) -> None:
+    copy.write("0002", upgrade, UNDO, phase="contract")
+
+    assert lint_copy(copy) == []
+
+
+def test_a_revision_can_say_why_it_cannot_be_taken_back(copy: Project) -> None:
+    copy.write("0002", UNDO, more='irreversible = "the values are gone"')
+
+    assert lint_copy(copy) == []
+
+
+def test_a_revision_that_nobody_can_load_is_found(copy: Project) -> None:
+    path = copy.write("0002", UNDO, UNDO, more="from ..models import User as User")
+
+    rules = [each.rule for each in lint_copy(copy) if each.file == path]
+    assert rules == ["application-import", "not-sql"]
+
+
+def test_revisions_in_the_words_of_other_templates_are_read(copy: Project) -> None:
+    path = copy.write("0002", UNDO, UNDO)
+    text = path.read_text()
+    path.write_text(
+        text.replace("revision = ", "revision: str = ", 1).replace("phase = ", "phase: str = ")
+    )
+
+    assert lint_copy(copy) == []
+
+
+def test_two_branches_are_joined_by_a_revision_that_does_nothing(copy: Project) -> None:
+    copy.write("0002", UNDO, UNDO)
+    copy.write("0003", UNDO, UNDO)
+    path = copy.write("0004", "pass")
+    path.write_text(
+        path.read_text().replace('down_revision = "0001"', 'down_revision = "0002", "0003"')
+    )
+
+    assert lint_copy(copy) == []
+
+    path.write_text(path.read_text().replace("pass", "op.drop_column('users', 'bio')"))
+    assert [each.rule for each in lint_copy(copy)] == ["ban-drop-column"]
+
+
+DELETE = 'op.execute("DELETE FROM comments")'
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "rule"),
+    [(DELETE, "data-change"), (UNSAFE["an index"].upgrade, UNSAFE["an index"].rule)],
+)
+def test_a_rule_is_broken_with_a_reason(copy: Project, upgrade: str, rule: str) -> None:
+    copy.write("0002", upgrade, UNDO, more=f'ignore = {{"{rule}": "a table of ten rows"}}')
+
+    assert lint_copy(copy) == []
+
+
+@pytest.mark.parametrize("more", ['ignore = {"data-change": " "}', 'ignore = {"data-change": ""}'])
+def test_a_rule_is_not_broken_without_a_reason(copy: Project, more: str) -> None:
+    copy.write("0002", DELETE, UNDO, more=more)
+
+    found = {each.rule: each.sentence for each in lint_copy(copy)}
+    assert found.keys() == {"ignore", "data-change"}
+    assert found["ignore"] == "give a reason for data-change"
+
+
+@pytest.mark.parametrize("rule", ["data-chance", "ban-drop-column"])
+def test_a_reason_for_what_is_not_there_is_found(copy: Project, rule: str) -> None:
+    copy.write(
+        "0002", DELETE, UNDO, more=f'ignore = {{"{rule}": "ten rows", "data-change": "ten"}}'
+    )
+
+    [finding] = lint_copy(copy)
+    assert finding.sentence == f"{rule} finds nothing here: take it out, or mend its name"
+
+
+def test_a_comment_in_sql_is_no_reason(copy: Project) -> None:
+    sql = "-- squawk-ignore-file\\n-- squawk-ignore ban-drop-column\\nALTER TABLE users DROP COLUMN bio"
+    copy.write("0002", f'op.execute("{sql}")', UNDO)
+
+    assert [each.rule for each in lint_copy(copy)] == ["ban-drop-column"]
+
+
+USER, POST = "src/shop/models/user.py", "src/shop/models/post.py"
+BIO, BODY = "    bio: Mapped[str | None]\n", "    body: Mapped[str]\n"
+
+
+def test_what_autogenerate_writes_can_be_deployed(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    project.edit(
+        USER,
+        BIO,
+        "    bio: Mapped[str] = mapped_column(index=True)\n"
+        "    nick: Mapped[str | None] = mapped_column(Text, unique=True)\n"
+        "    short: Mapped[str | None] = mapped_column(String(10))\n"
+        "    kind: Mapped[str] = mapped_column(default='plain')\n"
+        "    rank: Mapped[int] = mapped_column(server_default='0')\n"
+        "    salt: Mapped[str] = mapped_column(server_default=text('random()::text'))\n"
+        "    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey('posts.id'), index=True)\n",
+    )
+    project.edit(USER, "password_hash: Mapped[str]\n", "password_hash: Mapped[str | None]\n")
+    project.edit(USER, '"credits >= 0"', '"credits >= -5"')
+    project.edit(
+        USER, "username: Mapped[str] = mapped_column(unique=True)", "username: Mapped[str]"
+    )
+    project.edit(POST, "NOT published", "NOT published AND title <> ''")
+    names = "ForeignKey, String, Text, text"
+    text = (
+        (project.root / USER)
+        .read_text()
+        .replace("from sqlalchemy import ", f"import uuid\nfrom sqlalchemy import {names}, ")
+    )
+    (project.root / USER).write_text(
+        text + "\n\nclass Tag(Base):\n    __tablename__ = 'tags'\n"
+        "    name: Mapped[str] = mapped_column(primary_key=True)\n"
+        "    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey('users.id'), index=True)\n"
+    )
+    revisions = project.revise("much")
+    assert len(revisions) >= 2
+    assert lint_copy(project) == []
+
+    project.alembic("upgrade", "head")
+    project.edit(USER, "String(10)", "String(20)")
+    project.edit(POST, BODY, "")
+    project.revise("less", "posts.body")
+    assert lint_copy(project) == []
+
+
+def test_another_type_needs_a_reason_even_where_autogenerate_was_allowed_to_write_it(
+    project: Project,
+) -> None:
+    project.alembic("upgrade", "head")
+    project.edit(USER, BIO, "    bio: Mapped[int | None]\n")
+    [path] = project.revise("numbers", "users.bio")
+
+    [finding] = lint_copy(project)
+    assert finding.rule == "changing-column-type"
+
+    why = 'ignore = {"changing-column-type": "nobody uses it"}'
+    path.write_text(path.read_text().replace('"contract"', f'"contract"\n{why}'))
+    assert lint_copy(project) == []

@@ -1,7 +1,7 @@
 """Whether new revisions can be deployed: `just revisions`, a part of `just check`.
 
-Each revision that the main branch does not have is judged by itself: its SQL by squawk, and what squawk
-does not look at by rules of our own:
+Each revision that the main branch does not have is judged by itself: its SQL as `squawk.py` says, and
+what SQL does not tell by its source. The rules are squawk's, and these:
 
 ============================  ========================================================================
 `unknown-phase`               it is neither `expand` nor `contract`
@@ -16,24 +16,22 @@ does not look at by rules of our own:
 `not-sql`                     it asks the database what to do, so nobody can tell what that is
 ============================  ========================================================================
 
-A revision that has to break a rule, ours or squawk's, says why::
+A revision that has to break a rule says why::
 
     ignore = {"data-change": "a table of ten rows"}
 
 The main branch is `origin/HEAD`, `origin/main` or `main`, where this branch left it. Without one, or
-without git, all revisions are new. What a downgrade does is not judged, since no deploy runs it.
+without git, all revisions are new. For one that is gone any other may give the reason. What a downgrade
+does is not judged, since no deploy runs it.
 """
 
 import ast
 import io
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import sysconfig
-import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
@@ -47,38 +45,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from .planner import _widens
+from .squawk import judge
 from .steps import Phase
 
-# Squawk says what is wrong, and this is what to write instead.
-_INSTEAD = {
-    "adding-field-with-default": "op.add_column_concurrently(), or a plain column and op.backfill()",
-    "adding-not-nullable-field": "op.set_not_null_concurrently(), in the phase contract",
-    "adding-required-field": "nullable=True; in the phase contract op.set_not_null_concurrently()",
-    "changing-column-type": "a column of the new type and op.backfill(); drop the old one later",
-    "constraint-missing-not-valid": (
-        "op.create_foreign_key_concurrently(), or its like for a CHECK or UNIQUE"
-    ),
-    "renaming-column": "a column of the new name and op.backfill(); drop the old one later",
-    "renaming-table": "a view of the new name, and leave the table its own",
-    "require-concurrent-index-creation": "op.create_index_concurrently()",
-    "require-concurrent-index-deletion": "op.drop_index_concurrently()",
-}
-_NOT_ASKED = re.compile(
-    r"prefer-.*"  # types are the models' business, and for what is to be repeatable there is a rule
-    # The same as `constraint-missing-not-valid`.
-    r"|adding-foreign-key-constraint|adding-serial-primary-key-field|disallowed-unique-constraint"
-    r"|ban-drop-(constraint|not-null)|renaming-object"  # our operations do that; it holds up nobody
-    r"|require-enum-value-ordering"  # the end is a place, too
-)
-_DATA_CHANGE = re.compile(
-    r"\bUPDATE\s+\S+\s+(\S+\s+){0,2}SET\b|\b(DELETE\s+FROM|MERGE\s+INTO)\b|\bINSERT\s.*\bSELECT\b",
-    re.IGNORECASE,
-)
-_ROW_SECURITY = re.compile(r"\b(DISABLE|NO\s+FORCE)\s+ROW\s+LEVEL|\bDROP\s+POLICY\b", re.IGNORECASE)
-_BODY = r"(?<!DO )(\$\w*\$).*?\1"  # of a function, which only a call of it executes
 _COMMITS = re.compile(r"\w+_concurrently|backfill")
 _ONCE = re.compile(r"(add|create|drop|rename|bulk)_(?!table_comment)\w+|execute")
-_REPEATABLE = re.compile(r"if_(not_)?exists=True|\bIF (NOT )?EXISTS\b|\bOR REPLACE\b", re.IGNORECASE)
+_REPEATABLE = re.compile(
+    r"if_(not_)?exists=True|\bIF (NOT )?EXISTS\b|\bOR REPLACE\b", re.IGNORECASE
+)
 _CHANGED = "applied-revision-changed"
 
 _Found = Iterator[tuple[int | None, str, str]]  # line, rule, sentence
@@ -112,11 +86,16 @@ def lint(config: Config) -> list[Finding]:
     findings: list[Finding] = []
     for source in sources:
         before = applied.pop(source.path.name, None)
-        if before is None:
-            findings += source.waive([*source.judge(), *_judge_sql(config, script, source)])
-        elif ast.dump(ast.parse(before)) != ast.dump(source.tree):
-            sentence = "databases have it already, and will not see the change: write another one"
-            findings += source.waive([(None, _CHANGED, sentence)])
+        if before is None or ast.dump(ast.parse(before)) != ast.dump(source.tree):
+            found = list(source.judge())
+            if before is not None:
+                sentence = (
+                    "databases have it already, and will not see the change: write another one"
+                )
+                found.append((None, _CHANGED, sentence))
+            if all(rule != "async-code" for _, rule, _ in found):  # it would not run
+                found += _judge_sql(config, script, source)
+            findings += source.waive(found)
     # Where none is left, the project begins anew.
     if sources and not any(_CHANGED in source.reasons for source in sources):
         sentence = "databases have it already, and cannot be migrated without it: bring it back"
@@ -143,13 +122,15 @@ class _Source:
         self.path = path
         self.tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
         self.values: dict[str, Any] = {}
-        self.functions: dict[str, list[ast.stmt]] = {"upgrade": [], "downgrade": []}
+        functions: dict[str, list[ast.stmt]] = {}
         for node in self.tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                self.functions[node.name] = node.body
-            elif isinstance(node, ast.Assign):
+                functions[node.name] = node.body
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
                 with suppress(ValueError):
-                    self.values[ast.unparse(node.targets[0])] = ast.literal_eval(node.value)
+                    self.values[ast.unparse(target)] = ast.literal_eval(node.value)
+        self.upgrade, self.downgrade = functions.get("upgrade", []), functions.get("downgrade", [])
         ignore = self.values.get("ignore")
         reasons = ignore if isinstance(ignore, dict) else {}
         self.reasons = {rule: str(why).strip() for rule, why in reasons.items()}
@@ -171,19 +152,23 @@ class _Source:
         """Find what the source tells."""
         phase = self.values.get("phase")
         if phase not in get_args(Phase):
-            sentence = 'write phase = "expand" if the code that runs now survives it, else "contract"'
+            sentence = (
+                'write phase = "expand" if the code that runs now survives it, else "contract"'
+            )
             yield None, "unknown-phase", sentence
-        upgrade, downgrade = self.functions["upgrade"], self.functions["downgrade"]
-        if _acts(upgrade) and not _acts(downgrade) and not self.values.get("irreversible"):
+        undone = _acts(self.downgrade) or self.values.get("irreversible")
+        if _acts(self.upgrade) and not undone:
             sentence = 'write downgrade(), or irreversible = "why it cannot be taken back"'
             yield None, "no-downgrade", sentence
         for node in ast.walk(self.tree):
             yield from _judge_python(node)
-        for body in self.functions.values():
-            yield from _judge_commits(_calls(body))
-        for name, call in _calls(upgrade):
+        yield from _judge_commits(_calls(self.upgrade))
+        yield from _judge_commits(_calls(self.downgrade))
+        for name, call in _calls(self.upgrade):
             if name == "set_not_null_concurrently" and phase == "expand":
-                sentence = "code that runs now may write NULL: do it in a revision of the phase contract"
+                sentence = (
+                    "code that runs now may write NULL: do it in a revision of the phase contract"
+                )
                 yield call.lineno, "too-early", sentence
 
 
@@ -203,17 +188,21 @@ def _acts(body: list[ast.stmt]) -> bool:
 
 
 def _judge_python(node: ast.AST) -> _Found:
-    line, names = getattr(node, "lineno", None), list[str]()
+    line, names = getattr(node, "lineno", None), []
     if isinstance(node, ast.Import):
         names = [each.name for each in node.names]
     elif isinstance(node, ast.ImportFrom):
         names = ["." * node.level + (node.module or "")]
     for name in names:
         if name.partition(".")[0] not in {"alembic", "sqlalchemy", *sys.stdlib_module_names}:
-            sentence = f"revisions run for years, and {name} will change: write out what it needs of it"
+            sentence = (
+                f"revisions run for years, and {name} will change: write out what it needs of it"
+            )
             yield line, "application-import", sentence
-    if "asyncio" in names or isinstance(node, ast.AsyncFunctionDef | ast.Await):
-        sentence = "Alembic awaits nothing, and runs in a loop of its own: write `def`, and call op.…()"
+    if "asyncio" in names or isinstance(node, ast.AsyncFunctionDef):
+        sentence = (
+            "Alembic awaits nothing, and runs in a loop of its own: write `def`, and call op.…()"
+        )
         yield line, "async-code", sentence
 
 
@@ -222,12 +211,11 @@ def _judge_commits(calls: list[tuple[str, ast.Call]]) -> _Found:
     for name, call in calls:
         once = _ONCE.fullmatch(name) and not _COMMITS.fullmatch(name)
         if once and call.lineno < last and not _REPEATABLE.search(ast.unparse(call)):
-            yield (
-                call.lineno,
-                "not-repeatable",
-                f"line {last} commits it, and if that breaks off, the next try fails here: give "
-                f"op.{name}() if_not_exists=True or if_exists=True, or a revision of its own",
+            sentence = (
+                f"line {last} commits it, and if that breaks off, the next try fails here: write "
+                f"if_exists=True or if_not_exists=True, or op.{name}() in a revision of its own"
             )
+            yield call.lineno, "not-repeatable", sentence
 
 
 def _judge_sql(config: Config, script: ScriptDirectory, source: _Source) -> _Found:
@@ -236,36 +224,15 @@ def _judge_sql(config: Config, script: ScriptDirectory, source: _Source) -> _Fou
         sql = _write(config, script, source.values["revision"])
     except Exception as error:  # whatever a revision raises
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        sentence = f"it cannot be written as SQL ({reason}): write what needs no look at the database"
+        sentence = (
+            f"it cannot be written as SQL ({reason}): write what needs no look at the database"
+        )
         yield None, "not-sql", sentence
         return
-    plain = re.sub(r'-- Running .*|"', "", sql)
-    for statement in map(_one_line, re.sub(_BODY, "", plain, flags=re.DOTALL).split(";\n")):
-        ours = "alembic_version" in statement or statement.startswith("-- All rows at once")
-        if _DATA_CHANGE.search(statement) and not ours:
-            sentence = "the rows are locked until all are changed: write op.backfill()"
-            yield None, "data-change", f"{sentence} ({_shorten(statement)})"
-        if _ROW_SECURITY.search(statement):
-            sentence = "everybody sees all rows: write ALTER POLICY, which changes it"
-            yield None, "row-security-dropped", f"{sentence} ({_shorten(statement)})"
-    created = re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\S+)", plain, re.MULTILINE)
-    widened = [*_widened(_calls(source.functions["upgrade"]))]
-    for found in _squawk(sql):
-        rule, line = found["rule_name"], found["line"]
-        before = "".join(plain.splitlines(keepends=True)[:line])
-        statement = _one_line(plain.split(";\n")[before.count(";\n")])
-        table = re.match(r"(?:ALTER TABLE|CREATE (?:UNIQUE )?INDEX .*? ON) (\S+)", statement)
-        dropped = rule.startswith("ban-drop-")
-        if (
-            _NOT_ASKED.fullmatch(rule)
-            or (dropped and source.values.get("phase") == "contract")
-            or (table and table[1] in created)  # nobody uses it yet
-            or any(each in statement for each in widened)
-        ):
-            continue
-        instead = "this in a revision of the phase contract" if dropped else _INSTEAD.get(rule)
-        advice = f"Write {instead}." if instead else found["help"] or ""
-        yield None, rule, f"{found['message']} {advice} ({_shorten(statement)})"
+    for rule, sentence in judge(
+        sql, source.values.get("phase"), [*_widened(_calls(source.upgrade))]
+    ):
+        yield None, rule, sentence
 
 
 def _write(config: Config, script: ScriptDirectory, name: str) -> str:
@@ -288,7 +255,7 @@ def _widened(calls: list[tuple[str, ast.Call]]) -> Iterator[str]:
     for name, call in calls:
         options = {each.arg: each.value for each in call.keywords}
         before, after = _type(options.get("existing_type")), _type(options.get("type_"))
-        if name == "alter_column" and _widens(before, after):
+        if name == "alter_column" and len(call.args) == 2 and _widens(before, after):
             table, column = (ast.unparse(each).strip("'") for each in call.args)
             yield f"{table} ALTER COLUMN {column} TYPE "
 
@@ -300,27 +267,6 @@ def _type(node: ast.expr | None) -> str:
     numbers = [ast.unparse(each) for each in (*node.args, *(word.value for word in node.keywords))]
     name = _name(node).upper().replace("STRING", "VARCHAR")
     return f"{name}({', '.join(numbers)})" if numbers else name
-
-
-def _one_line(statement: str) -> str:
-    return " ".join(statement.split())
-
-
-def _shorten(statement: str) -> str:
-    return textwrap.shorten(statement, 80, placeholder=" …")
-
-
-def _squawk(sql: str) -> list[dict[str, Any]]:
-    beside_python = sysconfig.get_path("scripts")  # is not on PATH for everybody who runs the tests
-    program = shutil.which("squawk") or shutil.which("squawk", path=beside_python)
-    if program is None:
-        raise CommandError("squawk, which judges the SQL of revisions, is not installed: run `uv sync`")
-    # A comment in the SQL would ignore a rule without a reason.
-    result = _run(
-        program, "--reporter=json", "--pg-version=15", input=sql.replace("squawk-ignore", "")
-    )
-    found: list[dict[str, Any]] = json.loads(result.stdout)
-    return found
 
 
 def _applied(directory: Path) -> dict[str, str]:
@@ -335,15 +281,11 @@ def _applied(directory: Path) -> dict[str, str]:
 
 def _git(directory: Path, *arguments: str) -> str:
     """Return what git says; nothing where it is not installed, or has nothing to say."""
-    git = shutil.which("git")
-    result = _run(git, "-C", str(directory), *arguments) if git else None
-    return result.stdout if result and result.returncode == 0 else ""
-
-
-def _run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # programs that are installed, and no shell
-        command, capture_output=True, encoding="utf-8", check=False, **options
-    )
+    if (git := shutil.which("git")) is None:
+        return ""
+    return subprocess.run(  # noqa: S603  # a program that is installed, and no shell
+        [git, "-C", directory, *arguments], capture_output=True, encoding="utf-8", check=False
+    ).stdout
 
 
 if __name__ == "__main__":
