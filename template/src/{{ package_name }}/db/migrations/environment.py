@@ -16,15 +16,13 @@ Models may be in several schemas; a revision of yours must `CREATE SCHEMA` befor
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from alembic import context
-from alembic.operations.ops import MigrationScript
-from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
@@ -124,7 +122,7 @@ def _run(metadata: MetaData, steps: Steps, connection: Connection) -> None:
             "alembic.ext.checkconstraint_byname",
             *_plugins(),
         ],
-        process_revision_directives=_process,
+        process_revision_directives=plan,
         transaction_per_migration=True,
     )
     steps.restrict(context.get_context())
@@ -141,18 +139,3 @@ def _plugins() -> tuple[str, ...]:
     for name in names:
         Plugin.setup_plugin_from_module(import_module(name), name)
     return names
-
-
-def _process(
-    migration: MigrationContext,
-    revision: str | Iterable[str | None] | Iterable[str],
-    directives: list[MigrationScript],
-) -> None:
-    for script in directives:
-        # `alembic check` comes here too, with a script that has no message.
-        if script.message is not None and script.upgrade_ops and script.upgrade_ops.is_empty():
-            raise CommandError(
-                "the models and the database agree, so there is no revision to write; "
-                "is a new model missing in models/__init__.py?"
-            )
-    plan(migration, revision, directives)

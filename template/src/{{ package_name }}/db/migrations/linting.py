@@ -44,7 +44,7 @@ from alembic.runtime.migration import MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from .planner import _widens
+from .rewriting import widens
 from .squawk import judge
 from .steps import Phase
 
@@ -255,7 +255,7 @@ def _widened(calls: list[tuple[str, ast.Call]]) -> Iterator[str]:
     for name, call in calls:
         options = {each.arg: each.value for each in call.keywords}
         before, after = _type(options.get("existing_type")), _type(options.get("type_"))
-        if name == "alter_column" and len(call.args) == 2 and _widens(before, after):
+        if name == "alter_column" and len(call.args) == 2 and widens(before, after):
             table, column = (ast.unparse(each).strip("'") for each in call.args)
             yield f"{table} ALTER COLUMN {column} TYPE "
 

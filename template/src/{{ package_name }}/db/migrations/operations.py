@@ -1,7 +1,7 @@
 """Operations for tables that are in use: `op.create_index_concurrently(…)` and its like in a revision.
 
-Each has the arguments of Alembic's operation of that name, and holds up no writer for longer than the
-lock timeout:
+Each has the arguments of Alembic's operation of that name, its options included (`schema`, `unique`,
+`postgresql_where`, `ondelete`, …), and holds up no writer for longer than the lock timeout:
 
 =======================================  =============================================================
 `create_index_concurrently`              CREATE INDEX CONCURRENTLY; one that failed is built anew
@@ -39,7 +39,7 @@ from sqlalchemy import Column
 
 from .committed import Committed
 
-_Columns = Sequence[Any]
+Columns = Sequence[Any]
 
 
 class Concurrently(MigrateOperation):
@@ -59,121 +59,56 @@ class Concurrently(MigrateOperation):
 
     @classmethod
     def create_index_concurrently(
-        cls,
-        operations: Operations,
-        index_name: str,
-        table_name: str,
-        columns: _Columns,
-        *,
-        schema: str | None = None,
-        unique: bool = False,
-        **options: Any,
+        cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any
     ) -> None:
         """Build an index while rows are written."""
-        operations.invoke(
-            cls(
-                ops.CreateIndexOp(
-                    index_name, table_name, columns, schema=schema, unique=unique, **options
-                )
-            )
-        )
+        operations.invoke(cls(ops.CreateIndexOp(name, table_name, columns, **options)))
 
     @classmethod
     def drop_index_concurrently(
-        cls,
-        operations: Operations,
-        index_name: str,
-        table_name: str | None = None,
-        *,
-        schema: str | None = None,
+        cls, operations: Operations, name: str, table_name: str | None = None, **options: Any
     ) -> None:
         """Drop an index while rows are written."""
-        operations.invoke(cls(ops.DropIndexOp(index_name, table_name, schema=schema)))
+        operations.invoke(cls(ops.DropIndexOp(name, table_name, **options)))
 
     @classmethod
     def create_foreign_key_concurrently(
         cls,
         operations: Operations,
-        constraint_name: str,
+        name: str,
         source_table: str,
         referent_table: str,
         local_cols: list[str],
         remote_cols: list[str],
-        *,
-        source_schema: str | None = None,
-        referent_schema: str | None = None,
         **options: Any,
     ) -> None:
         """Add a foreign key: at once for new rows, then validate those that are there."""
-        operations.invoke(
-            cls(
-                ops.CreateForeignKeyOp(
-                    constraint_name,
-                    source_table,
-                    referent_table,
-                    local_cols,
-                    remote_cols,
-                    source_schema=source_schema,
-                    referent_schema=referent_schema,
-                    **options,
-                )
-            )
-        )
+        tables, columns = (source_table, referent_table), (local_cols, remote_cols)
+        operations.invoke(cls(ops.CreateForeignKeyOp(name, *tables, *columns, **options)))
 
     @classmethod
     def create_check_constraint_concurrently(
-        cls,
-        operations: Operations,
-        constraint_name: str,
-        table_name: str,
-        condition: Any,
-        *,
-        schema: str | None = None,
-        **options: Any,
+        cls, operations: Operations, name: str, table_name: str, condition: Any, **options: Any
     ) -> None:
         """Add a CHECK: at once for new rows, then validate those that are there."""
-        operations.invoke(
-            cls(
-                ops.CreateCheckConstraintOp(
-                    constraint_name, table_name, condition, schema=schema, **options
-                )
-            )
-        )
+        operations.invoke(cls(ops.CreateCheckConstraintOp(name, table_name, condition, **options)))
 
     @classmethod
     def create_unique_constraint_concurrently(
-        cls,
-        operations: Operations,
-        constraint_name: str,
-        table_name: str,
-        columns: _Columns,
-        *,
-        schema: str | None = None,
-        **options: Any,
+        cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any
     ) -> None:
         """Build a unique index while rows are written, and make a constraint of it."""
-        operations.invoke(
-            cls(
-                ops.CreateUniqueConstraintOp(
-                    constraint_name, table_name, columns, schema=schema, **options
-                )
-            )
-        )
+        operations.invoke(cls(ops.CreateUniqueConstraintOp(name, table_name, columns, **options)))
 
     @classmethod
     def add_column_concurrently(
-        cls,
-        operations: Operations,
-        table_name: str,
-        column: Column[Any],
-        *,
-        schema: str | None = None,
+        cls, operations: Operations, table_name: str, column: Column[Any], **options: Any
     ) -> None:
         """Add a column with a server default that PostgreSQL would rewrite the table for.
 
         That is one which differs from row to row, such as `gen_random_uuid()`. Others cost nothing.
         """
-        operations.invoke(cls(ops.AddColumnOp(table_name, column, schema=schema)))
+        operations.invoke(cls(ops.AddColumnOp(table_name, column, **options)))
 
 
 for _name in [name for name in vars(Concurrently) if name.endswith("_concurrently")]:
@@ -189,14 +124,8 @@ class ReplaceIndex(ops.CreateIndexOp):
     @classmethod
     def replacing(cls, old: ops.CreateIndexOp, new: ops.CreateIndexOp) -> "ReplaceIndex":
         """Return what puts one in the place of the other."""
-        operation = cls(
-            new.index_name,
-            new.table_name,
-            new.columns,
-            schema=new.schema,
-            unique=new.unique,
-            **new.kw,
-        )
+        options = {"schema": new.schema, "unique": new.unique, **new.kw}
+        operation = cls(new.index_name, new.table_name, new.columns, **options)
         operation.replaced = old
         return operation
 
@@ -206,20 +135,10 @@ class ReplaceIndex(ops.CreateIndexOp):
 
     @classmethod
     def replace_index_concurrently(
-        cls,
-        operations: Operations,
-        index_name: str,
-        table_name: str,
-        columns: _Columns,
-        *,
-        schema: str | None = None,
-        unique: bool = False,
-        **options: Any,
+        cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any
     ) -> None:
         """Build an index while rows are written, and then drop the one that has its name."""
-        operations.invoke(
-            cls(index_name, table_name, columns, schema=schema, unique=unique, **options)
-        )
+        operations.invoke(cls(name, table_name, columns, **options))
 
 
 @Operations.register_operation("set_not_null_concurrently")
@@ -237,12 +156,7 @@ class SetNotNull(MigrateOperation):
 
     @classmethod
     def set_not_null_concurrently(
-        cls,
-        operations: Operations,
-        table_name: str,
-        column_name: str,
-        *,
-        schema: str | None = None,
+        cls, operations: Operations, table_name: str, column_name: str, *, schema: str | None = None
     ) -> None:
         """Refuse NULL in new rows, validate those that are there, and set NOT NULL."""
         operations.invoke(cls(table_name, column_name, schema=schema))

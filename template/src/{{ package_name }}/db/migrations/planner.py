@@ -22,30 +22,24 @@ What is refused loses data or rewrites the table while nobody can use it. `-x al
 it for a table or a column.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import singledispatchmethod
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import context
 from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
-from alembic.util import CommandError, rev_id
+from alembic.util import CommandError
 from sqlalchemy.sql.elements import conv
 
 from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
 from .ordering import order_drops
+from .rewriting import differs_by_row, widens
+from .scripts import Change, write
 from .steps import Phase
 
 _Table = tuple[str | None, str]
-
-
-class Change(NamedTuple):
-    """An operation, and what takes it back."""
-
-    operation: MigrateOperation
-    undo: Sequence[MigrateOperation]
 
 
 def plan(
@@ -56,11 +50,18 @@ def plan(
     """Replace what autogenerate found by what to do; Alembic's hook `process_revision_directives`.
 
     Raises:
-        CommandError: there are changes that are refused.
+        CommandError: there is nothing to do, or something that is refused.
     """
     [script] = directives
-    if script.upgrade_ops is None or script.upgrade_ops.is_empty():
-        return
+    assert script.upgrade_ops is not None
+    command = getattr(context.config.cmd_opts, "cmd", None)
+    if script.message is None and not (command and command[0].__name__ == "revision"):
+        return  # `alembic check` only wants to know what differs
+    if script.upgrade_ops.is_empty():
+        raise CommandError(
+            "the models and the database agree, so there is no revision to write; "
+            "is a new model missing in models/__init__.py?"
+        )
     found = list(_flat(script.upgrade_ops))
     planner = Planner(found, migration.dialect)
     order_drops(migration, revision, directives)
@@ -68,12 +69,7 @@ def plan(
         planner.add(operation)
     if planner.refused:
         raise CommandError("\n".join(planner.refused))
-    differences = script.upgrade_ops.as_diffs()
-    directives[:] = _write(script, planner)
-    # `alembic check` looks at the last one, and is to see all that was found.
-    last = directives[-1].upgrade_ops
-    assert last is not None
-    last.as_diffs = lambda: differences  # type: ignore[method-assign]  # of this object only
+    directives[:] = write(script, planner.changes)
 
 
 def _flat(container: ops.OpContainer) -> Iterable[MigrateOperation]:
@@ -175,7 +171,7 @@ class Planner:
             virtual = isinstance(default, sa.Computed) and default.persisted is False
             if virtual or self._allows(f"{table}.{column.name}", schema, problem):
                 self._expand(operation)
-        elif default is not None and _differs_by_row(default):
+        elif default is not None and differs_by_row(default):
             self._expand(Concurrently(operation))
         elif column.nullable or default is not None:
             self._expand(operation)
@@ -218,7 +214,7 @@ class Planner:
             )
             assert operation.existing_type is not None
             before = operation.existing_type.compile(self._dialect)
-            if _widens(before, operation.modify_type.compile(self._dialect)):
+            if widens(before, operation.modify_type.compile(self._dialect)):
                 self._expand(part)
             elif self._allows(f"{table}.{column}", schema, problem):
                 self._contract(part)
@@ -288,87 +284,3 @@ def _table(operation: Any) -> _Table:
 
 def _index(operation: ops.CreateIndexOp | ops.DropIndexOp) -> tuple[str | None, str]:
     return operation.schema, str(operation.index_name)
-
-
-_FIXED = {"now", "transaction_timestamp", "statement_timestamp", "coalesce", "lower", "upper"}
-
-
-def _differs_by_row(default: Any) -> bool:
-    """Whether a default may call something that is not the same for all rows of a statement."""
-    calls = re.findall(r"([a-z_]\w*)\s*\(", str(getattr(default, "arg", default)).lower())
-    return not _FIXED.issuperset(calls)
-
-
-def _widens(before: str, after: str) -> bool:
-    """Whether PostgreSQL changes a type without looking at the rows."""
-    text = r"(?:VARCHAR(?:\((?P<length>\d+)\))?|TEXT)"
-    if (a := re.fullmatch(text, before)) and (b := re.fullmatch(text, after)):
-        return b["length"] is None or int(a["length"] or 10**9) <= int(b["length"])
-    number = r"NUMERIC(?:\((?P<precision>\d+), (?P<scale>\d+)\))?"
-    if (a := re.fullmatch(number, before)) and (b := re.fullmatch(number, after)):
-        grows = int(a["precision"] or 10**9) <= int(b["precision"] or 10**9)
-        return b["precision"] is None or (grows and a["scale"] == b["scale"])
-    return False
-
-
-def _write(script: ops.MigrationScript, planner: Planner) -> list[ops.MigrationScript]:
-    """Return a script for each phase that has something to do."""
-    scripts: list[ops.MigrationScript] = []
-    phases = context.config.attributes.setdefault("phases", {})  # script.py.mako reads it
-    assert script.upgrade_ops is not None
-    assert script.downgrade_ops is not None
-    for phase, changes in planner.changes.items():
-        for part in _parts(changes):
-            first = not scripts
-            new = ops.MigrationScript(
-                rev_id=script.rev_id if first else rev_id(),
-                message=script.message
-                if first or script.message is None
-                else f"{script.message}, {phase}",
-                imports=set(script.imports),
-                upgrade_ops=ops.UpgradeOps(
-                    [change.operation for change in part],
-                    upgrade_token=script.upgrade_ops.upgrade_token,
-                ),
-                downgrade_ops=ops.DowngradeOps(
-                    [undo for change in reversed(part) for undo in change.undo],
-                    downgrade_token=script.downgrade_ops.downgrade_token,
-                ),
-                head=script.head if first else scripts[-1].rev_id,
-                splice=script.splice if first else None,
-                branch_label=script.branch_label if first else None,
-                depends_on=script.depends_on if first else None,
-                version_path=script.version_path,
-            )
-            phases[new.rev_id] = phase
-            scripts.append(new)
-    return scripts
-
-
-def _parts(changes: list[Change]) -> list[list[Change]]:
-    """Divide the changes of a phase into revisions, each of which can be run again."""
-    ours = (Concurrently, ReplaceIndex, SetNotNull, BackfillOp)
-    if not changes:
-        return []
-    if not any(isinstance(change.operation, ours) for change in changes):
-        return [changes]  # one transaction
-    alone = [change for change in changes if not _can_be_repeated(change, ours)]
-    rest = [change for change in changes if change not in alone]
-    return [part for part in (alone, rest) if part]
-
-
-_IF_NOT_EXISTS = (ops.CreateTableOp, ops.AddColumnOp, ops.CreateIndexOp)
-_IF_EXISTS = (ops.DropTableOp, ops.DropColumnOp, ops.DropIndexOp, ops.DropConstraintOp)
-
-
-def _can_be_repeated(change: Change, ours: tuple[type[MigrateOperation], ...]) -> bool:
-    for each in (change.operation, *change.undo):
-        if isinstance(each, ours):
-            continue
-        if isinstance(each, _IF_NOT_EXISTS):
-            each.if_not_exists = True
-        elif isinstance(each, _IF_EXISTS):
-            each.if_exists = True
-        elif not isinstance(each, ops.AlterColumnOp):
-            return False
-    return True
