@@ -18,7 +18,7 @@ ROWS = """
     SELECT gen_random_uuid(), id, username, '' FROM users WHERE length(username) < 3
 """
 
-TAG = '''
+TAG = """
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,7 +30,7 @@ class Tag(PrimaryKey, Base):
 
     post_id: Mapped[Key] = mapped_column(ForeignKey("posts.id"), index=True)
     name: Mapped[str] = mapped_column(unique=True)
-'''
+"""
 
 EDITS = {
     "user.py": {

@@ -117,7 +117,9 @@ def read_until(command: subprocess.Popen[str], words: str) -> str:
 @asynccontextmanager
 async def transaction(project: Project, *statements: str) -> AsyncIterator[None]:
     """Have somebody's transaction open until the block ends."""
-    connection = await asyncpg.connect(project.url, server_settings={"application_name": "somebody"})
+    connection = await asyncpg.connect(
+        project.url, server_settings={"application_name": "somebody"}
+    )
     try:
         # Its snapshot is that of its first statement for as long as it lasts.
         async with connection.transaction(isolation="repeatable_read"):

@@ -54,7 +54,9 @@ def upgrade(root: Path, url: str, deadly: int | None, done: Connection) -> None:
     command.upgrade(Config(toml_file=root / "pyproject.toml", stdout=StringIO()), "head")
 
 
-def run_upgrade(project: Project, url: URL, deadly: int | None = None) -> tuple[int | None, list[str]]:
+def run_upgrade(
+    project: Project, url: URL, deadly: int | None = None
+) -> tuple[int | None, list[str]]:
     """Return how such a process ended, and the steps that it took."""
     receiver, sender = PROCESSES.Pipe(duplex=False)
     text = url.set(drivername="postgresql").render_as_string(hide_password=False)
