@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.proofs import migrations_writes
@@ -103,6 +105,21 @@ async def test_both_versions_write_in_each_step_of_a_rename(
 
     secrets = await server.scalars(text("SELECT secret FROM users ORDER BY created_at"))
     assert list(secrets) == [f"{number}, changed" for number in range(1, 8)]
+    project.alembic("check")
+
+
+async def test_a_foreign_key_that_changes_is_in_force_between_the_phases(
+    project: Project, server: AsyncConnection
+) -> None:
+    project.edit("src/shop/models/post.py", 'ondelete="CASCADE"', 'ondelete="RESTRICT"')
+    project.revise("restrict")
+    of_nobody = "INSERT INTO posts VALUES (gen_random_uuid(), gen_random_uuid(), '', '')"
+
+    project.alembic("-x", "phase=expand", "upgrade", "head")
+
+    with pytest.raises(IntegrityError, match="fk_posts_author_id_users"):
+        await server.execute(text(of_nobody))
+    project.alembic("upgrade", "head")
     project.alembic("check")
 
 
