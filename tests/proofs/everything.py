@@ -13,7 +13,7 @@ MODELS = "src/shop/models"
 # More users than there are in a batch.
 ROWS = """
     INSERT INTO users (id, email, username, password_hash, bio)
-    SELECT gen_random_uuid(), n, n, '', 'bio' FROM generate_series(1, 2500) AS n;
+    SELECT gen_random_uuid(), n, n, '', 'bio' FROM generate_series(1, 1500) AS n;
     INSERT INTO posts (id, author_id, title, body)
     SELECT gen_random_uuid(), id, username, '' FROM users WHERE length(username) < 3
 """
@@ -42,14 +42,14 @@ EDITS = {
         "    password_hash: Mapped[str]\n": (
             "    nick: Mapped[str | None] = mapped_column(unique=True)\n"
             '    kind: Mapped[str] = mapped_column(default="it\'s: a \\\\ kind")\n'
-            '    salt: Mapped[str] = mapped_column(server_default=text("random()::text"))\n'
+            '    salt: Mapped[str] = mapped_column(server_default=text("(random())::text"))\n'
         ),
         'server_default=text("0")': 'server_default=text("1")',
         "bio: Mapped[str | None]": "bio: Mapped[str] = mapped_column(index=True)",
     },
     "post.py": {
         '        Index(None, "published", "created_at", "id"),\n': "",
-        "NOT published": "NOT published AND title <> ':x'",
+        "NOT published": "NOT published AND title <> 'x'",
         'ForeignKey("users.id", ondelete="CASCADE")': 'ForeignKey("users.id", ondelete="RESTRICT")',
         "title: Mapped[str]\n": (
             "title: Mapped[str] = mapped_column(unique=True)\n"
@@ -88,13 +88,14 @@ _SCHEMA = """
 """
 
 
-def change_everything(project: Project) -> None:
-    """Change the models, and let autogenerate write the revisions."""
+def change_everything(project: Project) -> list[str]:
+    """Change the models, let autogenerate write revisions, and return their names."""
     (project.root / MODELS / "tag.py").write_text(TAG)
     for file, edits in EDITS.items():
         for old, new in edits.items():
             project.edit(f"{MODELS}/{file}", old, new)
-    project.revise("everything", "users.password_hash", "comments")
+    files = project.revise("everything", "users.password_hash", "comments")
+    return [file.stem.split("_")[4] for file in files]
 
 
 async def fill(url: URL) -> None:

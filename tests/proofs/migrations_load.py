@@ -1,15 +1,18 @@
-"""What writers notice of a migration; as a program of its own, which the test does not slow down.
+"""What writers notice of a migration.
 
-It writes to the tables of the example until its input ends, and prints how many writes there were,
-the longest of them in milliseconds, and what went wrong.
+They are a program of their own, which the test does not slow down. It writes to the tables of the
+example until its input ends, and prints what became of that.
 """
 
 import asyncio
 import json
 import random
+import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -32,7 +35,7 @@ INSERT_USER = (
     "VALUES ($1::uuid, $1::uuid, $1::uuid, '', $1::uuid)"
 )
 UPDATE_USER = "UPDATE users SET credits = credits + 1 WHERE id = $1"
-INSERT_POST = "INSERT INTO posts (id, author_id, title, body) VALUES ($1, $2, 'new', '')"
+INSERT_POST = "INSERT INTO posts (id, author_id, title, body) VALUES ($1, $1, 'new', '')"
 UPDATE_POST = "UPDATE posts SET published = NOT published WHERE id = $1"
 
 
@@ -54,10 +57,10 @@ class Load:
         await started.wait()
         try:
             while not end.is_set():
-                new, some = uuid.uuid4(), known()
+                new = uuid.uuid4()
                 await self._measure(connection, INSERT_USER, new)
-                await self._measure(connection, UPDATE_USER, some)
-                await self._measure(connection, INSERT_POST, new, some)
+                await self._measure(connection, UPDATE_USER, known())
+                await self._measure(connection, INSERT_POST, new)
                 await self._measure(connection, UPDATE_POST, known())
                 # The machine is not to be the limit: what is to be seen is who waits for a lock.
                 await asyncio.sleep(0.02)
@@ -76,6 +79,21 @@ class Load:
 def known() -> uuid.UUID:
     """Return the key of a row of `FILL`."""
     return uuid.UUID(int=random.randint(1, ROWS))  # noqa: S311  # no secret
+
+
+@contextmanager
+def writers(url: str) -> Iterator[Load]:
+    """Have others write for as long as the block lasts; then one knows what became of it."""
+    load, pipe = Load(), subprocess.PIPE
+    command = [sys.executable, __file__, url]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as program:
+        assert program.stdout
+        assert program.stdout.readline() == "writing\n"
+        try:
+            yield load
+        finally:
+            output, _ = program.communicate(timeout=30)
+    vars(load).update(json.loads(output))
 
 
 async def main(url: str) -> None:

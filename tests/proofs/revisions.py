@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import URL
 
@@ -38,6 +41,7 @@ class Project:
             cwd=self.root,
             env={name: value for name, value in os.environ.items() if "DATABASE" not in name}
             | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.root / "src")}
+            | {"PYTHONUNBUFFERED": ""}  # what it says has to come without that
             | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,6 +112,33 @@ class Project:
             f"def downgrade() -> None:\n    {downgrade}\n"
         )
         return path
+
+
+def read_until(command: subprocess.Popen[str], words: str) -> str:
+    """Read what a command says until it says this, and return it."""
+    assert command.stdout
+    said = ""
+    for line in command.stdout:
+        said += line
+        if words in line:
+            return said
+    pytest.fail(f"{words!r} was not said, but {said!r}")
+
+
+@asynccontextmanager
+async def transaction(project: Project, *statements: str) -> AsyncIterator[None]:
+    """Have somebody's transaction open until the block ends."""
+    connection = await asyncpg.connect(
+        project.url, server_settings={"application_name": "somebody"}
+    )
+    try:
+        # Its snapshot is that of its first statement for as long as it lasts.
+        async with connection.transaction(isolation="repeatable_read"):
+            for statement in statements:
+                await connection.execute(statement)
+            yield
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 Eight writers insert into and update tables of 500,000 rows meanwhile; see `migrations_load.py`.
 """
 
-import json
 import secrets
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +12,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from tests.db.postgres import RUN
-from tests.proofs import migrations_load
-from tests.proofs.migrations_load import FILL, Load
+from tests.proofs.migrations_load import FILL, Load, writers
 from tests.proofs.revisions import Project
 from tools.sources import connect
 
@@ -155,16 +151,6 @@ def stock_environment(project: Project) -> list[str]:
 
 def under_load(project: Project, *command: str) -> Load:
     """Run an Alembic command while others write."""
-    with subprocess.Popen(
-        [sys.executable, migrations_load.__file__, project.url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as writers:
-        assert writers.stdout
-        assert writers.stdout.readline() == "writing\n"
-        try:
-            project.alembic(*command)
-        finally:
-            output, _ = writers.communicate(timeout=30)
-    return Load(**json.loads(output))
+    with writers(project.url) as load:
+        project.alembic(*command)
+    return load

@@ -53,7 +53,9 @@ async def deploy(
                 try:
                     await run_once(settings.model_copy(update={"lock_timeout": patience}), work)
                 except (LockNotAvailable, DeadlockDetected) as error:
-                    tell(f"  {error}; {await _longest(observer)}; trying again")
+                    last = attempt.num == settings.migration_attempts
+                    then = "giving up" if last else "trying again"
+                    tell(f"  {error}; {await _longest(observer)}; {then}")
                     raise
 
 

@@ -12,6 +12,7 @@ new column, default per row            `add_column_concurrently`
 new column, NOT NULL without default   the column; then, contract: `backfill`, SET NOT NULL
 index                                  built, dropped, replaced concurrently; dropped: contract
 CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new
+foreign key with another ON DELETE     dropped and created concurrently, both contract
 SET NOT NULL                           contract
 wider type, new default, comment       as it is
 dropped column or table                refused, or contract if it is allowed; a column gets NULL before
@@ -94,6 +95,12 @@ class Planner:
         }
         self._dropped = {_index(each): each for each in found if isinstance(each, ops.DropIndexOp)}
         self._created = {_index(each) for each in found if isinstance(each, ops.CreateIndexOp)}
+        keys = {_constraint(each) for each in found if isinstance(each, ops.CreateForeignKeyOp)}
+        self._replaced = {
+            _constraint(each): each
+            for each in found
+            if isinstance(each, ops.DropConstraintOp) and _constraint(each) in keys
+        }
         self._allowed = {
             value
             for name, _, value in (each.partition("=") for each in context.get_x_argument())
@@ -154,6 +161,9 @@ class Planner:
     def _(self, operation: ops.AddConstraintOp) -> None:
         columns = operation.to_constraint().columns.keys()  # type: ignore[attr-defined]
         change = Concurrently(operation)
+        if drop := self._replaced.get(_constraint(operation)):
+            # Not in the phase before: rows that point nowhere would come in between.
+            self._contract(drop, Concurrently(drop.reverse()))
         if columns and self._are_new(operation, columns):
             self._expand(change)
         else:
@@ -234,7 +244,8 @@ class Planner:
     def _(self, operation: ops.DropConstraintOp) -> None:
         # As it is in the database; otherwise the naming convention would be applied once more.
         operation.constraint_name = conv(str(operation.constraint_name))
-        self._expand(operation)
+        if _constraint(operation) not in self._replaced:
+            self._expand(operation)
 
     @_plan.register
     def _(self, operation: ops.DropColumnOp) -> None:
@@ -284,3 +295,7 @@ def _table(operation: Any) -> _Table:
 
 def _index(operation: ops.CreateIndexOp | ops.DropIndexOp) -> tuple[str | None, str]:
     return operation.schema, str(operation.index_name)
+
+
+def _constraint(operation: Any) -> tuple[_Table, str]:
+    return _table(operation), str(operation.constraint_name)
