@@ -24,6 +24,7 @@ it for a table or a column.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import singledispatchmethod
 from typing import Any
 
@@ -200,23 +201,17 @@ class Planner:
             compiled = value.compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})
             expression = str(compiled)
         name, schema = operation.table_name, operation.schema
-        self.changes["contract"].append(
-            Change(BackfillOp(name, column.name, expression, schema=schema), [])
-        )
+        fill = BackfillOp(name, column.name, expression, schema=schema)
+        self.changes["contract"].append(Change(fill, []))
         self._contract(SetNotNull(name, column.name, schema=schema))
 
     @_plan.register
     def _(self, operation: ops.AlterColumnOp) -> None:
         table, column, schema = operation.table_name, operation.column_name, operation.schema
-        existing: dict[str, Any] = {
-            "schema": schema,
-            "existing_type": operation.existing_type,
-            "existing_nullable": operation.existing_nullable,
-            "existing_server_default": operation.existing_server_default,
-            "existing_comment": operation.existing_comment,
-        }
         if operation.modify_type is not None:
-            part = ops.AlterColumnOp(table, column, **existing, modify_type=operation.modify_type)
+            part = copy(operation)
+            part.modify_nullable = None
+            part.modify_server_default = part.modify_comment = False
             problem = (
                 f"PostgreSQL writes a table anew to make {operation.existing_type!r} "
                 f"{operation.modify_type!r}, and nobody can use it meanwhile; add a column of the new "
@@ -228,17 +223,13 @@ class Planner:
                 self._expand(part)
             elif self._allows(f"{table}.{column}", schema, problem):
                 self._contract(part)
+        rest = copy(operation)
+        rest.modify_type = None
         if operation.modify_nullable is False:
+            rest.modify_nullable = None
             self._contract(SetNotNull(table, column, schema=schema))
-        rest: dict[str, Any] = {}
-        if operation.modify_nullable:
-            rest["modify_nullable"] = True
-        if operation.modify_server_default is not False:
-            rest["modify_server_default"] = operation.modify_server_default
-        if operation.modify_comment is not False:
-            rest["modify_comment"] = operation.modify_comment
-        if rest:
-            self._expand(ops.AlterColumnOp(table, column, **existing, **rest))
+        if rest.has_changes():
+            self._expand(rest)
 
     @_plan.register
     def _(self, operation: ops.DropConstraintOp) -> None:
@@ -261,24 +252,15 @@ class Planner:
             old = operation.to_column()
             if not old.nullable and old.server_default is None:
                 # The new code does not write it any more, and runs before it is gone.
-                self._expand(
-                    ops.AlterColumnOp(
-                        table,
-                        column,
-                        schema=schema,
-                        existing_type=old.type,
-                        existing_nullable=False,
-                        modify_nullable=True,
-                    )
-                )
+                nullable = SetNotNull(table, column, schema=schema).reverse()
+                self._expand(nullable, SetNotNull(table, column, schema=schema))
                 old.nullable = True
             self._contract(operation)
 
     @_plan.register
     def _(self, operation: ops.DropTableOp) -> None:
-        if self._allows(
-            operation.table_name, operation.schema, "the rows of a dropped table are gone"
-        ):
+        problem = "the rows of a dropped table are gone"
+        if self._allows(operation.table_name, operation.schema, problem):
             self._contract(operation)
 
     def _are_new(self, operation: Any, columns: Iterable[Any]) -> bool:
