@@ -76,6 +76,53 @@ def test_seeding_twice_does_no_harm(shop: Path) -> None:
     assert "added: nobody, all were there" in output
 
 
+def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
+    shop: Path, tmp_path: Path
+) -> None:
+    posts, rejects = tmp_path / "posts.csv", tmp_path / "posts.rejected.csv"
+    lines = ["author,title,body", "nobody,1,…", *(f"ada,{number},…" for number in range(2, 10))]
+    posts.write_text("\n".join([*lines[:8], f"ada,8,{'too long' * 20_000}", lines[9]]))
+    mended = tmp_path / "mended.csv"
+    mended.write_text("\n".join(lines))
+    script = (
+        "uv run just seed; "
+        f"uv run just import-posts '{posts}' --batch 3 && exit 1; "
+        f"cp '{rejects}' '{tmp_path}/mended.rejected.csv'; "
+        f"uv run just import-posts '{mended}' --batch 3 --skip 6; "
+        f"sed -i s/nobody,/ada,/ '{rejects}'; uv run just import-posts '{rejects}'; "
+        "uv run just psql --tuples-only"
+        " --command 'SELECT title FROM posts WHERE length(title) = 1 ORDER BY title'"
+    )
+
+    output = on_a_server(shop, script)
+
+    assert "imported: 5, rejected: 1\nthat is not all of it: go on with --skip 6" in output
+    assert "import_posts: field larger than field limit" in output
+    assert "Traceback" not in output
+    assert "imported: 3, rejected: 0" in output
+    assert "imported: 1, rejected: 0" in output
+    assert output.split()[-9:] == [f"{number}" for number in range(1, 10)]
+    reported = (tmp_path / "mended.rejected.csv").read_text().splitlines()
+    assert reported == [
+        "author,title,body,line,reason",
+        "nobody,1,…,1,author: there is no user nobody",
+    ]
+    assert not (tmp_path / "posts.rejected.rejected.csv").exists()
+
+
+def test_a_worker_that_is_told_to_stop_ends_well(shop: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = (
+        f".venv/bin/python -m shop.entrypoints.worker 2> '{log}' & "
+        f"tail --pid $! --follow=name --retry '{log}' 2> /dev/null | grep --quiet 'has begun'; "
+        "kill -TERM $!; wait $!; echo ended with $?"
+    )
+
+    assert "ended with 0" in on_a_server(shop, script)
+
+    assert "the worker has ended; posts published: 0" in log.read_text()
+
+
 def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines"
     lines.write_text(

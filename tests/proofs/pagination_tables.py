@@ -59,6 +59,15 @@ class Author(bigint.PrimaryKey, PagedBase):
     )
 
 
+class Editor(Author):
+    """An author with more to say, which is in a table beside."""
+
+    __tablename__ = "editors"
+
+    id: Mapped[int] = mapped_column(ForeignKey("authors.id"), primary_key=True)
+    desk: Mapped[int]
+
+
 class Book(bigint.PrimaryKey, PagedBase):
     """Many rows, with an index for each order that they are read in."""
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, insert, select, text
+from sqlalchemy import Text, event, func, insert, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, joinedload, selectinload, with_loader_criteria
 
 from shop import db
-from tests.proofs.pagination_tables import Author, Book, Sample, walk
+from tests.proofs.pagination_tables import Author, Book, Editor, Sample, walk
 
 
 class Books(db.Repository[Book, int]):
@@ -120,11 +120,11 @@ async def test_a_page_that_is_empty_by_now_leads_back_to_the_rows_before_it(
     page = await shelf.paginate(order_by=[Book.year], limit=5)
     await books.execute(text("DELETE FROM books WHERE id > 5"))
     empty = await shelf.paginate(order_by=[Book.year], limit=5, cursor=page.next)
-    back = await shelf.paginate(order_by=[Book.year], limit=5, cursor=empty.previous)
+    back = await shelf.paginate(order_by=[Book.year], limit=2, cursor=empty.previous)
 
     assert (list(empty.items), empty.next) == ([], None)
-    assert [book.id for book in back.items] == [1, 2, 3, 4, 5]
-    assert back.previous is None
+    assert [book.id for book in back.items] == [4, 5]
+    assert back.next is not None
 
 
 async def test_going_back_from_rows_that_are_first_by_now_leads_on_to_them(
@@ -138,6 +138,7 @@ async def test_going_back_from_rows_that_are_first_by_now_leads_on_to_them(
     forth = await shelf.paginate(order_by=[Book.year], limit=5, cursor=empty.next)
 
     assert (list(empty.items), empty.previous) == ([], None)
+    assert empty.next is not None
     assert [book.id for book in forth.items] == [6, 7]
 
 
@@ -165,9 +166,44 @@ async def test_a_page_has_room_for_a_row(tables: AsyncSession) -> None:
         await Books(tables).paginate(order_by=[], limit=0)
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        -Book.year,
+        type_coerce(Book.title.regexp_replace("^Book ", ""), Text),
+        Book.year.desc().nulls_first(),
+    ],
+)
+async def test_an_order_may_be_an_expression(books: AsyncSession, order: Any) -> None:
+    pages = [page async for page in walk(books, select(Book), order, limit=3)]
+    there = [book.id for page in pages for book in page.items]
+    back = [
+        page async for page in walk(books, select(Book), order, limit=3, start=pages[-1], back=True)
+    ]
+    forth = [page async for page in walk(books, select(Book), order, limit=3, start=back[-1])]
+
+    assert sorted(there) == [1, 2, 3, 4, 5, 6, 7]
+    assert there == [row.id for row in await books.scalars(select(Book).order_by(order, Book.id))]
+    assert [book.id for page in forth for book in page.items] == there[3:]
+
+
+async def test_rows_of_a_table_that_extends_another_are_paged_by_themselves(
+    books: AsyncSession,
+) -> None:
+    await books.execute(insert(Editor), [{"id": n, "name": "e", "desk": n} for n in (10, 11, 12)])
+
+    page = await db.paginate(books, select(Editor), order_by=[], limit=2)
+    rest = await db.paginate(books, select(Editor), order_by=[], limit=2, cursor=page.next)
+
+    assert [editor.id for editor in (*page.items, *rest.items)] == [10, 11, 12]
+    assert len(page.items) == 2
+
+
 @pytest.mark.parametrize("order", ["year", text("year")])
 async def test_an_order_is_never_text(tables: AsyncSession, order: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(
+        TypeError, match="an order is made of columns and SQL expressions, never of text"
+    ):
         await Books(tables).paginate(order_by=[order], limit=1)
 
 

@@ -1,9 +1,10 @@
 """What is refused because it would go wrong in silence.
 
-**One session, one task.** `asyncio.gather` over one session often succeeds, because the driver lets one statement wait for the
-other, and then one task commits what the other has half done. So a statement, a COMMIT or a ROLLBACK
-that meets a running statement on its connection is a `UnitOfWorkError`. Handing a session from one
-task to another, one after the other, is fine: it is the overlap that is refused, not the owner.
+**One session, one task.** `asyncio.gather` over one session often succeeds, because the driver lets
+one statement wait for the other, and then one task commits what the other has half done. So a
+statement, a COMMIT or a ROLLBACK that meets a running statement on its connection is a
+`UnitOfWorkError`. Handing a session from one task to another, one after the other, is fine: it is the
+overlap that is refused, not the owner.
 
 **A COMMIT of nothing.** PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK and no error,
 so an error that was caught on the way would undo all of it, and nobody would know.

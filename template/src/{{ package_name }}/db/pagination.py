@@ -38,7 +38,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ColumnExpressionArgument,
-    Dialect,
     Integer,
     Label,
     Numeric,
@@ -110,7 +109,7 @@ async def paginate(
     entity = description["entity"]
     terms = _terms(entity, order_by)
     form = CursorFormat(
-        _checksum(terms, session.get_bind().dialect),
+        _checksum(terms),
         [(term.column.type, term.nullable) for term in terms],
     )
     here = None if cursor is None else form.load(cursor)
@@ -222,9 +221,9 @@ def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return Numeric() if isinstance(kind, Numeric) else kind
 
 
-def _checksum(terms: Sequence[_Term], dialect: Dialect) -> int:
+def _checksum(terms: Sequence[_Term]) -> int:
     """Return what tells one order from another, in every process."""
-    compiled = tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
+    compiled = tuple_(*(term.ordered(term.column) for term in terms)).compile()
     return zlib.crc32(f"{compiled} {compiled.params}".encode())
 
 
@@ -237,7 +236,7 @@ def _places(
     first = bindparam(None, limit, Integer, literal_execute=True)
     values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
     branches = [
-        statement.with_only_columns(*values, maintain_column_froms=True)
+        statement.with_only_columns(*values)
         .where(criterion)
         .order_by(None)
         .order_by(*(term.ordered(term.column) for term in terms))

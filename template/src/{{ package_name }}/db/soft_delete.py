@@ -122,10 +122,16 @@ class SoftDeletes(Repository[M, K]):
             raise NotFound(f"there is no {self.model.__name__} with this key")
 
 
-@event.listens_for(HookedSession, "do_orm_execute")
+@event.listens_for(SoftDelete, "instrument_class", propagate=True)
+def _begin_to_hide(*_: object) -> None:
+    # Not before there is such a model: each statement pays for the hook.
+    if not event.contains(HookedSession, "do_orm_execute", _hide_deleted):
+        event.listen(HookedSession, "do_orm_execute", _hide_deleted)
+
+
 def _hide_deleted(state: ORMExecuteState) -> None:
     options = state.execution_options
-    if options.get("include_deleted") or not SoftDelete.__subclasses__():
+    if options.get("include_deleted"):
         return
     if state.is_update or state.is_delete:
         rows_by_key = isinstance(state.parameters, list)
