@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -115,13 +116,18 @@ class Project:
 
 
 def read_until(command: subprocess.Popen[str], words: str) -> str:
-    """Read what a command says until it says this, and return it."""
+    """Read what a command says until it says this, for a minute at most; return it."""
     assert command.stdout
     said = ""
-    for line in command.stdout:
-        said += line
-        if words in line:
-            return said
+    deadline = threading.Timer(60, command.kill)
+    deadline.start()
+    try:
+        for line in command.stdout:
+            said += line
+            if words in line:
+                return said
+    finally:
+        deadline.cancel()
     pytest.fail(f"{words!r} was not said, but {said!r}")
 
 
