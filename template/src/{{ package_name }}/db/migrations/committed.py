@@ -49,7 +49,7 @@ class Committed:
         place = (addition.table_name, column.name)
         self._operations.add_column(addition.table_name, column, schema=schema, if_not_exists=True)
         self._operations.alter_column(*place, schema=schema, server_default=default)
-        self.backfill(*place, schema, str(getattr(default, "arg", "")), 1000, 0.0)
+        self.backfill(*place, schema, str(getattr(default, "arg", "")), 500, 0.0)
         if not nullable:
             self.set_not_null(*place, schema)
 

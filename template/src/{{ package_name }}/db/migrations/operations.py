@@ -181,7 +181,7 @@ class BackfillOp(MigrateOperation):
         expression: str,
         *,
         schema: str | None = None,
-        batch: int = 1000,
+        batch: int = 500,
         pause: float = 0.0,
     ) -> None:
         """Set a column where it is NULL, a transaction for each batch of rows.

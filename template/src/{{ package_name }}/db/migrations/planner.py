@@ -13,6 +13,7 @@ new column, NOT NULL without default   the column; then, contract: `backfill`, S
 index                                  built, dropped, replaced concurrently; dropped: contract
 CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new
 foreign key with another ON DELETE     dropped and created concurrently, both contract
+another CHECK, UNIQUE of that name     dropped, so that either code may write; contract: created
 SET NOT NULL                           contract
 wider type, new default, comment       as it is
 dropped column or table                refused, or contract if it is allowed; a column gets NULL before
@@ -236,7 +237,9 @@ class Planner:
         # As it is in the database; otherwise the naming convention would be applied once more.
         operation.constraint_name = conv(str(operation.constraint_name))
         if _constraint(operation) not in self._replaced:
-            self._expand(operation)
+            undo = operation.reverse()
+            primary = isinstance(undo, ops.CreatePrimaryKeyOp)
+            self._expand(operation, undo if primary else Concurrently(undo))
 
     @_plan.register
     def _(self, operation: ops.DropColumnOp) -> None:
