@@ -136,7 +136,10 @@ class Planner:
 
     @singledispatchmethod
     def _plan(self, operation: MigrateOperation) -> None:
-        self._expand(operation)
+        if getattr(operation, "phase", None) == "contract":  # an option's own
+            self._contract(operation)
+        else:
+            self._expand(operation)
 
     @_plan.register
     def _(self, operation: ops.CreateIndexOp) -> None:
