@@ -95,6 +95,7 @@ class Planner:
         self._new_columns = {
             (*_table(each), each.column.name) for each in found if isinstance(each, ops.AddColumnOp)
         }
+        self._gone_with: dict[_Table, list[MigrateOperation]] = {}
         self._dropped = {_index(each): each for each in found if isinstance(each, ops.DropIndexOp)}
         self._created = {_index(each) for each in found if isinstance(each, ops.CreateIndexOp)}
         keys = {_constraint(each) for each in found if isinstance(each, ops.CreateForeignKeyOp)}
@@ -114,8 +115,8 @@ class Planner:
         table = _table(operation)
         if table in self._new_tables:
             self._expand(operation)
-        elif table in self._old_tables and not isinstance(operation, ops.DropTableOp):
-            self._contract(operation)  # goes with the table
+        elif table in self._old_tables and isinstance(operation, ops.DropIndexOp):
+            self._gone_with.setdefault(table, []).append(operation.reverse())
         else:
             self._plan(operation)
 
@@ -267,7 +268,8 @@ class Planner:
     def _(self, operation: ops.DropTableOp) -> None:
         problem = "the rows of a dropped table are gone"
         if self._allows(operation.table_name, operation.schema, problem):
-            self._contract(operation)
+            indexes = self._gone_with.get(_table(operation), [])
+            self._contract(operation, operation.reverse(), *indexes)
 
     def _are_new(self, operation: Any, columns: Iterable[Any]) -> bool:
         table = _table(operation)
