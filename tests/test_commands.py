@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, Render, attempt, commit, edit, git, just, run
+from tests.conftest import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
 
 
 @pytest.fixture
@@ -193,6 +193,45 @@ def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) ->
     assert re.search(r"status\s+\| text", output)
     assert "0001 -> " in output
     just(own, "check", **NO_DOCKER)  # formatted, typed, and in step with the models
+
+
+def test_a_change_is_written_and_deployed_as_the_documents_say(own: Path) -> None:
+    document = (ROOT / "docs/migrations.md").read_text()
+    [shown] = re.findall(r"```python\n(# phase.*?)```", document, re.DOTALL)
+    edit(
+        own / "src/shop/models/user.py",
+        "    bio: Mapped[str | None]\n",
+        "    bio: Mapped[str | None]\n"
+        '    status: Mapped[str] = mapped_column(default="new", index=True)\n'
+        '    token: Mapped[Key] = mapped_column(server_default=text("gen_random_uuid()"))\n',
+    )
+    edit(own / "src/shop/models/user.py", "import Base, PrimaryKey", "import Base, Key, PrimaryKey")
+    script = (
+        'uv run just revision "add a user\'s status"\n'
+        "uv run just revisions\n"
+        "uv run just migrate expand\n"
+        "echo deployed\n"
+        "uv run just migrate\n"
+        "uv run alembic check\n"
+    )
+
+    before, after = on_a_server(own, script).split("deployed\n")
+
+    expand, contract = sorted(
+        (path.read_text() for path in (own / "migrations/versions").glob("2*.py")),
+        reverse=True,
+        key=lambda text: "expand" in text,
+    )
+    for text, part in zip((expand, contract), shown.split("\n\n"), strict=True):
+        for line in re.split(r"\n(?=op)", part.strip())[1:]:
+            assert compact(line) in compact(text)
+    assert "is to contract: apply it when the old code has ended" in before
+    assert re.search(r"upgrade to \w+ \(contract\)", after)
+
+
+def compact(code: str) -> str:
+    """Code without its layout."""
+    return re.sub(r"\s|,(?=\s*\))", "", code)
 
 
 def test_a_dependency_goes_below_the_line(own: Path) -> None:

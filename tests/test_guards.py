@@ -52,6 +52,13 @@ BAD_CODE = {
         ["test", "tests/db/test_migrations.py"],
         'relation "users" already exists',
     ),
+    "a revision that cannot be deployed": (
+        "migrations/versions/0001_users_posts_comments.py",
+        'phase = "expand"',
+        'phase = "soon"',
+        ["revisions"],
+        'unknown-phase: write phase = "expand"',
+    ),
     "a model that its package does not import": (
         f"{PACKAGE}/models/__init__.py",
         "from .post import Post\n",

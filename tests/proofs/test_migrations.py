@@ -1,13 +1,20 @@
 """Alembic's environment in each of its ways, by the command that people use."""
 
+import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, text
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.proofs.revisions import Project
 
 
 def alembic(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,8 +47,9 @@ async def test_the_command_migrates_what_the_url_names(root: Path, url: str) -> 
 
     up = alembic(root, "upgrade", "head", DATABASE_URL=url)
     assert up.returncode == 0, up.stderr
-    assert up.stdout == "upgrade to 0001, users, posts and comments\n"
-    assert down.stdout == "downgrade from 0001, users, posts and comments\n"
+    told = r"to 0001 \(expand\), users, posts and comments\n  done in \d+\.\d\d s\n"
+    assert re.fullmatch(f"upgrade {told}", up.stdout)
+    assert re.fullmatch(f"downgrade {told.replace('to', 'from', 1)}", down.stdout)
     assert await has_users(url)
 
 
@@ -108,3 +116,36 @@ async def has_users(url: str) -> bool:
             return bool(await connection.scalar(text("SELECT to_regclass('users') IS NOT NULL")))
     finally:
         await engine.dispose()
+
+
+async def test_an_engine_can_be_handed_in_where_no_loop_runs(
+    root: Path, url: str, fresh_database_url: URL
+) -> None:
+    config = Config(toml_file=root / "pyproject.toml")
+    engine = create_async_engine(fresh_database_url, poolclass=NullPool)
+    config.attributes["connection"] = engine
+
+    await asyncio.to_thread(command.downgrade, config, "base")
+    assert not await has_users(url)
+    await asyncio.to_thread(command.upgrade, config, "head")
+    assert await has_users(url)
+
+
+async def test_an_operation_that_commits_does_not_commit_the_callers_transaction(
+    project: Project, fresh_database_url: URL
+) -> None:
+    project.write("0002", 'op.create_index_concurrently("ix_users_bio", "users", ["bio"])')
+    config = Config(toml_file=project.root / "pyproject.toml")
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    engine = create_async_engine(fresh_database_url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        with pytest.raises(CommandError, match="hand in one that is not"):
+            await connection.run_sync(upgrade)
+        assert connection.in_transaction()
+    async with engine.connect() as connection:
+        await connection.run_sync(upgrade)

@@ -109,7 +109,7 @@ def test_migrations_use_the_applications_url_where_there_is_no_other() -> None:
     migration = settings.for_migrations()
 
     assert migration.url == settings.url
-    assert (migration.pool, migration.statement_timeout) == ("null", 0)
+    assert (migration.pool, migration.lock_timeout) == ("null", 0.5)
 
 
 def test_migrations_never_go_through_pgbouncer() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ class Project:
         (directory / "script.py.mako").write_text(template)
         self.config = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
         self.config.set_main_option("script_location", str(directory))
+        self.config.cmd_opts = Namespace(x=["allow=users", "allow=audit_log"])
 
     async def run(self, metadata: MetaData, *commands: Callable[[Config], object]) -> None:
         """Run commands of Alembic as the project would with these models."""

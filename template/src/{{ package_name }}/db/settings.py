@@ -2,7 +2,7 @@
 
 Each field is an environment variable with the prefix `DATABASE_`: `DATABASE_URL`,
 `DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too; the environment wins.
-The exception is `MIGRATION_DATABASE_URL`, which has no prefix.
+The exceptions are those of migrations, which begin with `MIGRATION_`.
 
 Times are in seconds. For the server's timeouts 0 means none.
 """
@@ -53,6 +53,15 @@ class DatabaseSettings(BaseSettings):
 
     The application's own where it is not given.
     """
+
+    migration_lock_timeout: Annotated[Seconds, Field(alias="MIGRATION_LOCK_TIMEOUT")] = 0.5
+    """How long a migration waits for a lock before it lets others pass, and tries again."""
+
+    migration_attempts: Annotated[int, Field(ge=1, alias="MIGRATION_ATTEMPTS")] = 30
+    """How often it tries, with up to 5 seconds in between."""
+
+    migration_wait: Annotated[Seconds, Field(alias="MIGRATION_WAIT")] = 600
+    """How long to wait for another migration to end."""
 
     application_name: str = __name__.partition(".")[0]
     """What `pg_stat_activity` shows."""
@@ -136,7 +145,7 @@ class DatabaseSettings(BaseSettings):
         }
 
     def for_migrations(self) -> Self:
-        """These settings for a migration: its URL, one direct connection, statements without end.
+        """These settings for a migration: its URL, one direct connection, its lock timeout.
 
         Raises:
             SettingsError: the application goes through PgBouncer, and there is no other URL.
@@ -151,7 +160,7 @@ class DatabaseSettings(BaseSettings):
                 "application_name": f"{self.application_name} migrations",
                 "pool": "null",
                 "pgbouncer": False,
-                "statement_timeout": 0,
+                "lock_timeout": self.migration_lock_timeout,
                 "log_checkouts_longer_than": 0,
                 "log_statements_longer_than": 0,
             }

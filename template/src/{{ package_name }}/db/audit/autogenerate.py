@@ -30,15 +30,18 @@ def setup(plugin: Plugin) -> None:
 
 
 class Execute(MigrateOperation):
-    """Statements, and those that take them back."""
+    """Statements, those that take them back, and the phase of the revision that they belong to."""
 
-    def __init__(self, statements: Sequence[str], undo: Sequence[str]) -> None:
+    def __init__(
+        self, statements: Sequence[str], undo: Sequence[str], phase: str = "expand"
+    ) -> None:
         self.statements = statements
         self.undo = undo
+        self.phase = phase
 
     def reverse(self) -> "Execute":
         """The same for the downgrade."""
-        return Execute(self.undo, self.statements)
+        return Execute(self.undo, self.statements, self.phase)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """What `alembic check` says."""
@@ -76,15 +79,16 @@ def _compare(
         for table, excluded in audit.tables.items()
     }
 
+    # What the code that runs now does is to be in the log until it has ended.
     first: list[MigrateOperation] = [
-        Execute([sql.drop_trigger(table)], [sql.create_trigger(table, found[table])])
+        Execute([sql.drop_trigger(table)], [sql.create_trigger(table, found[table])], "contract")
         for table in sorted(found.keys() - wanted.keys())
     ]
     last: list[MigrateOperation] = []
     if audit.log is None:
         if function is not None:
             again = [function.definition, sql.revoke_function()]
-            first.append(Execute([sql.drop_function()], again))
+            first.append(Execute([sql.drop_function()], again, "contract"))
     elif function is None:
         last.append(Execute(sql.create_function(), [sql.drop_function()]))
     elif function.source.split() != sql.body.split():  # a revision indents it

@@ -1,34 +1,39 @@
 """Alembic's environment: online, offline, or on a connection that is handed in.
 
-`alembic upgrade head --sql` needs no database. A program or a test that has a connection already
-hands it in, in any event loop::
+`alembic upgrade head` connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that is not set.
+It runs while no other one does, and again where a lock was not to be had, see `deploy.py`.
+
+`alembic upgrade head --sql` needs no database. It writes one script of all steps, which stops at the
+first error if psql is told so: `psql --set ON_ERROR_STOP=1`.
+
+A program or a test that has a connection hands it in, in any event loop; an `AsyncEngine` will do
+where no loop runs. Then nobody is locked out, and nothing is tried again::
 
     config.attributes["connection"] = connection  # inside of AsyncConnection.run_sync
     command.upgrade(config, "head")
-
-Otherwise it connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that is not set.
 
 Models may be in several schemas; a revision of yours must `CREATE SCHEMA` before the first table.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from alembic import context
-from alembic.operations.ops import MigrationScript
-from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.runtime.plugins import Plugin
-from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..engine import create_engine
 from ..errors import ConnectionFailure, ConnectionRejected, DatabaseError, SettingsError
 from ..settings import DatabaseSettings
-from .ordering import order_drops
+from . import operations  # noqa: F401  # registers them
+from .deploy import deploy, run_once
+from .planner import plan
+from .steps import Steps
 
 
 def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings]) -> None:
@@ -43,19 +48,14 @@ def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings])
     """
     handed_in = context.config.attributes.get("connection")
     if context.is_offline_mode():
-        context.configure(
-            dialect_name="postgresql",
-            target_metadata=metadata,
-            literal_binds=True,
-            dialect_opts={"paramstyle": "named"},
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+        _write(metadata)
+    elif isinstance(handed_in, AsyncEngine):
+        asyncio.run(_on_engine(handed_in, partial(_run, metadata, Steps(_silent))))
     elif handed_in is not None:
-        _run(handed_in, metadata)
+        _run(metadata, Steps(_silent), handed_in)
     else:
         try:
-            asyncio.run(_connect_and_run(metadata, settings()))
+            asyncio.run(_connect_and_run(metadata, settings().for_migrations()))
         except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:  # whoever migrates may see the server's own words
@@ -63,17 +63,51 @@ def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings])
 
 
 async def _connect_and_run(metadata: MetaData, settings: DatabaseSettings) -> None:
-    engine = create_engine(settings.for_migrations())
+    work = partial(_run, metadata, Steps(_tell))
     try:
-        async with engine.connect() as connection:
-            await connection.run_sync(_run, metadata, _report)
-    finally:
-        await engine.dispose()
+        context.get_revision_argument()
+    except KeyError:  # it changes nothing: `current`, `check`, `revision`
+        await run_once(settings, work)
+    else:
+        await deploy(settings, work, _tell)
 
 
-def _run(
-    connection: Connection, metadata: MetaData, report: Callable[..., None] | None = None
-) -> None:
+async def _on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
+    async with engine.connect() as connection:
+        await connection.run_sync(work)
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _tell(line: str) -> None:
+    context.config.print_stdout("%s", line)
+    context.config.stdout.flush()  # while it happens, though it may go into a pipe, as in CI
+
+
+def _write(metadata: MetaData) -> None:
+    fields = DatabaseSettings.model_fields
+    timeouts: dict[str, Any] = {
+        "lock_timeout": f"{fields['migration_lock_timeout'].default * 1000:.0f}ms",
+        "statement_timeout": f"{fields['statement_timeout'].default * 1000:.0f}ms",
+    }
+    context.configure(
+        dialect_name="postgresql",
+        target_metadata=metadata,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+        transaction_per_migration=True,
+        **timeouts,
+    )
+    Steps(_silent).restrict(context.get_context())
+    for name, value in timeouts.items():
+        context.execute(f"SET {name} = '{value}'")
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _run(metadata: MetaData, steps: Steps, connection: Connection) -> None:
     schemas = {table.schema for table in metadata.tables.values()} | {None}  # None is `public`
     context.configure(
         connection=connection,
@@ -81,44 +115,27 @@ def _run(
         # The models' schemas and no others: an extension's tables are not ours to drop.
         include_schemas=True,
         include_name=lambda name, kind, _: kind != "schema" or name in schemas,
+        compare_type=True,
         compare_server_default=True,
-        autogenerate_plugins=["alembic.autogenerate.*", *_plugins()],
-        process_revision_directives=_process,
+        autogenerate_plugins=[
+            "alembic.autogenerate.*",
+            "alembic.ext.checkconstraint_byname",
+            *_plugins(),
+        ],
+        process_revision_directives=plan,
         transaction_per_migration=True,
-        on_version_apply=report,
     )
+    steps.restrict(context.get_context())
     with context.begin_transaction():
         context.run_migrations()
 
 
 @cache  # Alembic registers a plugin once
 def _plugins() -> tuple[str, ...]:
-    """Register what the options compare, the `autogenerate.py` in their directories; return names."""
+    """Register what is compared, by the files `autogenerate.py` of the directories; return names."""
     layer = __name__.removesuffix(".migrations.environment")
     files = sorted(Path(__file__).parents[1].glob("*/autogenerate.py"))
     names = tuple(f"{layer}.{file.parent.name}.autogenerate" for file in files)
     for name in names:
         Plugin.setup_plugin_from_module(import_module(name), name)
     return names
-
-
-def _report(*, step: MigrationInfo, **_: object) -> None:
-    if isinstance(step.up_revision, Script):
-        verb = "upgrade to" if step.is_upgrade else "downgrade from"
-        revision = step.up_revision
-        context.config.print_stdout("%s %s, %s", verb, revision.revision, revision.doc)
-
-
-def _process(
-    migration: MigrationContext,
-    revision: str | Iterable[str | None] | Iterable[str],
-    directives: list[MigrationScript],
-) -> None:
-    for script in directives:
-        # `alembic check` comes here too, with a script that has no message.
-        if script.message is not None and script.upgrade_ops and script.upgrade_ops.is_empty():
-            raise CommandError(
-                "the models and the database agree, so there is no revision to write; "
-                "is a new model missing in models/__init__.py?"
-            )
-    order_drops(migration, revision, directives)

@@ -1,0 +1,291 @@
+"""What autogenerate writes: changes of the models as revisions that one can deploy.
+
+A change of a table that is in use becomes an operation of `operations.py`. What the running code would
+not survive goes into a second revision, of the phase `contract`:
+
+=====================================  ===============================================================
+Change                                 becomes
+=====================================  ===============================================================
+new table, and all in it               as it is
+new column; NULL or a fixed default    as it is
+new column, default per row            `add_column_concurrently`
+new column, NOT NULL without default   the column; then, contract: `backfill`, SET NOT NULL
+index                                  built, dropped, replaced concurrently; dropped: contract
+CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new
+foreign key with another ON DELETE     dropped and created concurrently, both contract
+another CHECK, UNIQUE of that name     dropped, so that either code may write; contract: created
+SET NOT NULL                           contract
+wider type, new default, comment       as it is
+dropped column or table                refused, or contract if it is allowed; a column gets NULL before
+other type, identity, stored column    refused, or contract if it is allowed
+=====================================  ===============================================================
+
+What is refused loses data or rewrites the table while nobody can use it. `-x allow=users.bio` allows
+it for a table or a column.
+"""
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from functools import singledispatchmethod
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.operations import MigrateOperation, ops
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy.sql.elements import conv
+
+from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
+from .ordering import order_drops
+from .rewriting import differs_by_row, widens
+from .scripts import Change, write
+from .steps import Phase
+
+_Table = tuple[str | None, str]
+
+
+def plan(
+    migration: MigrationContext,
+    revision: str | Iterable[str | None] | Iterable[str],
+    directives: list[ops.MigrationScript],
+) -> None:
+    """Replace what autogenerate found by what to do; Alembic's hook `process_revision_directives`.
+
+    Raises:
+        CommandError: there is nothing to do, or something that is refused.
+    """
+    [script] = directives
+    assert script.upgrade_ops is not None
+    command = getattr(context.config.cmd_opts, "cmd", None)
+    if script.message is None and not (command and command[0].__name__ == "revision"):
+        return  # `alembic check` only wants to know what differs
+    if script.upgrade_ops.is_empty():
+        raise CommandError(
+            "the models and the database agree, so there is no revision to write; "
+            "is a new model missing in models/__init__.py?"
+        )
+    found = list(_flat(script.upgrade_ops))
+    planner = Planner(found, migration.dialect)
+    order_drops(migration, revision, directives)
+    for operation in _flat(script.upgrade_ops):
+        planner.add(operation)
+    if planner.refused:
+        raise CommandError("\n".join(planner.refused))
+    directives[:] = write(script, planner.changes)
+
+
+def _flat(container: ops.OpContainer) -> Iterable[MigrateOperation]:
+    for each in container.ops:
+        if isinstance(each, ops.ModifyTableOps):
+            yield from _flat(each)
+        else:
+            yield each
+
+
+class Planner:
+    """The changes of each phase, in their order."""
+
+    def __init__(self, found: Sequence[MigrateOperation], dialect: sa.Dialect) -> None:
+        self._dialect = dialect
+        self.changes: dict[Phase, list[Change]] = {"expand": [], "contract": []}
+        self.refused: list[str] = []
+        self._new_tables = {_table(each) for each in found if isinstance(each, ops.CreateTableOp)}
+        self._old_tables = {_table(each) for each in found if isinstance(each, ops.DropTableOp)}
+        self._new_columns = {
+            (*_table(each), each.column.name) for each in found if isinstance(each, ops.AddColumnOp)
+        }
+        self._gone_with: dict[_Table, list[MigrateOperation]] = {}
+        self._dropped = {_index(each): each for each in found if isinstance(each, ops.DropIndexOp)}
+        self._created = {_index(each) for each in found if isinstance(each, ops.CreateIndexOp)}
+        keys = {_constraint(each) for each in found if isinstance(each, ops.CreateForeignKeyOp)}
+        self._replaced = {
+            _constraint(each): each
+            for each in found
+            if isinstance(each, ops.DropConstraintOp) and _constraint(each) in keys
+        }
+        self._allowed = {
+            value
+            for name, _, value in (each.partition("=") for each in context.get_x_argument())
+            if name == "allow"
+        }
+
+    def add(self, operation: MigrateOperation) -> None:
+        """Plan one operation of autogenerate's."""
+        table = _table(operation)
+        if table in self._new_tables:
+            self._expand(operation)
+        elif table in self._old_tables and isinstance(operation, ops.DropIndexOp):
+            self._gone_with.setdefault(table, []).append(operation.reverse())
+        else:
+            self._plan(operation)
+
+    def _expand(self, operation: MigrateOperation, *undo: MigrateOperation) -> None:
+        self.changes["expand"].append(Change(operation, undo or [operation.reverse()]))
+
+    def _contract(self, operation: MigrateOperation, *undo: MigrateOperation) -> None:
+        self.changes["contract"].append(Change(operation, undo or [operation.reverse()]))
+
+    def _allows(self, name: str, schema: str | None, problem: str) -> bool:
+        full = f"{schema}.{name}" if schema else name
+        if full in self._allowed:
+            return True
+        self.refused.append(
+            f"{full}: {problem}. If you want it nevertheless: `just revision MESSAGE {full}`"
+        )
+        return False
+
+    @singledispatchmethod
+    def _plan(self, operation: MigrateOperation) -> None:
+        if getattr(operation, "phase", None) == "contract":  # an option's own
+            self._contract(operation)
+        else:
+            self._expand(operation)
+
+    @_plan.register
+    def _(self, operation: ops.CreateIndexOp) -> None:
+        old = self._dropped.get(_index(operation))
+        new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)
+        change = new if isinstance(new, ReplaceIndex) else Concurrently(new)
+        if operation.unique and not self._are_new(operation, operation.columns):
+            self._contract(change)
+        else:
+            self._expand(change)
+
+    @_plan.register
+    def _(self, operation: ops.DropIndexOp) -> None:
+        if _index(operation) in self._created:
+            return  # is replaced
+        if operation.reverse().unique:
+            self._expand(Concurrently(operation))
+        else:
+            self._contract(Concurrently(operation))
+
+    @_plan.register(ops.CreateForeignKeyOp)
+    @_plan.register(ops.CreateCheckConstraintOp)
+    @_plan.register(ops.CreateUniqueConstraintOp)
+    def _(self, operation: ops.AddConstraintOp) -> None:
+        columns = operation.to_constraint().columns.keys()  # type: ignore[attr-defined]
+        change = Concurrently(operation)
+        if drop := self._replaced.get(_constraint(operation)):
+            # Not in the phase before: rows that point nowhere would come in between.
+            self._contract(drop, Concurrently(drop.reverse()))
+        if columns and self._are_new(operation, columns):
+            self._expand(change)
+        else:
+            self._contract(change)
+
+    @_plan.register
+    def _(self, operation: ops.AddColumnOp) -> None:
+        column, schema, table = operation.column, operation.schema, operation.table_name
+        default = column.server_default
+        if isinstance(default, sa.Computed | sa.Identity):
+            problem = (
+                "PostgreSQL writes a table anew for a stored or an identity column, and nobody can use "
+                "it meanwhile; add a plain column, fill it with op.backfill(), and keep it by a trigger"
+            )
+            virtual = isinstance(default, sa.Computed) and default.persisted is False
+            if virtual or self._allows(f"{table}.{column.name}", schema, problem):
+                self._expand(operation)
+        elif default is not None and differs_by_row(default):
+            self._expand(Concurrently(operation))
+        elif column.nullable or default is not None:
+            self._expand(operation)
+        else:
+            nullable = column._copy()
+            nullable.nullable = True
+            self._expand(ops.AddColumnOp(table, nullable, schema=schema))
+            self._fill(operation, column)
+
+    def _fill(self, operation: ops.AlterTableOp, column: sa.Column[Any]) -> None:
+        """Give values to the rows that are there, and refuse NULL."""
+        expression = ""
+        default: Any = column.default
+        if default is not None and default.is_scalar:
+            value = sa.literal(default.arg, column.type)
+            compiled = value.compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})
+            expression = str(compiled)
+        name, schema = operation.table_name, operation.schema
+        fill = BackfillOp(name, column.name, expression, schema=schema)
+        self.changes["contract"].append(Change(fill, []))
+        self._contract(SetNotNull(name, column.name, schema=schema))
+
+    @_plan.register
+    def _(self, operation: ops.AlterColumnOp) -> None:
+        table, column, schema = operation.table_name, operation.column_name, operation.schema
+        if operation.modify_type is not None:
+            part = copy(operation)
+            part.modify_nullable = None
+            part.modify_server_default = part.modify_comment = False
+            problem = (
+                f"PostgreSQL writes a table anew to make {operation.existing_type!r} "
+                f"{operation.modify_type!r}, and nobody can use it meanwhile; add a column of the new "
+                "type, write both, fill the new one with op.backfill(), and drop the old one later"
+            )
+            assert operation.existing_type is not None
+            before = operation.existing_type.compile(self._dialect)
+            if widens(before, operation.modify_type.compile(self._dialect)):
+                self._expand(part)
+            elif self._allows(f"{table}.{column}", schema, problem):
+                self._contract(part)
+        rest = copy(operation)
+        rest.modify_type = None
+        if operation.modify_nullable is False:
+            rest.modify_nullable = None
+            self._contract(SetNotNull(table, column, schema=schema))
+        if rest.has_changes():
+            self._expand(rest)
+
+    @_plan.register
+    def _(self, operation: ops.DropConstraintOp) -> None:
+        # As it is in the database; otherwise the naming convention would be applied once more.
+        operation.constraint_name = conv(str(operation.constraint_name))
+        if _constraint(operation) not in self._replaced:
+            undo = operation.reverse()
+            primary = isinstance(undo, ops.CreatePrimaryKeyOp)
+            self._expand(operation, undo if primary else Concurrently(undo))
+
+    @_plan.register
+    def _(self, operation: ops.DropColumnOp) -> None:
+        table, column, schema = operation.table_name, operation.column_name, operation.schema
+        new = [name for *place, name in self._new_columns if tuple(place) == _table(operation)]
+        problem = "the values of a dropped column are gone"
+        if new:
+            problem += (
+                f"; if it is {new[0]} now, this is no rename: keep both, write both, fill the new one "
+                "with op.backfill(), and drop the old one later"
+            )
+        if self._allows(f"{table}.{column}", schema, problem):
+            old = operation.to_column()
+            if not old.nullable and old.server_default is None:
+                # The new code does not write it any more, and runs before it is gone.
+                nullable = SetNotNull(table, column, schema=schema).reverse()
+                self._expand(nullable, SetNotNull(table, column, schema=schema))
+                old.nullable = True
+            self._contract(operation)
+
+    @_plan.register
+    def _(self, operation: ops.DropTableOp) -> None:
+        problem = "the rows of a dropped table are gone"
+        if self._allows(operation.table_name, operation.schema, problem):
+            indexes = self._gone_with.get(_table(operation), [])
+            self._contract(operation, operation.reverse(), *indexes)
+
+    def _are_new(self, operation: Any, columns: Iterable[Any]) -> bool:
+        table = _table(operation)
+        names = [getattr(each, "name", each) for each in columns]
+        return all((*table, name) in self._new_columns for name in names)
+
+
+def _table(operation: Any) -> _Table:
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        return operation.kw.get("source_schema"), operation.source_table
+    return getattr(operation, "schema", None), getattr(operation, "table_name", "")
+
+
+def _index(operation: ops.CreateIndexOp | ops.DropIndexOp) -> tuple[str | None, str]:
+    return operation.schema, str(operation.index_name)
+
+
+def _constraint(operation: Any) -> tuple[_Table, str]:
+    return _table(operation), str(operation.constraint_name)

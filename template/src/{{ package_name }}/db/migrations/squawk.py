@@ -1,0 +1,107 @@
+"""What the SQL of a revision tells about it, by the linter squawk and by two rules of our own.
+
+Squawk judges statements, whoever has written them: an operation, or a string in `op.execute()`. It says
+what is wrong, and here is what to write instead. What it finds in a table that the revision itself
+creates is left out: nobody uses that yet.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sysconfig
+import textwrap
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from alembic.util import CommandError
+
+_INSTEAD = {
+    "adding-field-with-default": "op.add_column_concurrently(), or a plain column and op.backfill()",
+    "adding-not-nullable-field": "op.set_not_null_concurrently(), in the phase contract",
+    "adding-required-field": "nullable=True; in the phase contract op.set_not_null_concurrently()",
+    "changing-column-type": "a column of the new type and op.backfill(); drop the old one later",
+    "constraint-missing-not-valid": "op.create_foreign_key_concurrently(), or its like for the others",
+    "renaming-column": "a column of the new name and op.backfill(); drop the old one later",
+    "renaming-table": "a view of the new name, and leave the table its own",
+    "require-concurrent-index-creation": "op.create_index_concurrently()",
+    "require-concurrent-index-deletion": "op.drop_index_concurrently()",
+}
+_NOT_ASKED = re.compile(
+    r"prefer-.*"  # types are the models' business, and `not-repeatable` is a rule of our own
+    # The same as `constraint-missing-not-valid`.
+    r"|adding-foreign-key-constraint|adding-serial-primary-key-field|disallowed-unique-constraint"
+    r"|ban-drop-(constraint|not-null)|renaming-object"  # our operations do that; it holds up nobody
+    r"|require-enum-value-ordering"  # the end is a place, too
+)
+_DATA_CHANGE = re.compile(
+    r"\bUPDATE (\S+ ){1,4}SET\b|\b(DELETE FROM|MERGE INTO)\b|\bINSERT .*\bSELECT\b", re.IGNORECASE
+)
+_ROW_SECURITY = re.compile(r"\b(DISABLE|NO FORCE) ROW LEVEL\b|\bDROP POLICY\b", re.IGNORECASE)
+_BODY = re.compile(r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL)  # of a function, executed by who calls it
+
+
+def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Find what is wrong with the SQL of one revision, as Alembic writes it; yield rule and sentence.
+
+    Args:
+        phase: the revision's.
+        widened: parts of the statements that give a column a wider type, which costs nothing.
+
+    Raises:
+        CommandError: squawk is not installed.
+    """
+    plain = re.sub(r'-- Running .*|"', "", sql)  # of as many lines
+    for statement in map(_line, _BODY.sub("", plain).split(";\n")):
+        ours = "alembic_version" in statement or statement.startswith("-- All rows at once")
+        if _DATA_CHANGE.search(statement) and not ours:
+            problem = "the rows are locked until all are changed: write op.backfill()"
+            yield "data-change", problem + _quote(statement)
+        if _ROW_SECURITY.search(statement):
+            problem = "everybody sees all rows: write ALTER POLICY, and leave row security on"
+            yield "row-security-dropped", problem + _quote(statement)
+    created = re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\S+)", plain, re.MULTILINE)
+    statements = [_line(statement) for statement in plain.split(";\n")]
+    for found in _found(sql):
+        rule, instead = found["rule_name"], _INSTEAD.get(found["rule_name"])
+        before = "".join(plain.splitlines(keepends=True)[: found["line"]])
+        statement = statements[before.count(";\n")]
+        table = re.match(r"(?:ALTER TABLE|CREATE (?:UNIQUE )?INDEX .*? ON) (\S+)", statement)
+        if rule.startswith("ban-drop-"):
+            instead = "it in a revision of the phase contract"
+        if (
+            _NOT_ASKED.fullmatch(rule)
+            or (rule.startswith("ban-drop-") and phase == "contract")
+            or (table and table[1] in created)
+            or any(each in statement for each in widened)
+        ):
+            continue
+        message = found["message"].rstrip(".")
+        advice = f": write {instead}" if instead else f". {found['help'] or ''}"
+        yield rule, message + advice + _quote(statement)
+
+
+def _line(statement: str) -> str:
+    return " ".join(statement.split())
+
+
+def _quote(statement: str) -> str:
+    return f" ({textwrap.shorten(statement, 80, placeholder=' …')})"
+
+
+def _found(sql: str) -> list[dict[str, Any]]:
+    beside_python = sysconfig.get_path("scripts")  # is not on everybody's PATH
+    program = shutil.which("squawk") or shutil.which("squawk", path=beside_python)
+    if program is None:
+        raise CommandError(
+            "squawk, which judges the SQL of revisions, is not installed: run `uv sync`"
+        )
+    result = subprocess.run(  # noqa: S603  # a program that is installed, and no shell
+        [program, "--reporter=json", "--pg-version=15"],
+        input=sql.replace("squawk-ignore", ""),  # in a comment it ignores a rule without a reason
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found

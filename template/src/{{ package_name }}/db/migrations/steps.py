@@ -1,0 +1,81 @@
+"""Which revisions a command applies, and what it tells of each.
+
+A revision has a `phase`:
+
+`expand`
+    What the code that runs now survives. It is applied before the deploy, by `just migrate expand`,
+    which stops at the first revision that is not of this phase.
+`contract`
+    What only the new code survives: a column is gone, or has to have a value. It is applied when the
+    old code has ended, by `just migrate`.
+
+One without a phase counts as `expand`. A revision that cannot be taken back says why:
+`irreversible = "the column's values are gone"`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from alembic import context
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import Script
+from alembic.util import CommandError
+
+Phase = Literal["expand", "contract"]
+
+
+def phase_of(revision: Script) -> Phase:
+    """Return the phase of a revision."""
+    phase: Phase = getattr(revision.module, "phase", "expand")
+    return phase
+
+
+class Steps:
+    """The revisions of one command, however often it has to be tried.
+
+    Args:
+        tell: called with each line about the progress.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._phase = context.get_x_argument(as_dictionary=True).get("phase")
+        self._planned: set[str] | None = None
+        if self._phase not in {None, "expand"}:
+            raise CommandError("the phase to stop after can only be given as `-x phase=expand`")
+
+    def restrict(self, migration: MigrationContext) -> None:
+        """Let a migration apply these revisions and no others."""
+        # The only place where Alembic decides on them; its command has left a function there.
+        every = migration._migrations_fn
+        assert every is not None
+
+        def chosen(heads: Any, migration: MigrationContext) -> Iterator[Any]:
+            return self._choose(list(every(heads, migration)))
+
+        migration._migrations_fn = chosen
+
+    def _choose(self, steps: list[Any]) -> Iterator[Any]:
+        names = [str(step.info.up_revision_id) for step in steps]
+        if self._planned is None:
+            self._planned = set(names)
+        for name, step in zip(names, steps, strict=True):
+            # After another try, `+1` would mean another one.
+            if name not in self._planned:
+                return
+            if not isinstance(step, RevisionStep):  # a stamp
+                yield step
+                continue
+            phase = phase_of(step.revision)
+            why_not = getattr(step.revision.module, "irreversible", None)
+            if self._phase and step.is_upgrade and phase != self._phase:
+                self._tell(f"{name} is to {phase}: apply it when the old code has ended")
+                return
+            if why_not and not step.is_upgrade:
+                raise CommandError(f"{name} cannot be taken back: {why_not}")
+            verb = "upgrade to" if step.is_upgrade else "downgrade from"
+            self._tell(f"{verb} {name} ({phase}), {step.revision.doc}")
+            start = time.monotonic()
+            yield step
+            self._tell(f"  done in {time.monotonic() - start:.2f} s")

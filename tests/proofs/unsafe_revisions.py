@@ -1,0 +1,278 @@
+"""Revisions written by hand: what is to be rejected, by which rule and words, and what is not."""
+
+from typing import NamedTuple
+
+UNDO = 'op.execute("SELECT 1")'
+
+
+class Form(NamedTuple):
+    """A revision written by hand: its upgrade, and the rule and the words by which it is rejected."""
+
+    upgrade: str
+    rule: str
+    words: str
+    phase: str = "expand"
+    downgrade: str = UNDO
+    more: str = ""
+
+
+UNSAFE = {
+    "an index": Form(
+        'op.create_index("ix_users_bio", "users", ["bio"])',
+        "require-concurrent-index-creation",
+        "write op.create_index_concurrently() (CREATE INDEX ix_users_bio ON users (bio))",
+    ),
+    "an index in SQL": Form(
+        'op.execute("create unique index on users (bio)")',
+        "require-concurrent-index-creation",
+        "write op.create_index_concurrently()",
+    ),
+    "an index of an old table beside a new one": Form(
+        'op.create_table("tags", sa.Column("id", sa.Uuid(), primary_key=True))\n'
+        '    op.create_index("ix_users_bio", "users", ["bio"])',
+        "require-concurrent-index-creation",
+        "ON users",
+    ),
+    "an index that is dropped": Form(
+        'op.drop_index("ix_posts_author_id", "posts")',
+        "require-concurrent-index-deletion",
+        "write op.drop_index_concurrently()",
+    ),
+    "an index built concurrently in a transaction": Form(
+        'op.create_index("ix", "users", ["bio"], postgresql_concurrently=True)',
+        "ban-concurrent-index-creation-in-transaction",
+        "Build the index outside any transactions.",
+    ),
+    "a foreign key": Form(
+        'op.create_foreign_key("fk", "users", "posts", ["bio"], ["id"])',
+        "constraint-missing-not-valid",
+        "write op.create_foreign_key_concurrently(), or its like",
+    ),
+    "a column with a foreign key": Form(
+        'op.add_column("users", sa.Column("post_id", sa.Uuid(), sa.ForeignKey("posts.id")))',
+        "constraint-missing-not-valid",
+        "write op.create_foreign_key_concurrently(), or its like",
+    ),
+    "a check": Form(
+        'op.create_check_constraint("ck", "users", "bio IS NOT NULL")',
+        "constraint-missing-not-valid",
+        "or its like for the others",
+    ),
+    "a unique constraint": Form(
+        'op.create_unique_constraint("uq", "users", ["bio"])',
+        "constraint-missing-not-valid",
+        "or its like for the others",
+    ),
+    "NOT NULL": Form(
+        'op.alter_column("users", "bio", nullable=False)',
+        "adding-not-nullable-field",
+        "write op.set_not_null_concurrently(), in the phase contract (",
+    ),
+    "NOT NULL before the deploy": Form(
+        'op.set_not_null_concurrently("users", "bio")', "too-early", "of the phase contract"
+    ),
+    "a column that the old code does not write": Form(
+        'op.add_column("users", sa.Column("city", sa.Text(), nullable=False))',
+        "adding-required-field",
+        "write nullable=True; in the phase contract op.set_not_null_concurrently()",
+    ),
+    "a column whose default differs by row": Form(
+        'op.add_column("users", sa.Column("salt", sa.Uuid(), server_default=sa.func.random()))',
+        "adding-field-with-default",
+        "write op.add_column_concurrently()",
+    ),
+    "a stored column": Form(
+        'op.add_column("users", sa.Column("big", sa.Text(), sa.Computed("upper(bio)", persisted=True)))',
+        "adding-field-with-default",
+        "or a plain column and op.backfill()",
+    ),
+    "another type": Form(
+        'op.alter_column("users", "bio", existing_type=sa.Text(), type_=sa.Integer())',
+        "changing-column-type",
+        "write a column of the new type and op.backfill(); drop the old one later",
+    ),
+    "a narrower type": Form(
+        'op.alter_column("users", "bio", existing_type=sa.String(9), type_=sa.String(length=8))',
+        "changing-column-type",
+        "write a column of the new type",
+    ),
+    "a type that nobody knows to be wider": Form(
+        'op.alter_column("users", "bio", type_=sa.Text())',
+        "changing-column-type",
+        "write a column of the new type",
+    ),
+    "another name of a column": Form(
+        'op.alter_column("users", "bio", new_column_name="about")',
+        "renaming-column",
+        "write a column of the new name and op.backfill(); drop the old one later",
+        phase="contract",
+    ),
+    "another name of a table": Form(
+        'op.rename_table("users", "people")',
+        "renaming-table",
+        "write a view of the new name",
+        phase="contract",
+    ),
+    "a column that is dropped": Form(
+        'op.drop_column("users", "bio")',
+        "ban-drop-column",
+        "write it in a revision of the phase contract",
+    ),
+    "a table that is dropped": Form(
+        'op.drop_table("comments")',
+        "ban-drop-table",
+        "write it in a revision of the phase contract",
+    ),
+    "an update": Form(
+        "op.execute(\"UPDATE users SET bio = ''\")", "data-change", "write op.backfill()"
+    ),
+    "an update by SQLAlchemy": Form(
+        'users = sa.table("users", sa.column("bio", sa.Text()))\n    op.execute(users.update().values(bio="x"))',
+        "data-change",
+        "write op.backfill() (UPDATE users SET bio='x')",
+    ),
+    "an update of a computed table, in contract": Form(
+        'table = "users"\n    op.execute(f"update only {table} AS u\\nset bio = 1")',
+        "data-change",
+        "write op.backfill()",
+        phase="contract",
+    ),
+    "an update in a block": Form(
+        "op.execute(\"DO $$ BEGIN UPDATE users SET bio = ''; END $$\")",
+        "data-change",
+        "write op.backfill()",
+    ),
+    "an update below a comment": Form(
+        "op.execute(\"-- one by one\\nUPDATE users SET bio = ''\")",
+        "data-change",
+        "write op.backfill()",
+    ),
+    "a delete": Form(
+        'op.execute(sa.text("DELETE FROM users WHERE bio IS NULL"))',
+        "data-change",
+        "write op.backfill()",
+    ),
+    "rows that are copied": Form(
+        'op.execute("INSERT INTO posts (id)\\nSELECT id FROM users")',
+        "data-change",
+        "write op.backfill()",
+    ),
+    "row security that is disabled": Form(
+        'op.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")',
+        "row-security-dropped",
+        "write ALTER POLICY",
+        phase="contract",
+    ),
+    "row security that is not forced": Form(
+        'op.execute("ALTER TABLE users NO FORCE ROW LEVEL SECURITY")',
+        "row-security-dropped",
+        "write ALTER POLICY",
+    ),
+    "a policy that is dropped": Form(
+        'op.execute("DROP POLICY mine ON users")', "row-security-dropped", "write ALTER POLICY"
+    ),
+    "no way back": Form(
+        'op.add_column("users", sa.Column("city", sa.Text()))',
+        "no-downgrade",
+        "write downgrade(), or irreversible",
+        downgrade='"""Nothing."""\n    raise NotImplementedError',
+    ),
+    "no reason for no way back": Form(
+        'op.add_column("users", sa.Column("city", sa.Text()))',
+        "no-downgrade",
+        "write downgrade(), or irreversible",
+        downgrade="pass",
+        more='irreversible = ""',
+    ),
+    "an unknown phase": Form(UNDO, "unknown-phase", 'write phase = "expand"', phase="before"),
+    "code of the application": Form(
+        "from shop.models import User as User\n    pass",
+        "application-import",
+        "shop.models will change: write out what it needs of it",
+    ),
+    "a library": Form(
+        "pass", "application-import", "rich.table will change", more="import rich.table"
+    ),
+    "an upgrade of tomorrow": Form(
+        "pass", "async-code", "write `def`", more="async def later() -> None:\n    await op.f()\n"
+    ),
+    "asyncio": Form(
+        "import asyncio\n    asyncio.run(asyncio.sleep(0))",
+        "async-code",
+        "write `def`, and call op",
+    ),
+    "a plain operation before one that commits": Form(
+        'op.add_column("users", sa.Column("city", sa.Text()))\n'
+        '    op.create_index_concurrently("ix", "users", ["city"])',
+        "not-repeatable",
+        "write if_exists=True or if_not_exists=True, or op.add_column() in a revision of its own",
+    ),
+    "SQL before an operation that commits": Form(
+        'op.execute("CREATE EXTENSION citext")\n    op.backfill("users", "bio", "username")',
+        "not-repeatable",
+        "0002.py:17: not-repeatable: line 18 commits it",
+    ),
+    "a downgrade that cannot be repeated": Form(
+        UNDO,
+        "not-repeatable",
+        "write if_exists=True or if_not_exists=True, or op.drop_column() in a revision of its own",
+        downgrade='op.drop_column("users", "bio")\n    op.drop_index_concurrently("ix", "users")',
+    ),
+    "a question to the database": Form(
+        'op.get_bind().execute(sa.text("SELECT 1")).one()',
+        "not-sql",
+        "needs no look at the database",
+    ),
+    "a mistake in SQL": Form('op.execute("ALTR TABLE users")', "syntax-error", "ALTR TABLE users"),
+}
+
+SAFE = {
+    "each operation of ours": (
+        'op.create_index_concurrently("ix", "users", ["bio"])\n'
+        '    op.drop_index_concurrently("ix_posts_author_id", "posts")\n'
+        '    op.replace_index_concurrently("ix_posts_publish_at", "posts", ["publish_at"])\n'
+        '    op.create_foreign_key_concurrently("fk", "users", "posts", ["bio"], ["id"])\n'
+        '    op.create_check_constraint_concurrently("ck", "users", "bio IS NOT NULL")\n'
+        '    op.create_unique_constraint_concurrently("uq", "users", ["bio"])\n'
+        '    op.add_column_concurrently("users", sa.Column("salt", sa.Uuid(), nullable=False,'
+        ' server_default=sa.text("gen_random_uuid()")))\n'
+        '    op.backfill("users", "bio", "username")'
+    ),
+    "a new table and all in it": (
+        'op.create_table("tags", sa.Column("id", sa.Integer(), primary_key=True),'
+        ' sa.Column("post_id", sa.Uuid(), sa.ForeignKey("posts.id")), schema="public")\n'
+        '    op.create_index("ix_tags_post_id", "tags", ["post_id"], schema="public")\n'
+        '    op.create_unique_constraint("uq", "tags", ["id", "post_id"], schema="public")\n'
+        '    op.create_check_constraint("ck", "tags", "id > 0", schema="public")\n'
+        '    op.alter_column("tags", "post_id", nullable=False, schema="public")'
+    ),
+    "a new table and its index behind an operation that commits": (
+        'op.create_table("tags", sa.Column("id", sa.Uuid(), primary_key=True), if_not_exists=True)\n'
+        '    op.create_index_concurrently("ix", "users", ["bio"])\n'
+        '    op.create_index("ix_tags", "tags", ["id"])'
+    ),
+    "columns, and a default": (
+        'op.add_column("users", sa.Column("city", sa.String(30)))\n'
+        '    op.add_column("users", sa.Column("at", sa.DateTime(), server_default=sa.func.now(),'
+        " nullable=False))\n"
+        '    op.alter_column("users", "bio", server_default="")\n'
+        '    op.alter_column("users", "username", nullable=True)'
+    ),
+    "wider types": (
+        'op.alter_column("users", "bio", existing_type=sa.VARCHAR(9), type_=sa.String(length=10))\n'
+        '    op.alter_column("users", "bio", existing_type=sa.String(10), type_=sa.Text())\n'
+        '    op.alter_column("users", "credits", existing_type=sa.Numeric(precision=9, scale=2),'
+        " type_=sa.Numeric(precision=10, scale=2))"
+    ),
+    "triggers, functions and policies": (
+        'op.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS '
+        "$f$ BEGIN UPDATE users SET bio = ''; DELETE FROM posts;\\n\\nRETURN new; END $f$\")\n"
+        '    op.execute("CREATE TRIGGER t BEFORE UPDATE ON posts FOR EACH ROW EXECUTE FUNCTION f()")\n'
+        '    op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")\n'
+        '    op.execute("CREATE POLICY p ON users FOR UPDATE USING (true)")'
+    ),
+    "rows that are there from the first": (
+        "op.execute(\"INSERT INTO users (bio) VALUES ('x') ON CONFLICT (id) DO UPDATE SET bio = 'x'\")"
+    ),
+    "values that are not taken back": 'op.backfill("users", "bio", "username")',
+}
