@@ -45,7 +45,7 @@ def proved_option(
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests/proofs" / option, proofs / option, ignore=ignored)
     shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
-    return prepare(shop, f"src/shop/db/{option}")
+    return prepare(shop, f"shop.db.{option}")
 
 
 def install_proofs(shop: Path) -> Path:
@@ -55,7 +55,7 @@ def install_proofs(shop: Path) -> Path:
     return prepare(shop)
 
 
-def prepare(shop: Path, covered: str = "src/shop/db") -> Path:
+def prepare(shop: Path, covered: str = "shop.db") -> Path:
     """Let a project measure what its tests cover."""
     # The proofs start programs, as tools/ does.
     edit(shop / "pyproject.toml", '"tools/**" = ["S603"', '"{tools,tests/proofs}/**" = ["S603"')
@@ -63,10 +63,15 @@ def prepare(shop: Path, covered: str = "src/shop/db") -> Path:
     (shop / ".coveragerc").write_text(
         "[run]\n"
         "branch = true\n"
-        f"source = {covered}\n"
+        f"source_pkgs = {covered}\n"
         "concurrency = greenlet, thread\n"
         "parallel = true\n"
-        "patch = subprocess\n"
+        "patch = subprocess, _exit\n"
+        # The proofs of migrations run copies of the project, in processes of their own.
+        "[paths]\n"
+        "db =\n"
+        "    src/shop/db\n"
+        "    */shop/db\n"
     )
     return shop
 

@@ -27,9 +27,12 @@ class Project:
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace text that is in a file just once."""
-        path = self.root / file
+        self.replace(self.root / file, old, new)
+
+    def replace(self, path: Path, old: str, new: str) -> None:
+        """Replace text that is in a file just once."""
         text = path.read_text()
-        assert text.count(old) == 1, f"{file} has {old!r} {text.count(old)} times"
+        assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
         path.write_text(text.replace(old, new))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:

@@ -1,127 +1,12 @@
 """What autogenerate writes when the models have changed, and that it is then what the database has."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.proofs.changes import BIO, CHANGES, CHECK, NAMES, USER
 from tests.proofs.revisions import Project
-
-USER, POST = "src/shop/models/user.py", "src/shop/models/post.py"
-BIO = "    bio: Mapped[str | None]\n"
-
-
-class Change(NamedTuple):
-    """A change of the models, and the operations that it becomes in each phase."""
-
-    file: str
-    old: str
-    new: str
-    expand: Sequence[str] = ()
-    contract: Sequence[str] = ()
-    allowed: Sequence[str] = ()
-
-
-CHANGES = {
-    "a nullable column": Change(USER, BIO, BIO + "    nick: Mapped[str | None]\n", ["add_column"]),
-    "a column with a fixed default": Change(
-        USER,
-        BIO,
-        BIO + "    kind: Mapped[str] = mapped_column(server_default='x')\n",
-        ["add_column"],
-    ),
-    "a column whose default differs by row": Change(
-        USER,
-        BIO,
-        BIO + "    salt: Mapped[str] = mapped_column(server_default=text('random()::text'))\n",
-        ["add_column_concurrently"],
-    ),
-    "a column that the old code does not write": Change(
-        USER,
-        BIO,
-        BIO + '    kind: Mapped[str] = mapped_column(default="it\'s")\n',
-        ["add_column"],
-        ["backfill", "set_not_null_concurrently"],
-    ),
-    "no check": Change(
-        USER,
-        '(CheckConstraint("credits >= 0", name="credits_not_negative"),)',
-        "()",
-        ["drop_constraint"],
-    ),
-    "NOT NULL": Change(USER, BIO, "    bio: Mapped[str]\n", contract=["set_not_null_concurrently"]),
-    "NULL": Change(
-        USER,
-        "    password_hash: Mapped[str]\n",
-        "    password_hash: Mapped[str | None]\n",
-        ["alter_column"],
-    ),
-    "an index": Change(
-        USER,
-        BIO,
-        "    bio: Mapped[str | None] = mapped_column(index=True)\n",
-        ["create_index_concurrently"],
-    ),
-    "an index of a new column": Change(
-        USER,
-        BIO,
-        BIO + "    nick: Mapped[str | None] = mapped_column(index=True)\n",
-        ["add_column", "create_index_concurrently"],
-    ),
-    "another WHERE of an index": Change(
-        POST, "NOT published", "NOT published AND title <> ''", ["replace_index_concurrently"]
-    ),
-    "a unique constraint": Change(
-        USER,
-        BIO,
-        "    bio: Mapped[str | None] = mapped_column(unique=True)\n",
-        contract=["create_unique_constraint_concurrently"],
-    ),
-    "a unique constraint of a new column": Change(
-        USER,
-        BIO,
-        BIO + "    nick: Mapped[str | None] = mapped_column(unique=True)\n",
-        ["add_column", "create_unique_constraint_concurrently"],
-    ),
-    "a check": Change(
-        USER,
-        'CheckConstraint("credits >= 0", name="credits_not_negative"),',
-        'CheckConstraint("credits >= 0", name="credits_not_negative"),'
-        ' CheckConstraint("bio <> \'\'", name="bio_not_empty"),',
-        contract=["create_check_constraint_concurrently"],
-    ),
-    "another body of a check": Change(
-        USER,
-        "credits >= 0",
-        "credits >= -5",
-        ["drop_constraint"],
-        ["create_check_constraint_concurrently"],
-    ),
-    "no unique constraint": Change(
-        USER,
-        "username: Mapped[str] = mapped_column(unique=True)",
-        "username: Mapped[str]",
-        ["drop_constraint"],
-    ),
-    "no column": Change(USER, BIO, "", contract=["drop_column"], allowed=["users.bio"]),
-    "no column, where it was NOT NULL": Change(
-        USER,
-        "    password_hash: Mapped[str]\n",
-        "",
-        ["alter_column"],
-        ["drop_column"],
-        allowed=["users.password_hash"],
-    ),
-    "another type": Change(
-        USER,
-        "credits: Mapped[int] = mapped_column(",
-        "credits: Mapped[int] = mapped_column(Numeric, ",
-        contract=["alter_column"],
-        allowed=["users.credits"],
-    ),
-}
 
 
 def operations(path: Path) -> list[str]:
@@ -134,8 +19,7 @@ def operations(path: Path) -> list[str]:
 def test_a_change_becomes_what_the_running_code_survives(name: str, project: Project) -> None:
     change = CHANGES[name]
     project.edit(change.file, change.old, change.new)
-    if "Numeric" in change.new:
-        project.edit(USER, "import CheckConstraint,", "import CheckConstraint, Numeric,")
+    project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
 
     revisions = project.revise("change", *change.allowed)
 
@@ -170,7 +54,7 @@ REFUSED = {
 def test_a_change_that_stops_production_is_refused(name: str, project: Project) -> None:
     file, old, new, sentence = REFUSED[name]
     project.edit(file, old, new)
-    project.edit(USER, "import CheckConstraint,", "import CheckConstraint, Computed,")
+    project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
 
     code, output = project.attempt("revision", "--autogenerate", "--message", "change")
 
@@ -201,6 +85,58 @@ def test_what_is_new_altogether_is_written_as_it_is(project: Project) -> None:
     [revision] = project.revise("add tags")
 
     assert operations(revision) == ["create_table", "create_index"]
+    project.alembic_all("upgrade head", "check")
+
+
+def test_another_value_of_an_enumeration_is_another_check(project: Project) -> None:
+    project.edit(USER, BIO, BIO + "    kind: Mapped[Kind | None]\n")
+    project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
+    project.revise("kinds")
+    project.alembic("upgrade", "head")
+    project.edit(USER, '    NEW = "new"\n', '    NEW = "new"\n    NEWER = "newer"\n')
+
+    expand, contract = project.revise("another kind")
+
+    assert operations(expand) == ["drop_constraint"]
+    assert operations(contract) == ["create_check_constraint_concurrently"]
+    project.alembic_all("upgrade head", "check")
+
+
+def test_a_native_enumeration_needs_its_type_before_a_column(project: Project) -> None:
+    project.edit(USER, BIO, BIO + "    kind: Mapped[Kind | None] = mapped_column(Enum(Kind))\n")
+    project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
+    [revision] = project.revise("kinds")
+    create = """op.execute("CREATE TYPE kind AS ENUM ('OLD', 'NEW')")"""
+    drop = 'op.drop_column("users", "kind")'
+
+    project.replace(revision, "    op.add_column(", f"    {create}\n    op.add_column(")
+    project.replace(revision, drop, f'{drop}\n    op.execute("DROP TYPE kind")')
+
+    project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head", "check")
+
+
+def test_a_value_that_only_the_author_knows_has_to_be_said(project: Project) -> None:
+    project.edit(USER, BIO, BIO + "    kind: Mapped[str]\n")
+    _, contract = project.revise("kind")
+
+    code, output = project.attempt("upgrade", "head")
+
+    assert code != 0
+    assert "say what users.kind is for the rows that are there already" in output
+    project.replace(
+        contract, 'op.backfill("users", "kind", "")', 'op.backfill("users", "kind", "bio")'
+    )
+    project.alembic_all("upgrade head", "check")
+
+
+def test_what_cannot_be_repeated_is_not_in_one_file_with_what_commits(project: Project) -> None:
+    project.edit(USER, BIO, "    bio: Mapped[str | None] = mapped_column(index=True)\n")
+    project.edit(USER, CHECK, f'{CHECK} {{"comment": "people"}}')
+
+    comment, index = project.revise("a comment and an index")
+
+    assert operations(comment) == ["create_table_comment"]
+    assert operations(index) == ["create_index_concurrently"]
     project.alembic_all("upgrade head", "check")
 
 

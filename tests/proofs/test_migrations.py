@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.proofs.revisions import Project
@@ -136,16 +137,34 @@ async def test_an_operation_that_commits_does_not_commit_the_callers_transaction
 ) -> None:
     project.write("0002", 'op.create_index_concurrently("ix_users_bio", "users", ["bio"])')
     config = Config(toml_file=project.root / "pyproject.toml")
-
-    def upgrade(connection: Connection) -> None:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
     engine = create_async_engine(fresh_database_url, poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         with pytest.raises(CommandError, match="hand in one that is not"):
-            await connection.run_sync(upgrade)
+            await connection.run_sync(upgrade, config)
         assert connection.in_transaction()
     async with engine.connect() as connection:
-        await connection.run_sync(upgrade)
+        await connection.run_sync(upgrade, config)
+
+
+async def test_an_operation_that_fails_leaves_the_timeouts_of_a_connection_that_is_handed_in(
+    project: Project, fresh_database_url: URL
+) -> None:
+    project.write("0002", 'op.create_index_concurrently("ix", "users", ["bio", "missing"])')
+    config = Config(toml_file=project.root / "pyproject.toml")
+    timeouts = {"lock_timeout": "6s", "statement_timeout": "7s"}
+    engine = create_async_engine(
+        fresh_database_url, poolclass=NullPool, connect_args={"server_settings": timeouts}
+    )
+
+    async with engine.connect() as connection:
+        with pytest.raises(DBAPIError, match="missing"):
+            await connection.run_sync(upgrade, config)
+
+        for name, value in timeouts.items():
+            assert await connection.scalar(text(f"SHOW {name}")) == value
+
+
+def upgrade(connection: Connection, config: Config) -> None:
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -17,6 +17,7 @@ from alembic.config import Config
 from sqlalchemy import URL, Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shop.db.migrations.deploy import KEY
 from tests.proofs.everything import change_everything, describe, fill
 from tests.proofs.faults import wait_until
 from tests.proofs.revisions import Project, read_until, transaction
@@ -160,3 +161,14 @@ async def test_another_try_applies_no_more_than_was_asked_for(project: Project) 
 
     assert command.returncode == 0, said
     assert "0003" in project.alembic("current")
+
+
+async def test_behind_another_one_that_does_not_end_it_gives_up(
+    project: Project, server: AsyncConnection
+) -> None:
+    await server.execute(text("SELECT pg_advisory_lock(:key)"), {"key": KEY})
+
+    code, said = project.attempt("upgrade", "head", MIGRATION_WAIT="0.1")
+
+    assert code != 0
+    assert said.splitlines()[-1] == "FAILED: another migration has been running for 0.1 s"

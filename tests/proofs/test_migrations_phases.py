@@ -125,3 +125,22 @@ async def test_a_foreign_key_that_changes_is_in_force_between_the_phases(
 
 def name_of(revision: Path) -> str:
     return revision.stem.split("_")[4]
+
+
+def test_only_the_phase_before_the_deploy_can_be_asked_for(project: Project) -> None:
+    code, said = project.attempt("-x", "phase=contract", "upgrade", "head")
+
+    assert code != 0
+    assert "the phase to stop after can only be given as `-x phase=expand`" in said
+
+
+def test_what_cannot_be_taken_back_is_not(project: Project) -> None:
+    statement = 'op.execute("UPDATE users SET bio = NULL")'
+    project.write("0002", statement, more='irreversible = "the texts are gone"\n')
+    project.alembic("upgrade", "head")
+
+    code, said = project.attempt("downgrade", "-1")
+
+    assert code != 0
+    assert "0002 cannot be taken back: the texts are gone" in said
+    assert "0002 (head)" in project.alembic("current")

@@ -97,7 +97,9 @@ class Backfill:
         return update(rows).values({self.name: self._value})
 
 
-def _one_of(keys: Sequence[ColumnElement[Any]], batch: Select[Any]) -> ColumnElement[bool]:
+def _one_of(
+    keys: Sequence[ColumnElement[Any]], batch: Select[*tuple[Any, ...]]
+) -> ColumnElement[bool]:
     if len(keys) == 1:  # as an array, which is looked up in the index however many there are
         return keys[0] == any_(func.array(batch.scalar_subquery()))
     return tuple_(*keys).in_(batch)

@@ -4,7 +4,7 @@ Each of them may have been executed already, by a try that broke off afterwards.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from alembic.operations import Operations, ops
 from alembic.util import CommandError
@@ -194,7 +194,15 @@ class Committed:
         """Wait as long as it takes, for what holds up nobody."""
         for name in timeouts or _TIMEOUTS:
             self._execute(f"SET {name} = 0")
-        yield
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # a connection that is lost needs no timeouts
+                self._impatience(timeouts)
+            raise
+        self._impatience(timeouts)
+
+    def _impatience(self, timeouts: tuple[str, ...]) -> None:
         for name in timeouts or _TIMEOUTS:
             # In a script there is no connection whose own value could come back.
             value = self._context.opts.get(name)

@@ -19,7 +19,8 @@ from ..engine import create_engine
 from ..errors import DeadlockDetected, LockNotAvailable
 from ..settings import DatabaseSettings
 
-_KEY = 0x616C656D6269  # "alembi", so that it is not a key of the application's
+KEY = 0x616C656D6269
+"""The advisory lock of migrations: "alembi", so that it is not a key of the application's."""
 
 
 async def deploy(
@@ -82,7 +83,7 @@ async def _alone(
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             ask = text("SELECT pg_try_advisory_lock(:key)")
             end, told = time.monotonic() + settings.migration_wait, False
-            while not await connection.scalar(ask, {"key": _KEY}):
+            while not await connection.scalar(ask, {"key": KEY}):
                 if time.monotonic() > end:
                     raise CommandError(
                         f"another migration has been running for {settings.migration_wait:g} s"

@@ -53,10 +53,6 @@ class Concurrently(MigrateOperation):
         undo = self.plain.reverse()
         return Concurrently(undo) if isinstance(undo, ops.CreateIndexOp | ops.DropIndexOp) else undo
 
-    def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Return what `alembic check` says."""
-        return self.plain.to_diff_tuple()
-
     @classmethod
     def create_index_concurrently(
         cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any

@@ -47,7 +47,7 @@ _Table = tuple[str | None, str]
 
 def plan(
     migration: MigrationContext,
-    revision: str | Iterable[str | None] | Iterable[str],
+    _: str | Iterable[str | None] | Iterable[str],
     directives: list[ops.MigrationScript],
 ) -> None:
     """Replace what autogenerate found by what to do; Alembic's hook `process_revision_directives`.
@@ -67,8 +67,7 @@ def plan(
         )
     found = list(_flat(script.upgrade_ops))
     planner = Planner(found, migration.dialect)
-    order_drops(migration, revision, directives)
-    for operation in _flat(script.upgrade_ops):
+    for operation in order_drops(found):
         planner.add(operation)
     if planner.refused:
         raise CommandError("\n".join(planner.refused))

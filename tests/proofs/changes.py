@@ -1,0 +1,147 @@
+"""Changes of the models one by one, and what autogenerate makes of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+USER, POST = "src/shop/models/user.py", "src/shop/models/post.py"
+BIO = "    bio: Mapped[str | None]\n"
+NAMES = """from enum import Enum as Enumeration
+
+
+class Kind(Enumeration):
+    OLD = "old"
+    NEW = "new"
+
+
+from sqlalchemy import CheckConstraint, Computed, Enum, Index, Numeric, UniqueConstraint, """
+CHECK = 'CheckConstraint("credits >= 0", name="credits_not_negative"),'
+
+
+class Change(NamedTuple):
+    """A change of the models, and the operations that it becomes in each phase."""
+
+    file: str
+    old: str
+    new: str
+    expand: Sequence[str] = ()
+    contract: Sequence[str] = ()
+    allowed: Sequence[str] = ()
+
+
+CHANGES = {
+    "a nullable column": Change(USER, BIO, BIO + "    nick: Mapped[str | None]\n", ["add_column"]),
+    "a column with a fixed default": Change(
+        USER,
+        BIO,
+        BIO + "    kind: Mapped[str] = mapped_column(server_default='x')\n",
+        ["add_column"],
+    ),
+    "a column whose default differs by row": Change(
+        USER,
+        BIO,
+        BIO + "    salt: Mapped[str] = mapped_column(server_default=text('random()::text'))\n",
+        ["add_column_concurrently"],
+    ),
+    "a column that the old code does not write": Change(
+        USER,
+        BIO,
+        BIO + '    kind: Mapped[str] = mapped_column(default="it\'s")\n',
+        ["add_column"],
+        ["backfill", "set_not_null_concurrently"],
+    ),
+    "no check": Change(
+        USER,
+        '(CheckConstraint("credits >= 0", name="credits_not_negative"),)',
+        "()",
+        ["drop_constraint"],
+    ),
+    "NOT NULL": Change(USER, BIO, "    bio: Mapped[str]\n", contract=["set_not_null_concurrently"]),
+    "NULL": Change(
+        USER,
+        "    password_hash: Mapped[str]\n",
+        "    password_hash: Mapped[str | None]\n",
+        ["alter_column"],
+    ),
+    "an index": Change(
+        USER,
+        BIO,
+        "    bio: Mapped[str | None] = mapped_column(index=True)\n",
+        ["create_index_concurrently"],
+    ),
+    "an index of a new column": Change(
+        USER,
+        BIO,
+        BIO + "    nick: Mapped[str | None] = mapped_column(index=True)\n",
+        ["add_column", "create_index_concurrently"],
+    ),
+    "another WHERE of an index": Change(
+        POST, "NOT published", "NOT published AND title <> ''", ["replace_index_concurrently"]
+    ),
+    "a unique constraint": Change(
+        USER,
+        BIO,
+        "    bio: Mapped[str | None] = mapped_column(unique=True)\n",
+        contract=["create_unique_constraint_concurrently"],
+    ),
+    "a unique constraint of a new column": Change(
+        USER,
+        BIO,
+        BIO + "    nick: Mapped[str | None] = mapped_column(unique=True)\n",
+        ["add_column", "create_unique_constraint_concurrently"],
+    ),
+    "a check": Change(
+        USER,
+        'CheckConstraint("credits >= 0", name="credits_not_negative"),',
+        'CheckConstraint("credits >= 0", name="credits_not_negative"),'
+        ' CheckConstraint("bio <> \'\'", name="bio_not_empty"),',
+        contract=["create_check_constraint_concurrently"],
+    ),
+    "another body of a check": Change(
+        USER,
+        "credits >= 0",
+        "credits >= -5",
+        ["drop_constraint"],
+        ["create_check_constraint_concurrently"],
+    ),
+    "no unique constraint": Change(
+        USER,
+        "username: Mapped[str] = mapped_column(unique=True)",
+        "username: Mapped[str]",
+        ["drop_constraint"],
+    ),
+    "no column": Change(USER, BIO, "", contract=["drop_column"], allowed=["users.bio"]),
+    "no column, where it was NOT NULL": Change(
+        USER,
+        "    password_hash: Mapped[str]\n",
+        "",
+        ["alter_column"],
+        ["drop_column"],
+        allowed=["users.password_hash"],
+    ),
+    "a unique index": Change(
+        USER,
+        CHECK,
+        CHECK + ' Index("ux_users_bio", text("lower(bio)"), unique=True),',
+        contract=["create_index_concurrently"],
+    ),
+    "a unique constraint that waits for COMMIT": Change(
+        USER,
+        CHECK,
+        CHECK + ' UniqueConstraint("bio", deferrable=True, initially="DEFERRED"),',
+        contract=["create_unique_constraint_concurrently"],
+    ),
+    "an enumeration": Change(
+        USER,
+        BIO,
+        BIO + "    kind: Mapped[Kind] = mapped_column(default=Kind.OLD)\n",
+        ["add_column", "create_check_constraint_concurrently"],
+        ["backfill", "set_not_null_concurrently"],
+    ),
+    "another type": Change(
+        USER,
+        "credits: Mapped[int] = mapped_column(",
+        "credits: Mapped[int] = mapped_column(Numeric, ",
+        contract=["alter_column"],
+        allowed=["users.credits"],
+    ),
+}
