@@ -45,7 +45,7 @@ def proved_option(
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests/proofs" / option, proofs / option, ignore=ignored)
     shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
-    return prepare(shop, f"shop.db.{option}")
+    return prepare(shop, f"source = src/shop/db/{option}")
 
 
 def install_proofs(shop: Path) -> Path:
@@ -55,7 +55,7 @@ def install_proofs(shop: Path) -> Path:
     return prepare(shop)
 
 
-def prepare(shop: Path, covered: str = "shop.db") -> Path:
+def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:
     """Let a project measure what its tests cover."""
     # The proofs start programs, as tools/ does.
     edit(shop / "pyproject.toml", '"tools/**" = ["S603"', '"{tools,tests/proofs}/**" = ["S603"')
@@ -63,7 +63,7 @@ def prepare(shop: Path, covered: str = "shop.db") -> Path:
     (shop / ".coveragerc").write_text(
         "[run]\n"
         "branch = true\n"
-        f"source_pkgs = {covered}\n"
+        f"{covered}\n"
         "concurrency = greenlet, thread\n"
         "parallel = true\n"
         "patch = subprocess, _exit\n"

@@ -13,7 +13,10 @@ class Kind(Enumeration):
     NEW = "new"
 
 
-from sqlalchemy import CheckConstraint, Computed, Enum, Index, Numeric, UniqueConstraint, """
+from sqlalchemy import ARRAY, CheckConstraint, Computed, Enum, ForeignKey, Index, Numeric, Text
+from sqlalchemy import UniqueConstraint
+from .base import Key
+from sqlalchemy import """
 CHECK = 'CheckConstraint("credits >= 0", name="credits_not_negative"),'
 
 
@@ -26,6 +29,7 @@ class Change(NamedTuple):
     expand: Sequence[str] = ()
     contract: Sequence[str] = ()
     allowed: Sequence[str] = ()
+    found: Sequence[str] = ()  # rules of the gate that it breaks
 
 
 CHANGES = {
@@ -56,6 +60,45 @@ CHANGES = {
         ["drop_constraint"],
     ),
     "NOT NULL": Change(USER, BIO, "    bio: Mapped[str]\n", contract=["set_not_null_concurrently"]),
+    "NOT NULL, with a default for old rows": Change(
+        USER,
+        BIO,
+        "    bio: Mapped[str] = mapped_column(default='none')\n",
+        contract=["backfill", "set_not_null_concurrently"],
+    ),
+    "no default": Change(
+        USER, 'default=0, server_default=text("0")', "default=0", contract=["alter_column"]
+    ),
+    "another default": Change(
+        USER, 'server_default=text("0")', 'server_default=text("5")', ["alter_column"]
+    ),
+    "a default with the form of a call": Change(
+        USER,
+        BIO,
+        BIO + "    kind: Mapped[str] = mapped_column(server_default='not given (yet)')\n",
+        ["add_column"],
+    ),
+    "a list": Change(
+        USER,
+        BIO,
+        BIO + "    kinds: Mapped[list[str]] = mapped_column(ARRAY(Text), default=[])\n",
+        ["add_column"],
+        ["backfill", "set_not_null_concurrently"],
+    ),
+    "an index with a long name": Change(
+        USER,
+        CHECK,
+        CHECK + ' Index(None, "bio", "credits", "username", "deactivated_at", "password_hash",'
+        ' "created_at"),',
+        ["create_index_concurrently"],
+    ),
+    "a foreign key with a long name": Change(
+        USER,
+        BIO,
+        BIO
+        + f'    {"rather_" * 8}long: Mapped[Key | None] = mapped_column(ForeignKey("users.id"))\n',
+        ["add_column", "create_foreign_key_concurrently"],
+    ),
     "NULL": Change(
         USER,
         "    password_hash: Mapped[str]\n",
@@ -143,5 +186,6 @@ CHANGES = {
         "credits: Mapped[int] = mapped_column(Numeric, ",
         contract=["alter_column"],
         allowed=["users.credits"],
+        found=["changing-column-type"],
     ),
 }

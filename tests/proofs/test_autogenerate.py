@@ -4,7 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shop.db.migrations.linting import lint
 from tests.proofs.changes import BIO, CHANGES, CHECK, NAMES, USER
 from tests.proofs.revisions import Project
 
@@ -29,7 +33,15 @@ def test_a_change_becomes_what_the_running_code_survives(name: str, project: Pro
         found[phase] += operations(path)
     assert found == {"expand": [*change.expand], "contract": [*change.contract]}
     assert len(revisions) == bool(change.expand) + bool(change.contract)
-    project.alembic_all("upgrade head", "check", "downgrade 0001")
+    findings = lint(Config(toml_file=project.root / "pyproject.toml"))
+    assert {finding.rule for finding in findings} == {*change.found}
+    project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head")
+    for path in revisions:
+        if any(re.fullmatch(".*_concurrently|backfill", each) for each in operations(path)):
+            # It commits, and so it can be run again, as after a break-off in the end.
+            text = path.read_text()
+            name, parent = re.findall(r'^(?:down_)?revision = "(\w+)"$', text, re.MULTILINE)
+            project.alembic_all(f"stamp {parent}", f"upgrade {name}", "stamp head", "check")
 
 
 REFUSED = {
@@ -119,6 +131,10 @@ def test_a_value_that_only_the_author_knows_has_to_be_said(project: Project) -> 
     project.edit(USER, BIO, BIO + "    kind: Mapped[str]\n")
     _, contract = project.revise("kind")
 
+    assert [each.sentence for each in lint(Config(toml_file=project.root / "pyproject.toml"))] == [
+        "say what users.kind is for the rows that are there already: "
+        "the third argument of op.backfill(), as SQL"
+    ]
     code, output = project.attempt("upgrade", "head")
 
     assert code != 0
@@ -138,6 +154,60 @@ def test_what_cannot_be_repeated_is_not_in_one_file_with_what_commits(project: P
     assert operations(comment) == ["create_table_comment"]
     assert operations(index) == ["create_index_concurrently"]
     project.alembic_all("upgrade head", "check")
+
+
+@pytest.mark.parametrize(
+    ("change", "statement", "word"),
+    [
+        ("bio: Mapped[str]", "UPDATE users SET bio = NULL", "not_null_bio"),
+        (
+            "bio: Mapped[str | None] = mapped_column(unique=True)",
+            "UPDATE users SET bio = ''",
+            "uq_users_bio",
+        ),
+    ],
+)
+async def test_what_the_rows_break_is_taken_away_again(
+    project: Project, server: AsyncConnection, change: str, statement: str, word: str
+) -> None:
+    people = "INSERT INTO users (id, email, username, password_hash) SELECT %s::uuid, n, n, '' FROM"
+    people = people.replace("%s", "gen_random_uuid()") + " generate_series(1, 2) AS n"
+    await server.execute(text(people))
+    await server.execute(text(statement))
+    project.edit(USER, BIO, f"    {change}\n")
+    project.revise("too much")
+
+    code, output = project.attempt("upgrade", "head")
+
+    assert code != 0
+    assert word in output
+    left = text("SELECT count(*) FROM pg_class, pg_constraint WHERE :name IN (relname, conname)")
+    assert await server.scalar(left, {"name": word}) == 0
+    await server.execute(text("UPDATE users SET bio = id"))
+    project.alembic_all("upgrade head", "check")
+
+
+async def test_tables_of_nobodys_are_left_alone(project: Project, server: AsyncConnection) -> None:
+    for statement in (
+        "ALTER TABLE users ADD COLUMN nick text",
+        "CREATE TABLE parts (n int) PARTITION BY HASH (n)",
+        "CREATE TABLE part PARTITION OF parts FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        "ALTER EXTENSION plpgsql ADD TABLE parts",
+    ):
+        await server.execute(text(statement))
+    project.edit(USER, BIO, BIO + "    nick: Mapped[str | None]\n")
+
+    project.alembic("check")
+
+
+def test_a_partitioned_table_gets_no_index_concurrently(project: Project) -> None:
+    project.edit(USER, BIO, "    bio: Mapped[str | None] = mapped_column(index=True)\n")
+    project.edit(USER, f"{CHECK})", f'{CHECK} {{"postgresql_partition_by": "HASH (id)"}})')
+
+    code, output = project.attempt("revision", "--autogenerate", "--message", "an index")
+
+    assert code != 0
+    assert "PostgreSQL builds no index of a partitioned table concurrently" in output
 
 
 def test_nothing_is_written_when_nothing_has_changed(project: Project) -> None:

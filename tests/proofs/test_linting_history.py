@@ -175,7 +175,7 @@ def test_the_command_prints_a_line_for_each_finding(copy: Project) -> None:
     assert [line.split(": ")[1] for line in others] == ["not-repeatable"]
     assert last == (
         "migrations/versions/0003.py: data-change: the rows are locked until all are changed: "
-        "write op.backfill() (DELETE FROM comments)"
+        "write op.backfill(), or a program (DELETE FROM comments)"
     )
 
 

@@ -129,7 +129,7 @@ UNSAFE = {
     "an update by SQLAlchemy": Form(
         'users = sa.table("users", sa.column("bio", sa.Text()))\n    op.execute(users.update().values(bio="x"))',
         "data-change",
-        "write op.backfill() (UPDATE users SET bio='x')",
+        "write op.backfill(), or a program (UPDATE users SET bio='x')",
     ),
     "an update of a computed table, in contract": Form(
         'table = "users"\n    op.execute(f"update only {table} AS u\\nset bio = 1")',
@@ -156,6 +156,13 @@ UNSAFE = {
         'op.execute("INSERT INTO posts (id)\\nSELECT id FROM users")',
         "data-change",
         "write op.backfill()",
+    ),
+    "rows that are thrown away": Form(
+        'op.execute("TRUNCATE posts")', "table-locked", "nobody can use the table meanwhile"
+    ),
+    "a lock": Form('op.execute("LOCK TABLE users")', "table-locked", "do it by hand"),
+    "a column that counts": Form(
+        'op.execute("ALTER TABLE users ADD COLUMN n bigserial")', "table-locked", "do it by hand"
     ),
     "row security that is disabled": Form(
         'op.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY")',
@@ -270,6 +277,10 @@ SAFE = {
         '    op.execute("CREATE TRIGGER t BEFORE UPDATE ON posts FOR EACH ROW EXECUTE FUNCTION f()")\n'
         '    op.execute("ALTER TABLE users ENABLE ROW LEVEL SECURITY")\n'
         '    op.execute("CREATE POLICY p ON users FOR UPDATE USING (true)")'
+    ),
+    "words": (
+        'op.create_table_comment("users", "who may SELECT, UPDATE x SET or DELETE FROM here")\n'
+        '    op.execute("ANALYZE users")'
     ),
     "rows that are there from the first": (
         "op.execute(\"INSERT INTO users (bio) VALUES ('x') ON CONFLICT (id) DO UPDATE SET bio = 'x'\")"

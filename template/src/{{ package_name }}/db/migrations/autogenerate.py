@@ -122,7 +122,7 @@ def _definitions(connection: Connection, table: str, schema: str) -> dict[str, s
         "WHERE adrelid = to_regclass(:place)"
     )
     return {
-        name: definition
+        str(name): str(definition)
         for query in (checks, indexes, defaults)
         for name, definition in connection.execute(text(query), place)
     }

@@ -5,12 +5,15 @@ Each of them may have been executed already, by a try that broke off afterwards.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from alembic.operations import Operations, ops
 from alembic.util import CommandError
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import conv
 
+from ..errors import ConstraintViolation
 from .backfill import Backfill
 
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
@@ -55,12 +58,13 @@ class Committed:
 
     def create_index(self, index: ops.CreateIndexOp, name: str | None = None) -> None:
         """Build an index, and before that drop what an earlier try has left unfinished."""
-        name = name or str(index.index_name)
+        name = name or self._cut(index.index_name)
         full = self._name(name, index.schema)
         unfinished = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:_0) AND NOT indisvalid"
-        with self._patience():
+        drop = f"DROP INDEX CONCURRENTLY {full}"
+        with self._patience(), self._undoing(drop):
             if self._found(unfinished, full):
-                self._execute(f"DROP INDEX CONCURRENTLY {full}")
+                self._execute(drop)
             self._operations.create_index(
                 name,
                 index.table_name,
@@ -73,13 +77,13 @@ class Committed:
 
     def drop_index(self, index: ops.DropIndexOp) -> None:
         """Drop an index."""
-        name = self._name(str(index.index_name), index.schema)
+        name = self._name(self._cut(index.index_name), index.schema)
         with self._patience():
             self._execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
     def replace_index(self, index: ops.CreateIndexOp) -> None:
         """Build an index beside the one that has its name, and take over the name."""
-        name = str(index.index_name)
+        name = self._cut(index.index_name)
         other = f"{name[:59]}_new"
         self.create_index(index, other)
         self.drop_index(ops.DropIndexOp(name, schema=index.schema))
@@ -130,7 +134,7 @@ class Committed:
 
     def set_not_null(self, table: str, column: str, schema: str | None) -> None:
         """Set NOT NULL, and look at the rows before, while they can be written to."""
-        proof = f"not_null_{column}"[:50]
+        proof = f"not_null_{column}".encode()[:60].decode(errors="ignore")
         quoted = self._quote(column)
         if not self._constrained(proof, table, schema):
             done = "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(:_0) AND attname = :_1"
@@ -163,7 +167,12 @@ class Committed:
 
     def _final(self, operation: ops.AddConstraintOp) -> conv:
         """Return a constraint's name with what the naming convention makes of it."""
-        return conv(str(operation.to_constraint(self._context).name))
+        return self._cut(operation.to_constraint(self._context).name)
+
+    def _cut(self, name: Any) -> conv:
+        """Return a name as the database has it: cut where it is too long, if it may be."""
+        preparer = self._context.dialect.identifier_preparer
+        return conv(preparer.truncate_and_render_constraint_name(name, _alembic_quote=False))
 
     def _name(self, name: str, schema: str | None) -> str:
         return f"{self._quote(schema)}.{self._quote(name)}" if schema else self._quote(name)
@@ -186,8 +195,19 @@ class Committed:
         self._execute(f"ALTER TABLE {self._name(table, schema)} {action}")
 
     def _validate(self, constraint: str, table: str, schema: str | None) -> None:
-        with self._patience():
-            self._alter(table, schema, f"VALIDATE CONSTRAINT {self._quote(constraint)}")
+        name = self._quote(constraint)
+        drop = f"ALTER TABLE {self._name(table, schema)} DROP CONSTRAINT {name}"
+        with self._undoing(drop), self._patience():
+            self._alter(table, schema, f"VALIDATE CONSTRAINT {name}")
+
+    @contextmanager
+    def _undoing(self, sql: str) -> Iterator[None]:
+        """Leave nothing of a constraint that the rows break; it would be enforced all the same."""
+        try:
+            yield
+        except (ConstraintViolation, IntegrityError):
+            self._execute(sql)
+            raise
 
     @contextmanager
     def _patience(self, *timeouts: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ Models may be in several schemas; a revision of yours must `CREATE SCHEMA` befor
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -25,51 +25,57 @@ from typing import Any
 from alembic import context
 from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, DatabaseError, SettingsError
 from ..settings import DatabaseSettings
 from . import operations  # noqa: F401  # registers them
 from .deploy import deploy, run_once
-from .planner import plan
+from .directives import plan
 from .steps import Steps
 
 
-def run_migrations(metadata: MetaData, settings: Callable[[], DatabaseSettings]) -> None:
+def run_migrations(
+    metadata: MetaData, settings: Callable[[], DatabaseSettings], **options: Any
+) -> None:
     """Run what the `alembic` command asks for.
 
     Args:
         metadata: of all models, to compare the database with.
         settings: makes the settings; called only where a connection has to be opened.
+        options: for Alembic's `context.configure`, such as an `include_object` that leaves out tables
+            which are not the models'.
 
     Raises:
         CommandError: something of the database's went wrong; the command prints it as one sentence.
     """
     handed_in = context.config.attributes.get("connection")
+    run = partial(_run, metadata, options)
     if context.is_offline_mode():
-        _write(metadata)
+        _write(metadata, options)
     elif isinstance(handed_in, AsyncEngine):
-        asyncio.run(_on_engine(handed_in, partial(_run, metadata, Steps(_silent))))
+        asyncio.run(_on_engine(handed_in, partial(run, Steps(_silent))))
     elif handed_in is not None:
-        _run(metadata, Steps(_silent), handed_in)
+        run(Steps(_silent), handed_in)
     else:
         try:
-            asyncio.run(_connect_and_run(metadata, settings().for_migrations()))
+            asyncio.run(_connect_and_run(run, settings().for_migrations()))
         except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:  # whoever migrates may see the server's own words
             raise CommandError(f"{error}: {error.__cause__}") from error
 
 
-async def _connect_and_run(metadata: MetaData, settings: DatabaseSettings) -> None:
-    work = partial(_run, metadata, Steps(_tell))
+async def _connect_and_run(
+    run: Callable[[Steps, Connection], None], settings: DatabaseSettings
+) -> None:
     try:
         context.get_revision_argument()
     except KeyError:  # it changes nothing: `current`, `check`, `revision`
-        await run_once(settings, work)
+        await run_once(settings, partial(run, Steps(_silent)))
     else:
-        await deploy(settings, work, _tell)
+        await deploy(settings, partial(run, Steps(_tell)), _tell)
 
 
 async def _on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
@@ -86,7 +92,7 @@ def _tell(line: str) -> None:
     context.config.stdout.flush()  # while it happens, though it may go into a pipe, as in CI
 
 
-def _write(metadata: MetaData) -> None:
+def _write(metadata: MetaData, options: dict[str, Any]) -> None:
     fields = DatabaseSettings.model_fields
     timeouts: dict[str, Any] = {
         "lock_timeout": f"{fields['migration_lock_timeout'].default * 1000:.0f}ms",
@@ -99,6 +105,7 @@ def _write(metadata: MetaData) -> None:
         dialect_opts={"paramstyle": "named"},
         transaction_per_migration=True,
         **timeouts,
+        **options,
     )
     Steps(_silent).restrict(context.get_context())
     for name, value in timeouts.items():
@@ -107,14 +114,13 @@ def _write(metadata: MetaData) -> None:
         context.run_migrations()
 
 
-def _run(metadata: MetaData, steps: Steps, connection: Connection) -> None:
+def _run(metadata: MetaData, options: dict[str, Any], steps: Steps, connection: Connection) -> None:
     schemas = {table.schema for table in metadata.tables.values()} | {None}  # None is `public`
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        # The models' schemas and no others: an extension's tables are not ours to drop.
         include_schemas=True,
-        include_name=lambda name, kind, _: kind != "schema" or name in schemas,
+        include_name=partial(_is_ours, connection, schemas),
         compare_type=True,
         compare_server_default=True,
         autogenerate_plugins=[
@@ -124,10 +130,30 @@ def _run(metadata: MetaData, steps: Steps, connection: Connection) -> None:
         ],
         process_revision_directives=plan,
         transaction_per_migration=True,
+        **options,
     )
     steps.restrict(context.get_context())
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _is_ours(
+    connection: Connection,
+    schemas: Collection[str | None],
+    name: str | None,
+    kind: str,
+    parents: Mapping[Any, str | None],
+) -> bool:
+    """Tell what models describe: nothing in other schemas, no partitions, nothing of an extension's."""
+    if kind == "schema":
+        return name in schemas
+    theirs = text(
+        "SELECT relispartition OR EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid "
+        "AND classid = 'pg_class'::regclass AND deptype = 'e') FROM pg_class "
+        "WHERE relname = :name AND relnamespace = to_regnamespace(coalesce(:schema, current_schema()))"
+    )
+    values = {"name": name, "schema": parents.get("schema_name")}
+    return kind != "table" or not connection.scalar(theirs, values)
 
 
 @cache  # Alembic registers a plugin once

@@ -10,6 +10,7 @@ what SQL does not tell by its source. The rules are squawk's, and these:
 `not-repeatable`              it cannot be run again, though one of its operations commits
 `data-change`                 rows are changed all at once, and not by `op.backfill()`
 `row-security-dropped`        everybody sees all rows
+`table-locked`                a statement keeps everybody out of a table for as long as it lasts
 `application-import`          it depends on code that will change
 `async-code`                  it awaits, and Alembic does not
 `applied-revision-changed`    one of the main branch does something else, or is gone
@@ -20,8 +21,9 @@ A revision that has to break a rule says why::
 
     ignore = {"data-change": "a table of ten rows"}
 
-The main branch is `origin/HEAD`, `origin/main` or `main`, where this branch left it. Without one, or
-without git, all revisions are new. For one that is gone any other may give the reason. What a downgrade
+The main branch is `origin/HEAD`, `main` or `master`, where this branch left it; what is pushed to it
+without a branch is judged before the commit only. Without one, or without git, all revisions are new.
+For one that is gone any other may give the reason. What a downgrade
 does is not judged, since no deploy runs it.
 """
 
@@ -48,12 +50,13 @@ from .rewriting import widens
 from .squawk import judge
 from .steps import Phase
 
-_COMMITS = re.compile(r"\w+_concurrently|backfill")
+_COMMITS = re.compile(r"\w+_concurrently|backfill|autocommit_block")
 _ONCE = re.compile(r"(add|create|drop|rename|bulk)_(?!table_comment)\w+|execute")
 _REPEATABLE = re.compile(
     r"if_(not_)?exists=True|\bIF (NOT )?EXISTS\b|\bOR REPLACE\b", re.IGNORECASE
 )
 _CHANGED = "applied-revision-changed"
+_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 _Found = Iterator[tuple[int | None, str, str]]  # line, rule, sentence
 
@@ -222,6 +225,9 @@ def _judge_sql(config: Config, script: ScriptDirectory, source: _Source) -> _Fou
     """Find what the SQL tells."""
     try:
         sql = _write(config, script, source.values["revision"])
+    except CommandError as error:
+        yield None, "not-sql", str(error)
+        return
     except Exception as error:  # whatever a revision raises
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         sentence = (
@@ -271,7 +277,7 @@ def _type(node: ast.expr | None) -> str:
 
 def _applied(directory: Path) -> dict[str, str]:
     """Return the revisions of the main branch, where this branch left it: their text by file."""
-    for branch in ("origin/HEAD", "origin/main", "main"):
+    for branch in _BRANCHES:
         if base := _git(directory, "merge-base", "HEAD", branch).strip():
             names = _git(directory, "ls-tree", "-z", "--name-only", base).split("\0")
             ours = [name for name in names if re.fullmatch(r"[^_].*\.py", name)]

@@ -5,10 +5,11 @@ any order, another one each time. Here a table is dropped before those that it r
 """
 
 from collections.abc import Sequence
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 from alembic.operations import MigrateOperation
 from alembic.operations.ops import DropTableOp
+from alembic.util import CommandError
 from sqlalchemy import Table
 
 
@@ -16,13 +17,18 @@ def order_drops(operations: Sequence[MigrateOperation]) -> list[MigrateOperation
     """Return operations with the dropped tables in order, and behind all that may free them.
 
     Raises:
-        graphlib.CycleError: dropped tables refer to each other in a circle. Drop one of the foreign
-            keys in a revision before.
+        CommandError: they refer to each other in a circle.
     """
     drops = {each.to_table(): each for each in operations if isinstance(each, DropTableOp)}
     names = {_full_name(table): each for table, each in drops.items()}
     order = TopologicalSorter({_full_name(table): _referred(table) for table in drops})
-    ordered = [names[name] for name in order.static_order() if name in names]
+    try:
+        ordered = [names[name] for name in order.static_order() if name in names]
+    except CycleError as error:
+        raise CommandError(
+            f"dropped tables refer to each other ({', '.join(error.args[1])}): drop one of their "
+            "foreign keys in a revision before"
+        ) from error
     return [*(each for each in operations if not isinstance(each, DropTableOp)), *ordered[::-1]]
 
 

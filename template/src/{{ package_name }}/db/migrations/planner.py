@@ -10,6 +10,7 @@ new table, and all in it               as it is
 new column; NULL or a fixed default    as it is
 new column, default per row            `add_column_concurrently`
 new column, NOT NULL without default   the column; then, contract: `backfill`, SET NOT NULL
+no default any more                    contract
 index                                  built, dropped, replaced concurrently; dropped: contract
 CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new
 foreign key with another ON DELETE     dropped and created concurrently, both contract
@@ -33,60 +34,23 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
-from alembic.util import CommandError
 from sqlalchemy.sql.elements import conv
 
+from .defaults import as_sql, differs_by_row
 from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
-from .ordering import order_drops
-from .rewriting import differs_by_row, widens
-from .scripts import Change, write
+from .rewriting import widens
+from .scripts import Change
 from .steps import Phase
 
 _Table = tuple[str | None, str]
 
 
-def plan(
-    migration: MigrationContext,
-    _: str | Iterable[str | None] | Iterable[str],
-    directives: list[ops.MigrationScript],
-) -> None:
-    """Replace what autogenerate found by what to do; Alembic's hook `process_revision_directives`.
-
-    Raises:
-        CommandError: there is nothing to do, or something that is refused.
-    """
-    [script] = directives
-    assert script.upgrade_ops is not None
-    command = getattr(context.config.cmd_opts, "cmd", None)
-    if script.message is None and not (command and command[0].__name__ == "revision"):
-        return  # `alembic check` only wants to know what differs
-    if script.upgrade_ops.is_empty():
-        raise CommandError(
-            "the models and the database agree, so there is no revision to write; "
-            "is a new model missing in models/__init__.py?"
-        )
-    found = list(_flat(script.upgrade_ops))
-    planner = Planner(found, migration.dialect)
-    for operation in order_drops(found):
-        planner.add(operation)
-    if planner.refused:
-        raise CommandError("\n".join(planner.refused))
-    directives[:] = write(script, planner.changes)
-
-
-def _flat(container: ops.OpContainer) -> Iterable[MigrateOperation]:
-    for each in container.ops:
-        if isinstance(each, ops.ModifyTableOps):
-            yield from _flat(each)
-        else:
-            yield each
-
-
 class Planner:
     """The changes of each phase, in their order."""
 
-    def __init__(self, found: Sequence[MigrateOperation], dialect: sa.Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, found: Sequence[MigrateOperation], migration: MigrationContext) -> None:
+        self._dialect = migration.dialect
+        self._metadata: sa.MetaData = migration.opts["target_metadata"]
         self.changes: dict[Phase, list[Change]] = {"expand": [], "contract": []}
         self.refused: list[str] = []
         self._new_tables = {_table(each) for each in found if isinstance(each, ops.CreateTableOp)}
@@ -144,6 +108,12 @@ class Planner:
     @_plan.register
     def _(self, operation: ops.CreateIndexOp) -> None:
         old = self._dropped.get(_index(operation))
+        if self._model(operation).dialect_options["postgresql"]["partition_by"]:
+            self.refused.append(
+                f"{operation.table_name}: PostgreSQL builds no index of a partitioned table concurrently; "
+                "write a revision that creates it ON ONLY the table, then one on each partition, "
+                "and attaches them"
+            )
         new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)
         change = new if isinstance(new, ReplaceIndex) else Concurrently(new)
         if operation.unique and not self._are_new(operation, operation.columns):
@@ -177,6 +147,10 @@ class Planner:
     @_plan.register
     def _(self, operation: ops.AddColumnOp) -> None:
         column, schema, table = operation.column, operation.schema, operation.table_name
+        kind: Any = column.type
+        if getattr(kind, "create_constraint", False):  # its CHECK is found by itself
+            column.type = kind = kind.copy()
+            kind.create_constraint = False
         default = column.server_default
         if isinstance(default, sa.Computed | sa.Identity):
             problem = (
@@ -194,20 +168,20 @@ class Planner:
             nullable = column._copy()
             nullable.nullable = True
             self._expand(ops.AddColumnOp(table, nullable, schema=schema))
-            self._fill(operation, column)
+            expression = as_sql(column, self._dialect)
+            self._refuse_null(table, column.name, schema, expression)
+            if not expression:
+                name = f"{table}.{column.name}"
+                context.config.print_stdout("say in op.backfill() what %s is in old rows", name)
 
-    def _fill(self, operation: ops.AlterTableOp, column: sa.Column[Any]) -> None:
-        """Give values to the rows that are there, and refuse NULL."""
-        expression = ""
-        default: Any = column.default
-        if default is not None and default.is_scalar:
-            value = sa.literal(default.arg, column.type)
-            compiled = value.compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})
-            expression = str(compiled)
-        name, schema = operation.table_name, operation.schema
-        fill = BackfillOp(name, column.name, expression, schema=schema)
-        self.changes["contract"].append(Change(fill, []))
-        self._contract(SetNotNull(name, column.name, schema=schema))
+    def _refuse_null(
+        self, table: str, column: str, schema: str | None, expression: str | None
+    ) -> None:
+        """Give values to the rows that are there, and set NOT NULL."""
+        if expression is not None:
+            fill = BackfillOp(table, column, expression, schema=schema)
+            self.changes["contract"].append(Change(fill, []))
+        self._contract(SetNotNull(table, column, schema=schema))
 
     @_plan.register
     def _(self, operation: ops.AlterColumnOp) -> None:
@@ -231,7 +205,13 @@ class Planner:
         rest.modify_type = None
         if operation.modify_nullable is False:
             rest.modify_nullable = None
-            self._contract(SetNotNull(table, column, schema=schema))
+            [model] = (each for each in self._model(operation).c if each.name == column)
+            self._refuse_null(table, column, schema, as_sql(model, self._dialect) or None)
+        if rest.modify_server_default is None:
+            drop = copy(rest)
+            drop.modify_nullable, drop.modify_comment = None, False
+            rest.modify_server_default = False
+            self._contract(drop)  # the old code may rely on it
         if rest.has_changes():
             self._expand(rest)
 
@@ -269,6 +249,10 @@ class Planner:
         if self._allows(operation.table_name, operation.schema, problem):
             indexes = self._gone_with.get(_table(operation), [])
             self._contract(operation, operation.reverse(), *indexes)
+
+    def _model(self, operation: Any) -> sa.Table:
+        schema, name = _table(operation)
+        return self._metadata.tables[f"{schema}.{name}" if schema else name]
 
     def _are_new(self, operation: Any, columns: Iterable[Any]) -> bool:
         table = _table(operation)

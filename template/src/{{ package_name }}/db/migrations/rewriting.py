@@ -1,15 +1,6 @@
-"""What PostgreSQL writes a table anew for, while nobody can use it."""
+"""Changes of a type for which PostgreSQL need not write the table anew."""
 
 import re
-from typing import Any
-
-_FIXED = {"now", "transaction_timestamp", "statement_timestamp", "coalesce", "lower", "upper"}
-
-
-def differs_by_row(default: Any) -> bool:
-    """Whether a default may call something that is not the same for all rows of a statement."""
-    calls = re.findall(r"([a-z_]\w*)\s*\(", str(getattr(default, "arg", default)).lower())
-    return not _FIXED.issuperset(calls)
 
 
 def widens(before: str, after: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the SQL of a revision tells about it, by the linter squawk and by two rules of our own.
+"""What the SQL of a revision tells about it, by the linter squawk and by rules of our own.
 
 Squawk judges statements, whoever has written them: an operation, or a string in `op.execute()`. It says
 what is wrong, and here is what to write instead. What it finds in a table that the revision itself
@@ -37,7 +37,14 @@ _NOT_ASKED = re.compile(
 _DATA_CHANGE = re.compile(
     r"\bUPDATE (\S+ ){1,4}SET\b|\b(DELETE FROM|MERGE INTO)\b|\bINSERT .*\bSELECT\b", re.IGNORECASE
 )
+_LOCK = re.compile(
+    r"^(LOCK|TRUNCATE|CLUSTER|VACUUM FULL|REINDEX(?!.* CONCURRENTLY)"
+    r"|REFRESH MATERIALIZED VIEW (?!CONCURRENTLY)|ALTER TABLE .* SET (UNLOGGED|LOGGED|TABLESPACE)"
+    r"|ALTER TABLE .* ADD COLUMN .*SERIAL)\b",
+    re.IGNORECASE,
+)
 _ROW_SECURITY = re.compile(r"\b(DISABLE|NO FORCE) ROW LEVEL\b|\bDROP POLICY\b", re.IGNORECASE)
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _BODY = re.compile(r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL)  # of a function, executed by who calls it
 
 
@@ -54,9 +61,12 @@ def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str,
     plain = re.sub(r'-- Running .*|"', "", sql)  # of as many lines
     for statement in map(_line, _BODY.sub("", plain).split(";\n")):
         ours = "alembic_version" in statement or statement.startswith("-- All rows at once")
-        if _DATA_CHANGE.search(statement) and not ours:
-            problem = "the rows are locked until all are changed: write op.backfill()"
+        if _DATA_CHANGE.search(_LITERAL.sub("''", statement)) and not ours:
+            problem = "the rows are locked until all are changed: write op.backfill(), or a program"
             yield "data-change", problem + _quote(statement)
+        if _LOCK.search(statement):
+            problem = "nobody can use the table meanwhile: do it by hand when nobody has to"
+            yield "table-locked", problem + _quote(statement)
         if _ROW_SECURITY.search(statement):
             problem = "everybody sees all rows: write ALTER POLICY, and leave row security on"
             yield "row-security-dropped", problem + _quote(statement)

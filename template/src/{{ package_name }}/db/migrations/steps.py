@@ -58,6 +58,8 @@ class Steps:
 
     def _choose(self, steps: list[Any]) -> Iterator[Any]:
         names = [str(step.info.up_revision_id) for step in steps]
+        if not names:
+            self._tell("there is nothing to do")
         if self._planned is None:
             self._planned = set(names)
         for name, step in zip(names, steps, strict=True):
