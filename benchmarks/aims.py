@@ -57,15 +57,15 @@ AIMS = [
         at_least=True,
     ),
     Aim(
-        "upsert: upsert_many ≤ 1.3 × raw",
-        of=("upsert 50,000", "ours, upsert_many"),
+        "upsert: upsert_rows ≤ 1.3 × raw",
+        of=("upsert 50,000", "ours, upsert_rows"),
         against=("upsert 50,000", "raw asyncpg, COPY and ON CONFLICT"),
         limit=1.3,
     ),
     Aim(
         "upsert: advanced-alchemy's upsert_many ≥ 15 × ours",
         of=("upsert 50,000", "advanced-alchemy, upsert_many"),
-        against=("upsert 50,000", "ours, upsert_many"),
+        against=("upsert 50,000", "ours, upsert_rows"),
         limit=15,
         at_least=True,
     ),

@@ -11,7 +11,7 @@ PACKAGE = "src/shop"
 # A name, the file, what to replace, by what, the recipe that must fail, what it must say.
 BAD_CODE = {
     "the layer imports the project": (
-        f"{PACKAGE}/db/retry.py",
+        f"{PACKAGE}/db/unit_of_work/retry.py",
         "import stamina\n",
         "import stamina\n\nfrom ..models import User as User\n",
         ["imports"],
@@ -75,7 +75,7 @@ BAD_CODE = {
     ),
     "SQL from a string": (
         f"{PACKAGE}/repositories/users.py",
-        "        return await self.get_one_or_none(User.username == username)",
+        "        return await self.one_or_none(User.username == username)",
         '        await self.session.execute(text(f"DELETE FROM users WHERE name = {username}"))',
         ["lint"],
         "S608",

@@ -65,7 +65,7 @@ BAD_ANSWERS = [
     ("primary_key", "serial", "Invalid choice"),
     ("ci", "jenkins", "Invalid choice"),
     ("audit", "events", "Invalid choice"),
-    ("ejected", "src/shop/db/retry.py", "a list of paths"),
+    ("ejected", "src/shop/db/unit_of_work/retry.py", "a list of paths"),
     ("ejected", ["../outside.py"], "no path inside"),
     ("ejected", ["/etc/passwd"], "no path inside"),
     ("ejected", ["a/../../b.py"], "no path inside"),
@@ -94,7 +94,7 @@ GOOD_ANSWERS = [
     ("user_name", "Jean-Luc O'Neill Jr."),
     ("user_name", "Müller & Söhne"),
     ("user_email", "ada+shop@mail.example.co.uk"),
-    ("ejected", ["src/shop/db/retry.py"]),
+    ("ejected", ["src/shop/db/unit_of_work/retry.py"]),
 ]
 
 

@@ -111,7 +111,7 @@ LAYOUT: dict[str, dict[str, object]] = {
 ALWAYS = [
     "README.md",
     "migrations/env.py",
-    "src/shop/db/database.py",
+    "src/shop/db/unit_of_work/database.py",
     "src/shop/models/base.py",
     "src/shop/repositories/base.py",
     "src/shop/settings.py",

@@ -31,7 +31,11 @@ def release(versions: Path) -> None:
     """A second version that touches files of each class."""
     sources = versions / "template"
     package = sources / "src/{{ package_name }}"
-    edit(package / "db/retry.py", '"""When and how', '"""New in version 2: when and how')
+    edit(
+        package / "db/unit_of_work/retry.py",
+        '"""When and how',
+        '"""New in version 2: when and how',
+    )
     (package / "db/outbox.py").write_text('"""A new part of the layer."""\n')
     (sources / "tools/new.py").write_text('"""A new tool."""\n')
     edit(sources / "pyproject.toml.jinja", '"stamina>=25.1.0",', '"stamina>=25.2.0",\n    "anyio",')
@@ -47,7 +51,7 @@ def test_an_update_renews_the_templates_files(versions: Path, living: Path) -> N
     update(living)
 
     package = living / "src/shop"
-    assert "New in version 2" in (package / "db/retry.py").read_text()
+    assert "New in version 2" in (package / "db/unit_of_work/retry.py").read_text()
     assert (package / "db/outbox.py").exists()
     assert (living / "tools/new.py").exists()
     assert '"anyio",' in (living / "pyproject.toml").read_text()
@@ -109,12 +113,12 @@ def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
 
 
 def test_a_file_that_was_taken_over_is_left_alone(versions: Path, living: Path) -> None:
-    retry = living / "src/shop/db/retry.py"
+    retry = living / "src/shop/db/unit_of_work/retry.py"
     retry.write_text('"""Ours now."""\n')
     commit(living, "Take over retry.py")
     release(versions)
 
-    update(living, ejected=["src/shop/db/retry.py"])
+    update(living, ejected=["src/shop/db/unit_of_work/retry.py"])
 
     assert retry.read_text() == '"""Ours now."""\n'
     assert (living / "src/shop/db/outbox.py").exists()

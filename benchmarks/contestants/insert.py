@@ -19,7 +19,7 @@ async def raw(world: World) -> None:
 
 async def ours_copy(world: World) -> None:
     async with world.database.unit_of_work() as work:
-        await work.targets.copy(world.rows)
+        await work.targets.insert_rows(world.rows)
 
 
 async def execute(world: World) -> None:

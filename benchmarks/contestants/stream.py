@@ -34,7 +34,7 @@ async def core(world: World) -> None:
 async def ours(world: World) -> None:
     async with (
         world.database.unit_of_work() as work,
-        work.items.stream(partition=PARTITION) as partitions,
+        work.items.stream(yield_per=PARTITION) as partitions,
     ):
         async for partition in partitions:
             for _ in partition:

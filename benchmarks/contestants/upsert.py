@@ -38,7 +38,7 @@ async def raw(world: World) -> None:
 
 async def ours(world: World) -> None:
     async with world.database.unit_of_work() as work:
-        await work.targets.upsert_many(world.rows, conflict=["code"])
+        await work.targets.upsert_rows(world.rows, conflict_target=["code"])
 
 
 async def execute(world: World) -> None:
@@ -62,7 +62,7 @@ MEASURE = Measure(
     "upsert 50,000",
     {
         "raw asyncpg, COPY and ON CONFLICT": raw,
-        "ours, upsert_many": ours,
+        "ours, upsert_rows": ours,
         "session.execute(insert, rows)": execute,
         "advanced-alchemy, upsert_many": alchemy,
     },

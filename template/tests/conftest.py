@@ -1,3 +1,3 @@
 """Fixtures of this project's own; those of the data layer come from tests/db/."""
 
-pytest_plugins = ["tests.db.postgres", "tests.db.fixtures"]
+pytest_plugins = ["tests.db.plugin"]

@@ -1,11 +1,11 @@
 """The proofs' fixtures."""
 
-from tests.proofs.bulk_tables import stock, stock_url
-from tests.proofs.faults import server, tally
-from tests.proofs.pagination_tables import tables
-from tests.proofs.revisions import project
-from tests.proofs.soft_delete_tables import hidden
-from tests.proofs.tables import bank, proof_settings
+from tests.proofs.support.accounts import bank, proof_settings
+from tests.proofs.support.books import tables
+from tests.proofs.support.faults import server, tally
+from tests.proofs.support.people import stock, stock_url
+from tests.proofs.support.pets import hidden
+from tests.proofs.support.revisions import project
 
 __all__ = [
     "bank",

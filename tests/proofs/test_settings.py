@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shop.db import DatabaseSettings, errors
-from shop.db.url import parse_url, split_url
+from shop.db.postgresql.url import parse_url, split_url
 from shop.settings import Settings
 
 SECRET = "s3cr3t"

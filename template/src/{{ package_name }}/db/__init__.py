@@ -1,46 +1,63 @@
 """The data layer. It belongs to the template: `copier update` renews it, extend it from outside.
 
-Import from here, from `errors` and from `mixins`; the other modules are free to move.
+Import from here, from `errors` and from `mixins`; the other modules may move.
+
+========================================  =======================================================
+To                                        read
+========================================  =======================================================
+reach the database                        `settings.py`, `engine/`
+run a transaction                         `unit_of_work/`
+read and change the rows of a model       `repository/`
+page, sort, filter and search             `paging/`
+share columns between models              `base.py`, `mixins/`
+handle what goes wrong                    `errors.py`
+change the schema                         `migrations/`
+know what only the database system does   `dialect.py`, and the room that it names
+========================================  =======================================================
 """
 
 from . import errors, mixins
 from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
-from .begin import BeginHook
-from .database import Database, Health, Isolation
-from .filtering import Fields, search
-from .pagination import Page, paginate
-from .pool import PoolStatus
-from .read_repository import ReadRepository, RowLock
-from .repository import Repository
+from .engine.pool import PoolStatus
+from .engine.query_log import RecordedQuery, record_queries
+from .paging.filtering import AllowedFields, search
+from .paging.page import Page, paginate
+from .repository.hidden import SoftDeleteRepository
+from .repository.read import Criterion, Options, OrderBy, ReadRepository, RowLock
+from .repository.write import Repository
 from .settings import DatabaseSettings
-from .soft_delete import SoftDeletes
-from .statements import Statement, record_statements
-from .unit_of_work import UnitOfWork
+from .unit_of_work.begin import BeginHook
+from .unit_of_work.database import Database, Health, IsolationLevel
+from .unit_of_work.unit_of_work import ReadUnitOfWork, UnitOfWork
 from .unset import UNSET, Unset
 
 __all__ = [
     "NAMING_CONVENTION",
     "TYPE_ANNOTATION_MAP",
     "UNSET",
+    "AllowedFields",
     "Base",
     "BeginHook",
+    "Criterion",
     "Database",
     "DatabaseSettings",
-    "Fields",
     "Health",
-    "Isolation",
+    "IsolationLevel",
+    "Options",
+    "OrderBy",
     "Page",
     "PoolStatus",
     "ReadRepository",
+    "ReadUnitOfWork",
+    "RecordedQuery",
     "Repository",
     "RowLock",
-    "SoftDeletes",
-    "Statement",
+    "SoftDeleteRepository",
     "UnitOfWork",
     "Unset",
     "errors",
     "mixins",
     "paginate",
-    "record_statements",
+    "record_queries",
     "search",
 ]

@@ -1,4 +1,4 @@
-"""What all models have: how constraints are named, which Python type is which column type.
+"""What all models share: how constraints are named, and which column type a Python type means.
 
 A project makes its own base of it, and extends it there::
 
@@ -6,60 +6,74 @@ A project makes its own base of it, and extends it there::
         metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
         type_annotation_map = db.TYPE_ANNOTATION_MAP
 
-A model says `Mapped[str]` and gets `text`; what is not in the map is said with `mapped_column(…)`.
+A model says `Mapped[str]` and gets `text`. For a type that is not in the map, it says
+`mapped_column(…)`.
 """
 
 import datetime
 import decimal
 import enum
+import re
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, Numeric, Text, event
-from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy import BigInteger, Column, DateTime, Enum, Index, Numeric, Table, Text, event
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import Mapper
 
-NAMING_CONVENTION: dict[Any, str] = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+from .dialect import dialect
+
+
+def _index_label(index: Index, table: Table) -> str:
+    """Return what tells an index from the others of its table: expressions, then method, predicate.
+
+    `lower(users.email)` becomes `lower_email`, and `WHERE NOT published` becomes
+    `where_not_published`. So a plain and a functional index on one column have different names.
+    """
+    parts = [each.name if isinstance(each, Column) else each for each in index.expressions]
+    text = " ".join(map(str, [*parts, *dialect.index_options(index)]))
+    words = text.lower().replace(f"{table.name.lower()}.", "")
+    return "_".join(re.findall(r"[a-z0-9_]+", words))
+
+
+NAMING_CONVENTION: dict[Any, Any] = {
+    "index_label": _index_label,
+    "ix": "ix_%(table_name)s_%(index_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
-    ExcludeConstraint: "ex_%(table_name)s_%(column_0_N_name)s",
+    **dialect.NAMING_CONVENTION,
 }
-"""Every constraint has a name that can be derived, so that a migration can drop it again."""
-
-_JSON = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""Each constraint has a name that can be derived, so that a migration can drop it again."""
 
 TYPE_ANNOTATION_MAP: dict[Any, Any] = {
     datetime.datetime: DateTime(timezone=True),
     decimal.Decimal: Numeric(),
-    dict[str, object]: _JSON,
-    dict[str, Any]: _JSON,
+    dict[str, object]: dialect.JSON_TYPE,
+    dict[str, Any]: dialect.JSON_TYPE,
     enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=64),
     int: BigInteger(),
     str: Text(),
 }
-"""What `Mapped[…]` means.
+"""The column types of `Mapped[…]`.
 
-`int` is `bigint`: four bytes saved are not worth the day on which a column overflows. `datetime` is
-aware. Text has no length: where one matters, a check says so by its name. An enumeration is text with
-a check, because a native one cannot lose a value and its type outlives a downgrade; who wants one
-all the same writes `mapped_column(Enum(Color, name="color"))`, which is native. None in a JSON column
-is NULL and not JSON's `null`.
+`int` is `bigint`: four bytes saved do not pay for the day on which a column overflows. `datetime` is
+aware. Text has no length; where a length matters, a CHECK with a name says so. An enumeration is text
+with a CHECK, because a native one cannot lose a value, and its type outlives a downgrade. For a native
+one write `mapped_column(Enum(Color, name="color"))`. None in a JSON column is NULL, not JSON's `null`.
 """
 
 
 class Base(AsyncAttrs):
-    """What a model can do, whatever it is."""
+    """What each model can do."""
 
     __mapper__: ClassVar[Mapper[Any]]
 
     __repr_attributes__: ClassVar[tuple[str, ...]] = ()
-    """Attributes that `repr()` shows beside the primary key; by default none, so no secret."""
+    """Attributes that `repr()` shows beside the primary key; by default none, so no secrets."""
 
     def __repr__(self) -> str:
-        # From __dict__, which never loads: what is expired or deferred is left out.
+        # From __dict__, which never loads anything: expired and deferred attributes are left out.
         keys = [self.__mapper__.get_property_by_column(c).key for c in self.__mapper__.primary_key]
         shown = [
             f"{name}={self.__dict__[name]!r}"
@@ -71,7 +85,7 @@ class Base(AsyncAttrs):
 
 @event.listens_for(Base, "instrument_class", propagate=True)
 def _fetch_what_the_server_computes(mapper: Mapper[Any], _: type[Base]) -> None:
-    # What the server computes in an UPDATE comes back with it (RETURNING). Otherwise the attribute
-    # would expire, and reading it later would be I/O outside of `await`: MissingGreenlet. Not by
-    # __mapper_args__, which a model with a `version_id_col` replaces.
+    # An UPDATE returns what the server computes (RETURNING). Otherwise the attribute would expire, and
+    # reading it later would be I/O outside of `await`: MissingGreenlet. This is an event, since a model
+    # that has __mapper_args__ of its own would replace those of the base.
     mapper.eager_defaults = True

@@ -2,72 +2,93 @@
 
 ::
 
-    DatabaseError
+    Error
     ├── SettingsError             a setting is missing or malformed
-    ├── UnitOfWorkError           a unit of work is used against its rules; 25P02 among others
-    │   └── ReadOnlyTransaction   25006: a change was tried in a unit of work that is read-only
-    ├── NotFound                  no row where one was asked for
-    ├── MultipleFound             several rows where at most one was asked for
-    ├── StaleData                 a row changed or went since it was read
-    ├── InvalidInput              a sort order, a filter or a search from outside is not allowed
-    │   └── InvalidCursor         the cursor of a page is malformed, or of another order
-    ├── ConstraintViolation       .constraint, .table and .column say which
-    │   ├── NotNullViolation      23502
-    │   ├── ForeignKeyViolation   23503, and 23001 for ON DELETE RESTRICT
-    │   ├── UniqueViolation       23505
-    │   ├── CheckViolation        23514
-    │   └── ExclusionViolation    23P01
-    ├── TransientError            the same transaction may succeed when it is run again
-    │   ├── SerializationFailure  40001
-    │   ├── DeadlockDetected      40P01
-    │   └── ConnectionFailure     the server cannot be reached, or the connection is lost
-    ├── ConnectionRejected        the server answers and says no: password, database, too many clients
-    ├── LockNotAvailable          55P03: `lock_timeout` ran out, or NOWAIT found the row locked
-    ├── QueryCanceled             57014: `statement_timeout` ran out, or somebody cancelled the query
-    ├── PoolTimeout               no connection of the pool became free in time
-    ├── DataException             22...: a value is malformed, too long or out of range
-    ├── InsufficientPrivilege     42501: the role may not do this, or row security forbids the row
-    ├── SchemaMismatch            42P01, 42703: no such table or column; is the database migrated?
-    └── CommitUnknown             the connection was lost, or the task cancelled, during COMMIT
+    ├── ClientError               what a client asked for is wrong; trying again does not help
+    │   ├── InvalidInput          a sort order, a filter or a search is not allowed
+    │   │   └── InvalidCursor     the cursor of a page is malformed, or belongs to another order
+    │   └── NotFound              there is no row where one was asked for
+    ├── UnitOfWorkError           the program used a unit of work against its rules; 25P02
+    │   └── ReadOnlyTransaction   25006: the program tried to change rows in a read-only transaction
+    └── DatabaseError             the database reported an error
+        ├── MultipleFound         several rows were found where at most one was asked for
+        ├── StaleData             the row was changed or deleted since it was read
+        ├── ConstraintViolation   `.constraint`, `.table` and `.column` say which constraint
+        │   ├── NotNullViolation      23502
+        │   ├── ForeignKeyViolation   23503, and 23001 for ON DELETE RESTRICT
+        │   ├── UniqueViolation       23505
+        │   ├── CheckViolation        23514
+        │   └── ExclusionViolation    23P01
+        ├── TransientError        the same transaction may succeed when it runs again
+        │   ├── SerializationFailure  40001
+        │   ├── DeadlockDetected      40P01
+        │   └── ConnectionFailure     the server cannot be reached, or the connection was lost
+        ├── ConnectionRejected    the server refused the connection: password, database, too many clients
+        ├── LockNotAvailable      55P03: `lock_timeout` ran out, or NOWAIT found the row locked
+        ├── QueryCanceled         57014: `statement_timeout` ran out, or somebody cancelled the query
+        ├── PoolTimeout           no connection of the pool became free in time
+        ├── DataException         22...: a value is malformed, too long or out of range
+        ├── InsufficientPrivilege 42501: the role may not do this, or row security forbids the row
+        ├── SchemaMismatch        42P01, 42703: there is no such table or column
+        └── CommitUnknown         the connection was lost, or the task was cancelled, during COMMIT
 
-An error has PostgreSQL's own name for its SQLSTATE where there is one; what has no class of its own
-is a `DatabaseError`. The messages name constraints and tables, never values and never SQL; the
-driver's own error is the `__cause__`. `translation.py` says which error is raised when.
+A program that prints one sentence catches `Error`. A worker that waits and tries again catches
+`DatabaseError`: the branches above it are mistakes, and a second try repeats them.
+
+An error has PostgreSQL's own name for its SQLSTATE where there is one. An error without a class of
+its own is a `DatabaseError`. Messages name constraints and tables, never values and never SQL. The
+driver's own error is the `__cause__`. `engine/translation.py` chooses the class.
 """
 
 from typing import ClassVar
 
 
-class DatabaseError(Exception):
+class Error(Exception):
     """The root of the tree.
 
     `sqlstate` is PostgreSQL's five-character code, or None where the server did not send one.
     """
 
-    summary: ClassVar[str] = "the database reported an error"
+    summary: ClassVar[str] = "the data layer reported an error"
 
     def __init__(self, message: str | None = None, *, sqlstate: str | None = None) -> None:
         super().__init__(message or self.summary)
         self.sqlstate = sqlstate
 
 
-class SettingsError(DatabaseError):
+class SettingsError(Error):
     summary = "a setting of the database is missing or malformed"
 
 
-class UnitOfWorkError(DatabaseError):
+class ClientError(Error):
+    summary = "the request is not valid"
+
+
+class InvalidInput(ClientError):
+    summary = "the request asks for something that is not allowed"
+
+
+class InvalidCursor(InvalidInput):
+    summary = "the cursor does not belong to this list: start again at the first page"
+
+
+class NotFound(ClientError):
+    summary = "no row was found where one was asked for"
+
+
+class UnitOfWorkError(Error):
     summary = (
-        "an error was caught inside of the transaction, which it had aborted, so nothing can be "
-        "committed: let what may fail run in a savepoint()"
+        "an earlier error aborted this transaction, so nothing can be committed: run the part that "
+        "may fail inside savepoint(), and catch its error outside"
     )
 
 
 class ReadOnlyTransaction(UnitOfWorkError):
-    summary = "the unit of work is read-only: open it without read_only to change something"
+    summary = "this unit of work is read-only: open one without read_only=True to change rows"
 
 
-class NotFound(DatabaseError):
-    summary = "no row was found where one was asked for"
+class DatabaseError(Error):
+    summary = "the database reported an error"
 
 
 class MultipleFound(DatabaseError):
@@ -78,19 +99,11 @@ class StaleData(DatabaseError):
     summary = "the row was changed or deleted since it was read"
 
 
-class InvalidInput(DatabaseError):
-    summary = "what was asked for is not allowed"
-
-
-class InvalidCursor(InvalidInput):
-    summary = "the cursor is not one of this list: begin at its first page"
-
-
 class ConstraintViolation(DatabaseError):
     """A constraint refused the change.
 
-    `constraint`, `table` and `column` are names as the server knows them, or None where it does not
-    say: only a not-null violation names a column, and it names no constraint.
+    `constraint`, `table` and `column` are the server's names, or None where the server does not send
+    them. Only a not-null violation names a column, and it names no constraint.
     """
 
     summary = "a constraint was violated"
@@ -122,7 +135,7 @@ class NotNullViolation(ConstraintViolation):
 
 
 class ForeignKeyViolation(ConstraintViolation):
-    summary = "a referenced row is missing, or the row itself is still referred to"
+    summary = "a row that this one refers to is missing, or other rows still refer to this one"
 
 
 class UniqueViolation(ConstraintViolation):
@@ -138,15 +151,15 @@ class ExclusionViolation(ConstraintViolation):
 
 
 class TransientError(DatabaseError):
-    summary = "the transaction failed and may succeed when it is run again"
+    summary = "the transaction failed and may succeed when it runs again"
 
 
 class SerializationFailure(TransientError):
-    summary = "a concurrent transaction changed what this one read; run it again"
+    summary = "another transaction changed the rows that this one read: run it again"
 
 
 class DeadlockDetected(TransientError):
-    summary = "two transactions waited for each other and this one was stopped; run it again"
+    summary = "two transactions waited for each other and the server stopped this one: run it again"
 
 
 class ConnectionFailure(TransientError):
@@ -158,11 +171,11 @@ class ConnectionRejected(DatabaseError):
 
 
 class LockNotAvailable(DatabaseError):
-    summary = "a lock was not free in time"
+    summary = "another transaction holds the lock, and did not release it in time"
 
 
 class QueryCanceled(DatabaseError):
-    summary = "the statement took too long, or was cancelled on the server"
+    summary = "the statement took too long, or somebody cancelled it on the server"
 
 
 class PoolTimeout(DatabaseError):
@@ -182,4 +195,4 @@ class SchemaMismatch(DatabaseError):
 
 
 class CommitUnknown(DatabaseError):
-    summary = "it is unknown whether the transaction was committed: COMMIT was not answered"
+    summary = "nobody knows whether the transaction was committed: the server did not answer COMMIT"

@@ -1,10 +1,9 @@
-"""How the database is reached: one object, read from the environment when it is made.
+"""How the database is reached: one object, which reads the environment when it is made.
 
 Each field is an environment variable with the prefix `DATABASE_`: `DATABASE_URL`,
 `DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too; the environment wins.
-The exceptions are those of migrations, which begin with `MIGRATION_`.
 
-Times are in seconds. For the server's timeouts 0 means none.
+Times are in seconds. For the server's timeouts 0 means no timeout.
 """
 
 import math
@@ -14,22 +13,22 @@ from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL
 
+from .dialect import dialect
 from .errors import SettingsError
-from .url import parse_url
 
 # SQLAlchemy's URL is a tuple, which pydantic-settings would take for JSON.
 DatabaseURL = Annotated[
-    URL, NoDecode, PlainValidator(parse_url), PlainSerializer(str, when_used="json")
+    URL, NoDecode, PlainValidator(dialect.parse_url), PlainSerializer(str, when_used="json")
 ]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class DatabaseSettings(BaseSettings):
-    """What the engine needs to know. Printing it hides the password.
+    """The settings of the engine. Printing them hides the password.
 
     Raises:
-        SettingsError: something is missing or malformed; one sentence that names the variables and
-            holds no value of any.
+        SettingsError: something is missing or malformed. The message names the variables and
+            shows no value.
     """
 
     model_config = SettingsConfigDict(
@@ -38,13 +37,13 @@ class DatabaseSettings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        # A validation error otherwise shows the rejected value, and a URL holds the password.
+        # Otherwise an error shows the rejected value, and a URL holds the password.
         hide_input_in_errors=True,
         validate_by_name=True,
     )
 
     url: DatabaseURL
-    """The application's URL, in any form that `url.py` describes."""
+    """The application's URL, in any form that `postgresql/url.py` describes."""
 
     migration_url: Annotated[
         DatabaseURL | None, NoDecode, Field(alias="MIGRATION_DATABASE_URL")
@@ -67,13 +66,13 @@ class DatabaseSettings(BaseSettings):
     """What `pg_stat_activity` shows."""
 
     pool: Literal["queue", "null"] = "queue"
-    """`queue` keeps connections; `null` opens one for each unit of work, for serverless functions.
+    """`queue` keeps connections. `null` opens one for each unit of work, for serverless functions.
 
-    `null` is no cure for "another operation is in progress": it hides that a session is shared.
+    `null` does not cure "another operation is in progress": it hides that two tasks share a session.
     """
 
     pool_size: Annotated[int, Field(ge=1)] = 5
-    """Connections that are kept."""
+    """Connections that the pool keeps."""
 
     max_overflow: Annotated[int, Field(ge=0)] = 5
     """Connections beyond `pool_size` that may be opened for a moment."""
@@ -82,48 +81,48 @@ class DatabaseSettings(BaseSettings):
     """How long to wait for a free connection before `PoolTimeout`."""
 
     pool_recycle: Annotated[float, Field(gt=0)] = 1800
-    """The age at which a connection is replaced; below what firewalls and poolers allow."""
+    """The age at which a connection is replaced. Firewalls and poolers must allow more."""
 
     pool_ping_after_idle: Seconds = 30
     """A connection that was idle for longer is pinged before use; 0 pings at each check-out.
 
-    A ping each time costs a round trip for every unit of work, and only idle connections go stale.
+    A ping costs a round trip, and only idle connections go stale.
     """
 
     connect_timeout: Annotated[float, Field(gt=0)] = 5
     """How long to wait for the server when a connection is opened."""
 
     statement_timeout: Seconds = 30
-    """When the server cancels a statement (`QueryCanceled`)."""
+    """How long a statement may run before the server cancels it (`QueryCanceled`)."""
 
     lock_timeout: Seconds = 10
-    """How long a statement waits for a lock (`LockNotAvailable`)."""
+    """How long a statement may wait for a lock (`LockNotAvailable`)."""
 
     idle_in_transaction_session_timeout: Seconds = 60
-    """When the server ends a transaction that waits for us and holds its locks meanwhile."""
+    """How long a transaction may wait for its next statement before the server ends the session."""
 
     pgbouncer: bool = False
-    """Whether PgBouncer stands between, in transaction mode.
+    """Whether the URL leads to a PgBouncer in transaction mode.
 
-    It refuses the timeouts at connect, so they are then set at the begin of each transaction.
+    PgBouncer refuses timeouts at connect, so they are then set at the beginning of each transaction.
     """
 
     echo: bool = False
-    """Whether statements are logged. Their parameters are not."""
+    """Whether statements are logged, without their parameters."""
 
     echo_pool: bool = False
     """Whether the pool logs what it does."""
 
     log_checkouts_longer_than: Seconds = 10
-    """A connection that was held for longer is a warning in the log, with its place; 0 logs none."""
+    """A connection that was held for longer is a warning, with its call site; 0 logs none."""
 
     log_statements_longer_than: Seconds = 1
-    """A statement that took longer is a warning in the log, without its parameters; 0 logs none."""
+    """A statement that took longer is a warning, without its parameters; 0 logs none."""
 
     log_statements_repeated_more_than: Annotated[int, Field(ge=0)] = 0
-    """A statement that comes more often in one transaction is a warning in the log; 0 logs none.
+    """A statement that runs more often in one transaction is a warning; 0 logs none.
 
-    For development: it is mostly a query in a loop (N+1).
+    For development: such a statement is mostly a query in a loop (N+1).
     """
 
     def __init__(self, **values: Any) -> None:
@@ -138,7 +137,7 @@ class DatabaseSettings(BaseSettings):
 
     @property
     def timeouts(self) -> dict[str, str]:
-        """PostgreSQL's own timeouts by their names, as strings in milliseconds."""
+        """PostgreSQL's timeouts by name, in milliseconds, as strings."""
         return {
             name: str(math.ceil(getattr(self, name) * 1000))
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")

@@ -1,4 +1,4 @@
-"""A value for "not given", where None is a value like others.
+"""A value for "not given", where None is an ordinary value.
 
 ::
 

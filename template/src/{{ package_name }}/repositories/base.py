@@ -8,5 +8,9 @@ from ..models.base import Base, Key
 M = TypeVar("M", bound=Base)
 
 
-class Repository(db.Repository[M, Key]):
-    """The rows of one model, by this project's kind of primary key."""
+class ReadRepository(db.ReadRepository[M, Key]):
+    """Read the rows of one model, by this project's kind of primary key."""
+
+
+class Repository(ReadRepository[M], db.Repository[M, Key]):
+    """Read and change the rows of one model."""

@@ -1,4 +1,4 @@
-"""The posts, as the domain asks for them."""
+"""The queries for posts that the domain has names for."""
 
 import datetime
 from collections.abc import Sequence
@@ -9,23 +9,23 @@ from sqlalchemy.orm import joinedload, load_only, selectinload
 
 from ..db import Page, search
 from ..models import Comment, Key, Post, User
-from .base import Repository
+from .base import ReadRepository, Repository
 
 
 class Productivity(NamedTuple):
-    """How much an author has written."""
+    """The number of posts of an author."""
 
     username: str
     posts: int
 
 
-class PostRepository(Repository[Post]):
+class PostQueries(ReadRepository[Post]):
     model = Post
 
     async def by_author(self, author: Key, *, drafts: bool = False) -> Sequence[Post]:
-        """Return an author's posts, oldest first, and the drafts too if asked for."""
+        """Return an author's posts, the oldest first; with `drafts`, the drafts too."""
         states = [True, False] if drafts else [True]
-        return await self.get_many(
+        return await self.all(
             Post.author_id == author,
             Post.published.in_(states),
             order_by=[Post.created_at, Post.id],
@@ -39,33 +39,33 @@ class PostRepository(Repository[Post]):
             cursor: `next` or `previous` of another page; None for the first one.
 
         Raises:
-            InvalidCursor: it is not one of these.
+            InvalidCursor: it is no cursor of this list.
         """
         return await self.paginate(
             Post.published.is_(True),
             order_by=[Post.created_at.desc(), Post.id.desc()],
             limit=limit,
             cursor=cursor,
-            load=[joinedload(Post.author)],
+            options=[joinedload(Post.author)],
         )
 
     async def search(self, words: str, *, limit: int = 20) -> Sequence[Post]:
-        """Return published posts that have all of the words, without their bodies."""
-        return await self.get_many(
+        """Return published posts that contain all of the words, without their bodies."""
+        return await self.all(
             Post.published,
             search(words, Post.title, Post.body),
             order_by=[Post.created_at.desc()],
             limit=limit,
-            load=[load_only(Post.title, Post.created_at, raiseload=True)],
+            options=[load_only(Post.title, Post.created_at, raiseload=True)],
         )
 
     async def with_comments(self, post: Key) -> Post:
         """Return a post with its author, its comments, and their authors: in two queries."""
         comments = selectinload(Post.comments).joinedload(Comment.author)
-        return await self.get_one(post, load=[joinedload(Post.author), comments])
+        return await self.get_one(post, options=[joinedload(Post.author), comments])
 
     async def most_productive(self, *, at_least: int, limit: int = 10) -> Sequence[Productivity]:
-        """Return who has published most, with the number of posts."""
+        """Return the authors with the most published posts."""
         number = func.count(Post.id)
         statement = (
             select(User.username, number)
@@ -78,12 +78,14 @@ class PostRepository(Repository[Post]):
         )
         return [Productivity(*row) for row in await self.session.execute(statement)]
 
-    async def due(self, now: datetime.datetime, *, limit: int) -> Sequence[Post]:
-        """Lock drafts whose time has come and return them, the oldest first.
 
-        Those that another worker has locked are passed over, so workers share the work.
+class PostRepository(PostQueries, Repository[Post]):
+    async def due(self, now: datetime.datetime, *, limit: int) -> Sequence[Post]:
+        """Lock drafts whose time has come, and return them, the oldest first.
+
+        Drafts that another worker has locked are left out, so workers share the work.
         """
-        return await self.get_many(
+        return await self.all(
             Post.published.is_(False),
             Post.publish_at <= now,
             order_by=[Post.publish_at],
@@ -92,6 +94,6 @@ class PostRepository(Repository[Post]):
         )
 
     async def give(self, *, sender: Key, recipient: Key) -> None:
-        """Make all posts of one author another one's, in one statement."""
+        """Give all posts of one author to another one, in one statement."""
         statement = update(Post).where(Post.author_id == sender).values(author_id=recipient)
         await self.session.execute(statement)

@@ -1,36 +1,38 @@
-"""The users, as the domain asks for them."""
+"""The queries for users that the domain has names for."""
 
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import selectinload
 
 from ..models import Key, Post, User
-from .base import Repository
+from .base import ReadRepository, Repository
 
 
-class UserRepository(Repository[User]):
+class UserQueries(ReadRepository[User]):
     model = User
 
     async def by_email(self, email: str) -> User | None:
-        return await self.get_one_or_none(User.email == email.lower())
+        return await self.one_or_none(User.email == email.lower())
 
     async def by_username(self, username: str) -> User | None:
-        return await self.get_one_or_none(User.username == username)
+        return await self.one_or_none(User.username == username)
 
     async def active(self) -> Sequence[User]:
-        """Return those who may log in, by name."""
-        return await self.get_many(User.active, order_by=[User.username])
+        """Return the users who may log in, by name."""
+        return await self.all(User.active, order_by=[User.username])
 
     async def with_posts(self, user: Key) -> User:
         """Return a user with their published posts."""
         posts = selectinload(User.posts.and_(Post.published))
-        return await self.get_one(user, load=[posts])
+        return await self.get_one(user, options=[posts])
 
+
+class UserRepository(UserQueries, Repository[User]):
     async def lock(self, *keys: Key) -> Mapping[Key, User]:
-        """Lock users until the transaction ends and return those that exist, by key.
+        """Lock users until the transaction ends, and return those that exist, by key.
 
-        All of them in one statement and in the order of their keys: two transactions that lock the
+        One statement locks all of them in the order of their keys. So two transactions that lock the
         same users never wait for each other in a circle.
         """
-        users = await self.get_many(User.id.in_(keys), order_by=[User.id], with_for_update=True)
+        users = await self.all(User.id.in_(keys), order_by=[User.id], with_for_update=True)
         return {user.id: user for user in users}

@@ -39,7 +39,7 @@ not granted so: see default privileges, and REVOKE them for this table. The owne
 do anything. The log grows for ever; delete from it by `at` as the law and your disk ask for.
 """
 
-from .actor import acting_as, actor_hook
+from .actor import Actor, actor_hook
 from .model import Audited, AuditEntry
 
-__all__ = ["AuditEntry", "Audited", "acting_as", "actor_hook"]
+__all__ = ["Actor", "AuditEntry", "Audited", "actor_hook"]

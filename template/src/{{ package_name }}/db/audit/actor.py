@@ -1,43 +1,33 @@
-"""Who acts: said once at the entry point, and told to PostgreSQL at the begin of each transaction.
+"""Who acts: given to a unit of work, and told to PostgreSQL at the beginning of its transaction.
 
 ::
 
     database = Database(settings, UnitOfWork, begin_hooks=(actor_hook,))
 
-    with acting_as(request.user.id):
-        async with database.unit_of_work() as uow:
-            …
+    async with database.unit_of_work(info=Actor(request.user.id)) as uow:
+        …
 
-It follows the task, and tasks that are started inside of it. A dependency of a framework that runs in
-a thread of its own cannot set it for its handler; one that is `async` can.
-
-Limits: a transaction has the actor of its begin, its first statement. Without the hook, or without an
-actor, an entry has none.
+Limits: without the hook, or without an actor, an entry has none.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-_actor: ContextVar[str] = ContextVar("actor", default="")
 
-
-@contextmanager
-def acting_as(actor: object) -> Iterator[None]:
-    """Let what happens inside be done by somebody.
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts.
 
     Args:
-        actor: any name or key, as the log shall show it; what `str()` makes of it.
+        name: any name or key; the log shows what `str()` makes of it.
     """
-    token = _actor.set(str(actor))
-    try:
-        yield
-    finally:
-        _actor.reset(token)
+
+    name: object
 
 
-def actor_hook(_: Session) -> Mapping[str, str]:
+def actor_hook(session: Session) -> Mapping[str, str]:
     """The begin hook that tells PostgreSQL who acts; give it to the `Database`."""
-    return {"app.actor": _actor.get()}  # empty for nobody, see begin.py
+    actor = session.info.get(Actor)
+    return {"app.actor": str(actor.name) if actor else ""}

@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from ..errors import DatabaseError
+from ..errors import Error
 
 
 def setup(plugin: Plugin) -> None:
@@ -97,7 +97,7 @@ def _wanted(connection: Connection, table: Table) -> dict[str, str]:
         for index in copy.indexes:
             connection.execute(CreateIndex(index))
         return _definitions(connection, table.name, "pg_temp")
-    except (DatabaseError, DBAPIError):
+    except (Error, DBAPIError):
         return {}  # it needs what the revision has yet to make, a type for example
     finally:
         temporary.rollback()

@@ -15,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..engine import create_engine
+from ..engine.create import create_engine
 from ..errors import DeadlockDetected, LockNotAvailable
 from ..settings import DatabaseSettings
 

@@ -28,7 +28,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..errors import ConnectionFailure, ConnectionRejected, DatabaseError, SettingsError
+from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from ..settings import DatabaseSettings
 from . import operations  # noqa: F401  # registers them
 from .deploy import deploy, run_once
@@ -63,7 +63,7 @@ def run_migrations(
             asyncio.run(_connect_and_run(run, settings().for_migrations()))
         except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:  # whoever migrates may see the server's own words
+        except Error as error:  # whoever migrates may see the server's own words
             raise CommandError(f"{error}: {error.__cause__}") from error
 
 

@@ -1,4 +1,4 @@
-"""Rows that are hidden instead of deleted; see `db/soft_delete.py`, which hides them."""
+"""The column of soft delete; `repository/hidden.py` hides the rows."""
 
 import datetime
 
@@ -8,8 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 class SoftDelete:
     """`deleted_at`, NULL while the row is alive.
 
-    It has no index: most rows are alive, so the planner would not use one. Put
-    `postgresql_where=text("deleted_at IS NULL")` on the indexes that your queries need.
+    It has no index: most rows are alive, so the planner would not use one. Give the indexes of your
+    queries `postgresql_where=text("deleted_at IS NULL")`.
     """
 
     deleted_at: Mapped[datetime.datetime | None] = mapped_column(sort_order=1)

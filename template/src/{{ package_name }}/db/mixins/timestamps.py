@@ -1,9 +1,9 @@
-"""When a row was made and last changed, by the server's clock.
+"""The times at which a row was made and last changed, by the server's clock.
 
-Limits: `now()` is the begin of the transaction, so all rows of one transaction agree. `updated_at`
-follows changes through SQLAlchemy, by a flush or by `update()`; raw SQL must set it itself, and so
-must an ON CONFLICT of your own (a repository's `upsert` does). After an `update()` the entities at
-hand must be refreshed, unless it returns them: `.returning(Model)` with the execution option
+Limits: `now()` is the beginning of the transaction, so all rows of one transaction have the same
+time. A flush and `update()` of SQLAlchemy set `updated_at`, and so does a repository's `upsert`. Raw
+SQL and an ON CONFLICT of your own must set it. After an `update()` refresh the entities in the
+session, or let it return them: `.returning(Model)` with the execution option
 `populate_existing=True`.
 """
 

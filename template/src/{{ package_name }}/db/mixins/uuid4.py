@@ -1,23 +1,24 @@
 """A random primary key: UUID version 4.
 
-It tells nothing, not even when the row was made. The price is an index whose inserts are scattered
-over all of its pages; where the time is no secret, `uuid7.py` is the better one.
+It reveals nothing, not even when the row was made. In exchange, inserts are scattered over all pages
+of the index. Where the time of a row is no secret, use `uuid7.py`.
 """
 
 import uuid
 
-from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
+
+from ..dialect import dialect
 
 Key = uuid.UUID
 
 
 class PrimaryKey:
-    """`id`, a random UUID, made by the application or, for SQL outside of it, by the server."""
+    """`id`, a random UUID. The application makes it; for other SQL the server does."""
 
     id: Mapped[Key] = mapped_column(
         primary_key=True,
         default=uuid.uuid4,
-        server_default=text("gen_random_uuid()"),
+        server_default=dialect.RANDOM_UUID,
         sort_order=-1,
     )

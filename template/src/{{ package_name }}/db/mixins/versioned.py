@@ -1,24 +1,25 @@
-"""Optimistic locking: a row counts its changes, and a write upon an old count is refused.
+"""Optimistic locking: a row counts its changes, and a write with an old count is refused.
 
-Two people open the same form. The second to save would undo what the first one changed; with this
-mixin he gets `StaleData` instead, and nothing is written. It costs no lock and no query.
+Two people open the same form, and both save it. Without this mixin the second one undoes the changes
+of the first. With it, the second one gets `StaleData`, and nothing is written. It costs no lock and
+no query.
 
-Not needed where a row is read with `with_for_update=True` and written in the same transaction.
+It is not needed where a row is read with `with_for_update=True` and written in the same transaction.
 
-What is written by…                               the expected version is   the version is
+A write by                                        the expected version is   the version is
 ================================================  ========================  ========================
 an entity: `add`, `update`, `delete`, a flush     checked                   increased
 `execute(update(Model), rows)`, rows by key       checked; each row must    increased
                                                   give it, else `KeyError`
-`update(Model).where(…)`, also Core's upon the    yours to check:           increased
+`update(Model).where(…)`, also Core's on the      yours to check:           increased
 table                                             `.where(version == …)`
-a repository's `update_many`                      checked                   increased
-a repository's `upsert`, `upsert_many`            not checked               increased
+a repository's `update_rows`                      checked                   increased
+a repository's `upsert`, `upsert_rows`            not checked               increased
 an ON CONFLICT of your own                        yours to check            yours to set
 raw SQL, COPY                                     not checked               yours to set
 
-After an `update()` the entities at hand have no version until they are refreshed; a flush of them
-reads it anew, and so does not notice that change.
+After an `update()` the entities in the session have no version until they are refreshed. A flush of
+such an entity reads the version again, so it does not notice that change.
 """
 
 from typing import Any
@@ -36,8 +37,8 @@ class Versioned:
 
 @event.listens_for(Versioned, "instrument_class", propagate=True)
 def _count_changes(mapper: Mapper[Any], _: type[Versioned]) -> None:
-    # Not by __mapper_args__: a model with its own would lose the check, and nobody would notice.
-    if mapper.version_id_col is None:  # else it has its parent's
+    # Not by __mapper_args__: a model with its own would lose the check, and nobody would notice it.
+    if mapper.version_id_col is None:  # otherwise it has its parent's
         assert isinstance(mapper.local_table, Table)
         column = mapper.local_table.c.version
         mapper.version_id_col = column

@@ -1,0 +1,1 @@
+"""The engine: how it is made, its pool, its guards, its errors and its log of queries."""

@@ -1,0 +1,43 @@
+"""The call site of a connection or a statement: file, line and function of the program.
+
+SQLAlchemy runs in a greenlet of its own, so the frames of its callers hang on the parent greenlet. A
+coroutine that became a task right away has no call site: no frame awaits it by name.
+"""
+
+import sys
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+import greenlet
+
+_LAYER = __name__.removesuffix(".engine.call_site")
+_SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
+# Below these there is only main().
+_LOOP = ("asyncio.events", "asyncio.base_events", "asyncio.runners")
+
+
+class CallSite(NamedTuple):
+    """A line of code. Making one takes about a microsecond, and reads no source."""
+
+    code: CodeType
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.code.co_filename}:{self.line} {self.code.co_qualname}"
+
+
+def find_call_site() -> CallSite | None:
+    """Return the innermost caller that belongs neither to a library nor to the data layer."""
+    current: greenlet.greenlet | None = greenlet.getcurrent()
+    frame: FrameType | None = sys._getframe(1)
+    while current is not None:
+        while frame is not None:
+            module = str(frame.f_globals.get("__name__"))
+            if module in _LOOP:
+                return None
+            if not module.startswith(_SKIPPED):
+                return CallSite(frame.f_code, frame.f_lineno)
+            frame = frame.f_back
+        current = current.parent
+        frame = current.gr_frame if current is not None else None
+    return None

@@ -1,0 +1,87 @@
+"""The engine: one for an application, made by a function. It connects when it is first used."""
+
+from typing import Any
+
+from sqlalchemy import NullPool, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ..dialect import dialect
+from ..errors import Error
+from ..settings import DatabaseSettings
+from .guards import refuse_empty_commit, refuse_overlap
+from .pool import QueuePool, ping_after_idle, watch
+from .query_log import log_repeated_queries, log_slow_queries
+from .translation import translate
+
+
+def create_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """Return an engine with an explicit pool, explicit timeouts, and the errors of `errors.py`.
+
+    The driver's exception is the `__cause__` of an error. The caller disposes of the engine.
+    """
+    url, connect_args = dialect.engine_arguments(
+        settings.url,
+        application_name=settings.application_name,
+        connect_timeout=settings.connect_timeout,
+        timeouts=settings.timeouts,
+        transaction_pooling=settings.pgbouncer,
+    )
+    engine = create_async_engine(
+        url,
+        connect_args=connect_args,
+        echo=settings.echo,
+        echo_pool=settings.echo_pool,
+        hide_parameters=True,
+        **_pool_arguments(settings),
+    )
+    refuse_overlap(engine)  # first, so that the others do not see a statement that is refused
+    refuse_empty_commit(engine)
+    _translate_errors(engine)
+    _watch(engine, settings)
+    return engine
+
+
+def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
+    if settings.pool == "null":
+        return {"poolclass": NullPool}
+    return {
+        "poolclass": QueuePool,
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.max_overflow,
+        "pool_timeout": settings.pool_timeout,
+        "pool_recycle": settings.pool_recycle,
+    }
+
+
+def _watch(engine: AsyncEngine, settings: DatabaseSettings) -> None:
+    pool = engine.sync_engine.pool
+    if settings.pool == "queue":
+        ping_after_idle(pool, settings.pool_ping_after_idle, settings.connect_timeout)
+    if settings.pool == "queue" or settings.log_checkouts_longer_than:
+        watch(pool, settings.log_checkouts_longer_than)
+    if settings.log_statements_longer_than:
+        log_slow_queries(engine, settings.log_statements_longer_than)
+    if settings.log_statements_repeated_more_than:
+        log_repeated_queries(engine, settings.log_statements_repeated_more_than)
+
+
+def _translate_errors(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def translate_error(context: ExceptionContext) -> Error | None:
+        if context.sqlalchemy_exception is None:  # a cancellation, not an error of the driver
+            return None
+        return translate(context.sqlalchemy_exception)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def connect(
+        driver: Dialect, _: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> DBAPIConnection:
+        # SQLAlchemy does not take most of these for errors of the driver, and would let them pass.
+        try:
+            return driver.connect(*args, **kwargs)
+        except (OSError, UnicodeError, driver.loaded_dbapi.Error) as error:
+            where = f'the database "{engine.url.database}" at {engine.url.host or "a socket"}'
+            over_network = bool(engine.url.host)
+            raise dialect.connect_error(error, where, over_network=over_network) from error

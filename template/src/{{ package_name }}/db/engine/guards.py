@@ -1,0 +1,100 @@
+"""Mistakes that would go wrong in silence, and are refused.
+
+**One session, one task.** `asyncio.gather` over one session often succeeds, because the driver makes
+one statement wait for the other. Then one task commits what the other has half done. So a statement,
+a COMMIT or a ROLLBACK that meets a running statement on its connection is a `UnitOfWorkError`. A
+session may be handed from one task to another: the guard refuses overlap, it does not check owners.
+
+**A COMMIT of nothing.** PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK and no
+error. So an error that was caught inside would undo the whole transaction, and nobody would know.
+
+Limits: the driver itself refuses a statement that meets the fetch of a stream. That error is a
+`DatabaseError`, and does not say why.
+"""
+
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import Error, UnitOfWorkError
+from .translation import SHARED_SESSION
+
+_failed: WeakSet[Connection] = WeakSet()  # connections on which a statement has failed
+
+
+def refuse_empty_commit(engine: AsyncEngine) -> None:
+    """Raise an error when a transaction that the server has aborted is committed."""
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def fail(context: ExceptionContext) -> None:
+        cancelled = context.sqlalchemy_exception is None
+        if context.connection is not None and not cancelled and not context.is_disconnect:
+            _failed.add(context.connection)
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def ask(connection: Connection) -> None:
+        if connection in _failed:
+            _failed.remove(connection)
+            try:
+                connection.exec_driver_sql("SELECT 1")
+            except Error:
+                if not connection.invalidated:  # or the pool would get it in a transaction
+                    connection.connection.rollback()
+                raise
+
+    @event.listens_for(engine.sync_engine, "rollback")
+    @event.listens_for(engine.sync_engine, "rollback_savepoint")
+    def forget(connection: Connection, *_: object) -> None:
+        _failed.discard(connection)
+
+
+def refuse_overlap(engine: AsyncEngine) -> None:
+    """Raise an error when a statement meets another one that runs on the same connection."""
+    # The key is SQLAlchemy's connection, which lives for one check-out, and not the pooled one. So no
+    # mark outlives its transaction. The id of the execution is enough, and keeps nothing alive.
+    running: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def start(connection: Connection, *rest: Any) -> None:
+        _, _, _, context, _ = rest  # cursor, statement, parameters, …, executemany
+        if running.setdefault(connection, id(context)) != id(context):
+            raise UnitOfWorkError(SHARED_SESSION)
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def end(connection: Connection, *_: object) -> None:
+        running.pop(connection, None)
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def fail(context: ExceptionContext) -> UnitOfWorkError | None:
+        # The event also comes for a cancellation, for the refused statement, and for a fetch.
+        connection = context.connection
+        mark = running.get(connection) if connection is not None else None
+        if connection is not None and mark == id(context.execution_context):
+            del running[connection]
+        elif mark is not None and not isinstance(context.original_exception, UnitOfWorkError):
+            return UnitOfWorkError(SHARED_SESSION)
+        # The driver refused a COMMIT or ROLLBACK, because it met the fetch of a stream, which has no
+        # mark. The connection cannot be used any more, and would go back to the pool as it is.
+        driver = context.dialect.loaded_dbapi
+        if context.execution_context is None and isinstance(
+            context.original_exception, driver.InterfaceError
+        ):
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
+        return None
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def refuse_to_commit(connection: Connection) -> None:
+        if connection in running:
+            connection.invalidate()
+            raise UnitOfWorkError(SHARED_SESSION)
+
+    @event.listens_for(engine.sync_engine, "rollback")
+    def cut_off(connection: Connection) -> None:
+        # A busy connection takes no ROLLBACK, and would go back to the pool as it is. This cancels
+        # the statement on the server, and closes the connection.
+        if connection in running:
+            connection.invalidate()

@@ -1,0 +1,173 @@
+"""The pool: it says which code holds its connections, and hands out no stale ones.
+
+* A task that waits too long gets a `PoolTimeout`. The message names the code that has held
+  connections longest. This costs some microseconds for each check-out.
+* A connection that was held for longer than `log_checkouts_longer_than` is a warning of this logger
+  when it comes back, with the code that took it.
+* `Database.pool` has the numbers for a gauge, see `PoolStatus`.
+
+A transaction that waits for something else than the database (a mail, another service) exhausts a
+pool. Do that work before or after the transaction; a larger pool does not help.
+"""
+
+import logging
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, NamedTuple
+
+import sqlalchemy.exc
+from sqlalchemy import AdaptedConnection, AsyncAdaptedQueuePool, Pool, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from ..dialect import dialect
+from ..errors import PoolTimeout
+from .call_site import CallSite, find_call_site
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """What the pool does now, and what it did since the engine was made."""
+
+    size: int
+    """`pool_size`: connections that are kept."""
+    checked_out: int
+    """Connections that are in use, or are being opened."""
+    overflow: int
+    """Connections that are open beyond `size`."""
+    checkouts: int
+    """How often a connection was handed out."""
+    timeouts: int
+    """How often a task waited in vain (`PoolTimeout`)."""
+    opened: int
+    """Connections that were opened."""
+    closed: int
+    """Connections that were closed: old, broken or beyond `size`."""
+
+
+class _Checkout(NamedTuple):
+    since: float
+    call_site: CallSite | None
+
+    def __str__(self) -> str:
+        return f"{monotonic() - self.since:.1f} s, taken at {self.call_site or 'an unknown place'}"
+
+
+class Usage:
+    """Which code holds connections of a pool, and what the pool has done."""
+
+    def __init__(self) -> None:
+        self.held: dict[ConnectionPoolEntry, _Checkout] = {}
+        self.counts = dict.fromkeys(("checkouts", "timeouts", "opened", "closed"), 0)
+
+
+class QueuePool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, with an error that names the holders of connections."""
+
+    # A private attribute. Nothing else keeps the messages of `echo_pool` below the logger
+    # "sqlalchemy", where its handler and everybody's configuration are.
+    _sqla_logger_namespace = "sqlalchemy.pool.impl.AsyncAdaptedQueuePool"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.usage = Usage()
+
+    def connect(self) -> PoolProxiedConnection:
+        """Hand out a connection.
+
+        Raises:
+            PoolTimeout: none became free within `pool_timeout`.
+        """
+        started = monotonic()
+        try:
+            return super().connect()
+        except sqlalchemy.exc.TimeoutError as error:
+            self.usage.counts["timeouts"] += 1
+            raise PoolTimeout(self.explain(monotonic() - started)) from error
+
+    def recreate(self) -> "QueuePool":
+        """Return a new pool that goes on with these counts; `dispose` asks for it."""
+        pool = super().recreate()
+        assert isinstance(pool, QueuePool)
+        self.usage.held.clear()  # a connection in use is closed when it comes back
+        pool.usage = self.usage
+        return pool
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all connections are in use. A connection that is being opened is not in use yet."""
+        return len(self.usage.held) >= self.size() + self._max_overflow
+
+    def explain(self, waited: float) -> str:
+        """Say in one sentence why there was no connection, and which code holds them longest."""
+        longest = sorted(self.usage.held.values(), key=lambda checkout: checkout.since)[:3]
+        return (
+            f"no connection became free within {waited:.1f} s, because all of them are in use (pool_size"
+            f" {self.size()}, max_overflow {self._max_overflow}); held longest: "
+            + "; ".join(map(str, longest))
+        )
+
+    def report(self) -> PoolStatus:
+        """Return the numbers."""
+        overflow = max(0, self.overflow())
+        return PoolStatus(self.size(), self.checkedout(), overflow, **self.usage.counts)
+
+
+def watch(pool: Pool, log_longer_than: float) -> None:
+    """Count what the pool does, and log connections that were held for too long.
+
+    Args:
+        log_longer_than: seconds; 0 logs nothing.
+    """
+    usage = pool.usage if isinstance(pool, QueuePool) else Usage()
+    held, counts = usage.held, usage.counts
+
+    @event.listens_for(pool, "checkout")
+    def check_out(
+        _: DBAPIConnection, record: ConnectionPoolEntry, __: PoolProxiedConnection
+    ) -> None:
+        held[record] = _Checkout(monotonic(), find_call_site())
+        counts["checkouts"] += 1
+
+    @event.listens_for(pool, "checkin")
+    def check_in(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        checkout = held.pop(record, None)
+        if checkout and log_longer_than and monotonic() - checkout.since > log_longer_than:
+            logger.warning("a connection was held for %s", checkout)
+
+    @event.listens_for(pool, "connect")
+    def count_opened(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info["opened"] = True
+        counts["opened"] += 1
+
+    @event.listens_for(pool, "close")
+    def count_closed(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        if record.info.pop("opened", False):  # the event may come twice
+            counts["closed"] += 1
+
+
+def ping_after_idle(pool: Pool, seconds: float, timeout: float) -> None:
+    """Ping a connection before use when it was idle for longer than `seconds`.
+
+    SQLAlchemy's `pool_pre_ping` asks at every check-out, which costs a round trip each time. A
+    connection that answered a moment ago is alive. The idea is HikariCP's `aliveBypassWindowMs`.
+
+    Args:
+        timeout: seconds to wait for the answer.
+    """
+
+    @event.listens_for(pool, "checkin")
+    def remember(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = monotonic()
+
+    @event.listens_for(pool, "checkout")
+    def ping(
+        connection: AdaptedConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
+    ) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None or monotonic() - idle_since <= seconds:
+            return
+        if not dialect.ping(connection, timeout):
+            raise sqlalchemy.exc.InvalidatePoolError

@@ -1,0 +1,129 @@
+"""The log of queries: which statements ran and how long they took, never their parameters.
+
+::
+
+    with record_queries(database.engine) as queries:
+        await list_posts(uow)
+    assert len(queries) <= 2
+
+In a test, the fixture `max_queries` says the same in one line. The log gets two warnings. One is for
+a statement that took longer than `log_statements_longer_than`. The other is for development: a
+statement that ran more often than `log_statements_repeated_more_than` in one transaction. That is
+mostly a query in a loop (N+1), and an eager load or one `IN` can replace it.
+
+Limits: a time ends when the first rows arrive. What a stream fetches later does not count. BEGIN,
+COMMIT and savepoints are not recorded.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import ExceptionContext, ExecutionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from .call_site import find_call_site
+
+logger = logging.getLogger(__name__)
+
+_SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
+_LONGEST = 1000  # characters of a statement in the log: an INSERT of many rows has megabytes
+
+
+_Listener = Callable[[Connection, "RecordedQuery", bool], None]
+
+
+class RecordedQuery(NamedTuple):
+    """A statement that ran or failed: its text without parameters, and its time in seconds."""
+
+    text: str
+    seconds: float
+
+    def __str__(self) -> str:
+        text = " ".join(self.text.split())
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+@contextmanager
+def record_queries(*engines: AsyncEngine) -> Iterator[list[RecordedQuery]]:
+    """Yield a list that grows by each statement of these engines while the block runs."""
+    queries: list[RecordedQuery] = []
+    stops = [_listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
+    try:
+        yield queries
+    finally:
+        for stop in stops:
+            stop()
+
+
+def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
+    """Log each statement that took longer than this."""
+
+    def log(_: Connection, query: RecordedQuery, __: bool) -> None:
+        if query.seconds > seconds:
+            logger.warning("a statement took %.2f s: %s", query.seconds, query)
+
+    _listen(engine, log)
+
+
+def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
+    """Log a statement that runs more often than this in one transaction, once a transaction."""
+    counts: WeakKeyDictionary[Connection, Counter[str]] = WeakKeyDictionary()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        counts[connection] = Counter()
+
+    def count(connection: Connection, query: RecordedQuery, batch: bool) -> None:
+        if batch:  # one call, for many rows
+            return
+        count = counts[connection]
+        count[query.text] += 1
+        if count[query.text] == times + 1:
+            place = find_call_site() or "an unknown place"
+            logger.warning(
+                "a statement ran more than %d times in one transaction, now at %s: %s",
+                times,
+                place,
+                query,
+            )
+
+    _listen(engine, count)
+
+
+def _listen(engine: AsyncEngine, call: _Listener) -> Callable[[], None]:
+    """Call a function after each statement, and return a function that stops it."""
+    started: WeakKeyDictionary[ExecutionContext, float] = WeakKeyDictionary()
+
+    def start(_: Connection, *rest: Any) -> None:
+        _, _, _, context, _ = rest  # cursor, statement, parameters, …, executemany
+        started[context] = monotonic()
+
+    def end(connection: Connection, *rest: Any) -> None:
+        _, statement, _, context, executemany = rest
+        since = started.pop(context, None)
+        if since is not None and not statement.startswith(_SAVEPOINTS):
+            call(connection, RecordedQuery(statement, monotonic() - since), executemany)
+
+    def fail(error: ExceptionContext) -> None:
+        if error.connection and error.statement and error.execution_context:
+            end(error.connection, None, error.statement, None, error.execution_context, False)
+
+    listeners: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": start,
+        "after_cursor_execute": end,
+        "handle_error": fail,
+    }
+    for name, listener in listeners.items():
+        event.listen(engine.sync_engine, name, listener)
+
+    def stop() -> None:
+        for name, listener in listeners.items():
+            event.remove(engine.sync_engine, name, listener)
+
+    return stop

@@ -1,0 +1,1 @@
+"""Pages by keyset, their cursors, and sorting and filtering for clients."""

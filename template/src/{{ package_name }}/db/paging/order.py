@@ -1,0 +1,109 @@
+"""An order of rows in which each row has a place of its own."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ColumnExpressionArgument,
+    Dialect,
+    Integer,
+    Label,
+    Numeric,
+    TypeDecorator,
+    UnaryExpression,
+    asc,
+    inspect,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy.sql import operators
+from sqlalchemy.types import TypeEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One column of an order."""
+
+    column: ColumnElement[Any]
+    descending: bool
+    nulls_first: bool
+    nullable: bool
+    key: Any = None
+    """The attribute, if it is one of the primary key."""
+
+    def reversed(self) -> "Term":
+        """Return the term that reads the same order from its end."""
+        return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
+
+    def ordered(self, column: ColumnElement[Any]) -> UnaryExpression[Any]:
+        """Order by a column that has this term's values."""
+        directed = column.desc() if self.descending else column.asc()
+        return directed.nulls_first() if self.nulls_first else directed.nulls_last()
+
+
+def complete_order(entity: Any, order_by: Sequence[ColumnExpressionArgument[Any]]) -> list[Term]:
+    """Read an order, and append the missing columns of the primary key.
+
+    Raises:
+        TypeError: the order is text.
+    """
+    mapper = inspect(entity).mapper
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    missing = [getattr(entity, name) for name in names]
+    terms: list[Term] = []
+    for item in order_by:
+        expression, descending, nulls_first = _parts(item)
+        key = next((key for key in missing if expression.compare(key.__clause_element__())), None)
+        # By an outer join, a column of another table can be NULL even if it is declared NOT NULL.
+        own = mapper.persist_selectable.c.contains_column(expression)
+        nullable = key is None and not (own and not expression.nullable)
+        column = type_coerce(expression, _widest(expression.type))
+        terms.append(Term(column, descending, nulls_first, nullable, key))
+        missing = [other for other in missing if other is not key]
+        if not missing:
+            return terms  # the key is unique: terms after it decide nothing
+    down = terms[-1].descending if terms else False
+    return terms + [
+        Term(type_coerce(key, _widest(key.type)), down, down, nullable=False, key=key)
+        for key in missing
+    ]
+
+
+def _parts(item: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[Any], bool, bool]:
+    """Take an element of ORDER BY apart: expression, descending, nulls first."""
+    expression: object = asc(item)
+    descending, nulls_first = False, None
+    while isinstance(expression, Label | UnaryExpression):
+        modifier = operators.asc_op if isinstance(expression, Label) else expression.modifier
+        if modifier is operators.desc_op:
+            descending = True
+        elif modifier in {operators.nulls_first_op, operators.nulls_last_op}:
+            nulls_first = modifier is operators.nulls_first_op
+        elif modifier is not operators.asc_op:
+            break  # an operator, such as minus
+        expression = expression.element
+    if isinstance(item, str) or not isinstance(expression, ColumnElement):
+        raise TypeError("order_by takes columns and SQL expressions, not text")
+    return expression, descending, descending if nulls_first is None else nulls_first
+
+
+def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type that cuts off no value; NUMERIC(10, 2) would cut a product.
+
+    A type that the project decorates becomes the type in the database.
+    """
+    if isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, Integer):
+        return BigInteger()
+    return Numeric() if isinstance(kind, Numeric) else kind
+
+
+def checksum(terms: Sequence[Term], dialect: Dialect) -> int:
+    """Return a number that tells one order from another, the same in every process."""
+    compiled = tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
+    return zlib.crc32(f"{compiled} {compiled.params}".encode())

@@ -1,0 +1,188 @@
+"""Pages of a list by keyset: a page begins at a place in the order, not at a number.
+
+::
+
+    page = await posts.paginate(
+        Post.published.is_(True), order_by=[Post.created_at.desc()], limit=50, cursor=cursor
+    )
+    page.items, page.next, page.previous
+
+With the right index the last page is as fast as the first. Rows that are inserted or deleted between
+two pages neither repeat other rows nor hide them. A row whose place in the order changes may be met
+twice, or not at all.
+
+Any order works: columns and SQL expressions, `desc()`, `nulls_first()`, `nulls_last()`. The missing
+columns of the primary key are appended in the direction of the last column, so that each row has a
+place of its own.
+
+The index has first the columns that the criteria compare by `=`, then the order with its key.
+
+* Columns that are NOT NULL, in one direction: `Index(None, "created_at", "id")`, read either way. One
+  comparison of rows finds the place.
+* Mixed directions, or NULLs that are not where PostgreSQL puts them by default: the index has the same
+  directions, or all of them reversed: `Index(None, rating.desc().nulls_last(), created_at, id)`.
+* Where a column may be NULL, or directions are mixed, there are several such places. Each is read up
+  to the limit. One condition with OR would read the list from its beginning.
+
+Limits: there is no total and no jump to page 70. A join of the statement must not multiply rows. Two
+pages are two statements: they see the same snapshot only in REPEATABLE READ.
+"""
+
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    Integer,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    literal,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.interfaces import ORMOption
+
+from .cursor import Cursor, CursorFormat
+from .order import Term, checksum, complete_order
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """Rows in their order, and the cursors of the pages beside them.
+
+    `next` is None if this is the last page. `previous` is None if no cursor was given, or if a page
+    back reached the first row. Otherwise it is a cursor, though its rows may be gone by then.
+    """
+
+    items: Sequence[M]
+    next: str | None
+    previous: str | None
+
+
+async def paginate(
+    session: AsyncSession,
+    statement: Select[M],
+    *,
+    order_by: Sequence[ColumnExpressionArgument[Any]],
+    limit: int,
+    cursor: str | None = None,
+    options: Sequence[ORMOption] = (),
+) -> Page[M]:
+    """Return the page of a statement's rows that begins at a cursor.
+
+    Args:
+        statement: a `select()` of one entity; its own order, limit and offset are replaced.
+        order_by: columns or expressions.
+        limit: how many rows at most, 1 or more. If a client gives it, bound it.
+        cursor: `next` or `previous` of another page; None for the first page.
+        options: loader options; the rows of a joined collection do not count for the limit.
+
+    Raises:
+        InvalidCursor: the cursor is malformed, or belongs to another order.
+        ValueError: the limit is below 1.
+        TypeError: the order is text, or a cursor cannot hold its values: JSON, an array, or a
+            function without a type. Write `func.lower(User.email, type_=Text)`.
+    """
+    if limit < 1:
+        raise ValueError("the limit of a page must be 1 or more")
+    [description] = statement.column_descriptions
+    entity = description["entity"]
+    terms = complete_order(entity, order_by)
+    form = CursorFormat(
+        checksum(terms, session.get_bind().dialect),
+        [(term.column.type, term.nullable) for term in terms],
+    )
+    here = None if cursor is None else form.load(cursor)
+    backward = here is not None and here.backward
+    if backward:
+        terms = [term.reversed() for term in terms]
+
+    # The rows are joined to their places. So any loader option works, and a joined collection does not
+    # count. The values of the order come from the query: an attribute may have changed since.
+    found = _places(statement, terms, here, limit + 1)  # one more, to know whether there is another
+    pairs = list(zip(terms, found.c, strict=True))
+    query = (
+        select(entity, *found.c)
+        .join(found, and_(*(term.key == c for term, c in pairs if term.key is not None)))
+        .order_by(*(term.ordered(column) for term, column in pairs))
+        .options(*options)
+        .execution_options(**statement.get_execution_options())
+    )
+    rows = (await session.execute(query)).unique(lambda row: id(row[0])).all()
+    more, rows = len(rows) > limit, rows[:limit]
+    if backward:
+        rows = rows[::-1]
+
+    before = after = None
+    if rows:
+        before, after = Cursor(rows[0][1:], backward=True), Cursor(rows[-1][1:])
+    elif here is not None:  # the rows there are gone: all others are on the other side
+        before = after = replace(here, backward=not backward, inclusive=not here.inclusive)
+    has_next, has_previous = (True, more) if backward else (more, here is not None)
+    return Page(
+        items=[row[0] for row in rows],
+        next=form.dump(after) if after and has_next else None,
+        previous=form.dump(before) if before and has_previous else None,
+    )
+
+
+def _places(
+    statement: Select[Any], terms: Sequence[Term], here: Cursor | None, limit: int
+) -> Subquery:
+    """Select the values of the order, of the first rows from a place on."""
+    # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
+    # all rows, and may read the whole table.
+    first = bindparam(None, limit, Integer, literal_execute=True)
+    values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
+    branches = [
+        statement.with_only_columns(*values)
+        .where(criterion)
+        .order_by(None)
+        .order_by(*(term.ordered(term.column) for term in terms))
+        .limit(first)
+        .offset(None)
+        for criterion in ([true()] if here is None else _beyond(terms, here))
+    ]
+    if len(branches) == 1:
+        return branches[0].subquery()
+    union = union_all(*branches)
+    order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
+    return union.order_by(*order).limit(first).subquery()
+
+
+def _beyond(terms: Sequence[Term], here: Cursor) -> Iterator[ColumnElement[bool]]:
+    """Yield criteria that together cover all rows beyond a place, no row twice.
+
+    Each of them is one range of the index. One criterion, `a > 1 OR a = 1 AND b > 2`, would be a
+    filter, and the server would read all rows before the place too.
+    """
+    same: list[ColumnElement[bool]] = []
+    values = [literal(value, t.column.type) for value, t in zip(here.values, terms, strict=True)]
+    for position, term in enumerate(terms):
+        column, value, rest = term.column, values[position], terms[position:]
+        if all(not t.nullable and t.descending == term.descending for t in rest):
+            # One comparison of rows. It does not work with NULL, which is neither less nor greater.
+            compare = _COMPARE[term.descending][here.inclusive]
+            row = tuple_(*(t.column for t in rest))
+            yield and_(*same, compare(row, tuple_(*values[position:])))
+            return
+        null = here.values[position] is None
+        if not null:
+            yield and_(*same, _COMPARE[term.descending][False](column, value))
+        if term.nullable and null == term.nulls_first:
+            yield and_(*same, column.is_not(None) if null else column.is_(None))
+        same.append(column.is_(None) if null else column == value)
+
+
+# By descending, then by inclusive.
+_COMPARE = ((operator.gt, operator.ge), (operator.lt, operator.le))

@@ -1,0 +1,88 @@
+"""Connections of asyncpg: what the driver is told, what its refusals mean, and a cheap ping."""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL, AdaptedConnection
+
+from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
+from .sqlstates import translate
+from .url import split_url
+
+
+def engine_arguments(
+    url: URL,
+    *,
+    application_name: str,
+    connect_timeout: float,
+    timeouts: Mapping[str, str],
+    transaction_pooling: bool,
+) -> tuple[URL, dict[str, Any]]:
+    """Return the URL and the `connect_args` for `create_async_engine`.
+
+    Args:
+        url: as `parse_url` returns it.
+        application_name: the name that `pg_stat_activity` shows.
+        connect_timeout: seconds to wait for the server when a connection is opened.
+        timeouts: PostgreSQL's timeouts by name, in milliseconds.
+        transaction_pooling: whether PgBouncer gives each transaction another connection. It refuses
+            the timeouts at connect, so the caller must set them in each transaction.
+    """
+    url, arguments = split_url(url)
+    server_settings = {"application_name": application_name}
+    if not transaction_pooling:
+        server_settings |= timeouts
+    connect_args = {**arguments, "timeout": connect_timeout, "server_settings": server_settings}
+    if transaction_pooling:
+        # The server's connection belongs to another client in the next transaction, so no statement
+        # may stay prepared on it. Both asyncpg and SQLAlchemy keep a cache of them. Without its own
+        # cache asyncpg does not name its statements either.
+        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return url, connect_args
+
+
+def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
+    """Return the layer's error for a connection that could not be opened.
+
+    Args:
+        error: what the driver or the system raised.
+        where: the database, in words.
+        over_network: whether the URL names a host, and not a socket.
+    """
+    match error:
+        case ssl.SSLError():
+            return ConnectionRejected(f"{where} does not offer TLS as the URL asks for it: {error}")
+        case TimeoutError():
+            return ConnectionFailure(f"{where} did not answer in time")
+        case UnicodeError():
+            return SettingsError(f"the URL of {where} is not valid: {error}")
+        case FileNotFoundError() if over_network:
+            return SettingsError(f"a file that the URL of {where} names is missing")
+        # asyncpg reports a server without TLS as a bare ConnectionError, and only the text tells. A
+        # server that goes away meanwhile is a bare ConnectionError too.
+        case ConnectionError() if type(error) is ConnectionError and "SSL" in str(error):
+            return ConnectionRejected(f"{where} refuses the connection: {error}")
+        case OSError():
+            return ConnectionFailure(f"{where} cannot be reached: {error}")
+    if isinstance(error.__cause__, ValueError):  # asyncpg's ClientConfigurationError
+        return SettingsError(f"the URL of {where} is not valid: {error}")
+    # The server's own words: a wrong password, no such database, too many clients.
+    ours = translate(error) or ConnectionRejected()
+    return type(ours)(f"{where} refuses the connection: {error}", sqlstate=ours.sqlstate)
+
+
+def ping(connection: AdaptedConnection, timeout: float) -> bool:
+    """Ask the server on an idle connection whether it is alive.
+
+    Without arguments asyncpg uses the simple protocol: one round trip, and nothing is prepared.
+
+    Args:
+        timeout: seconds to wait for the answer.
+    """
+    try:
+        connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=timeout))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""Which error of the layer stands for an error of the driver.
+
+The SQLSTATE decides, and the fields that the server sends beside it. The text of a message never
+does, because it changes with the server's version and language.
+
+asyncpg reports only constraint violations as `IntegrityError`. Deadlocks, serialization failures and
+both timeouts arrive as a bare `DBAPIError`, so `except OperationalError` catches none of them.
+"""
+
+import asyncpg
+import sqlalchemy.exc
+
+from .. import errors
+from ..errors import ConstraintViolation, DatabaseError, Error
+
+_BY_SQLSTATE: dict[str, type[Error]] = {
+    "08P01": errors.ConnectionRejected,  # PgBouncer's answer to the timeouts at connect
+    "25006": errors.ReadOnlyTransaction,
+    "25P02": errors.UnitOfWorkError,  # the transaction is aborted
+    "23001": errors.ForeignKeyViolation,
+    "23502": errors.NotNullViolation,
+    "23503": errors.ForeignKeyViolation,
+    "23505": errors.UniqueViolation,
+    "23514": errors.CheckViolation,
+    "23P01": errors.ExclusionViolation,
+    "3D000": errors.ConnectionRejected,  # the database does not exist
+    "40001": errors.SerializationFailure,
+    "40P01": errors.DeadlockDetected,
+    "42501": errors.InsufficientPrivilege,
+    "42703": errors.SchemaMismatch,
+    "42P01": errors.SchemaMismatch,
+    "53300": errors.ConnectionRejected,  # too many clients
+    "55P03": errors.LockNotAvailable,
+    "57014": errors.QueryCanceled,
+    "57P01": errors.ConnectionFailure,  # an administrator ended the session, or the server stops
+    "57P02": errors.ConnectionFailure,
+    "57P03": errors.ConnectionFailure,  # the server is starting up
+    "57P05": errors.ConnectionFailure,  # idle_session_timeout
+}
+
+_BY_CLASS: dict[str, type[Error]] = {
+    "08": errors.ConnectionFailure,
+    "22": errors.DataException,
+    "23": ConstraintViolation,
+    "28": errors.ConnectionRejected,  # the password, or pg_hba.conf
+}
+
+
+def translate(error: BaseException) -> Error | None:
+    """Return the layer's error for an error of SQLAlchemy's engine or of the driver.
+
+    The server's DETAIL holds values of rows. It is removed from the driver's error, so that a logged
+    traceback does not show them.
+
+    Returns:
+        None where the error does not come from the database.
+    """
+    # SQLAlchemy's error holds the adapter's as `orig`. The adapter's holds asyncpg's as its cause, and
+    # only that one has the fields that the server sent.
+    driver = error
+    while not isinstance(driver, asyncpg.PostgresError) and (
+        inner := getattr(driver, "orig", None) or driver.__cause__
+    ):
+        driver = inner
+    if getattr(driver, "detail", None):
+        driver.detail = None  # type: ignore[attr-defined]  # asyncpg's, which has no types
+    if isinstance(driver, asyncpg.InvalidCachedStatementError):
+        return errors.TransientError(
+            "the schema changed while a prepared statement used it: run the transaction again"
+        )
+    sqlstate = getattr(driver, "sqlstate", None)
+    if isinstance(sqlstate, str):
+        found = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2])
+        if found is not None and issubclass(found, ConstraintViolation):
+            return found(
+                sqlstate=sqlstate,
+                constraint=getattr(driver, "constraint_name", None),
+                table=getattr(driver, "table_name", None),
+                column=getattr(driver, "column_name", None),
+            )
+        if found is not None:
+            return found(sqlstate=sqlstate)
+    if not isinstance(error, sqlalchemy.exc.DBAPIError | asyncpg.PostgresError):
+        return None
+    if getattr(error, "connection_invalidated", False):
+        return errors.ConnectionFailure(sqlstate=sqlstate)
+    message = f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})"
+    return DatabaseError(message, sqlstate=sqlstate)

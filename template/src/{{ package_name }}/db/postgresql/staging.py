@@ -1,0 +1,93 @@
+"""Rows as a table that a statement can select from."""
+
+import itertools
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import FromClause
+
+from .copy import Batch, copy_into, processed
+
+ORDINAL = "number of the row"
+
+
+@asynccontextmanager
+async def staged(
+    connection: AsyncConnection,
+    target: Table,
+    columns: Sequence[Column[Any]],
+    batches: AsyncIterable[Batch],
+    *,
+    few: bool,
+) -> AsyncIterator[FromClause]:
+    """Yield a table with the rows of the batches.
+
+    Few rows are arrays of one statement. Many rows are a temporary table, which costs rows in the
+    catalogue and is dropped at the end. Every role may create one by default.
+
+    Args:
+        target: the table that the rows are for.
+        columns: columns of it; the yielded table has their names, and `ORDINAL`, which counts rows.
+        batches: the values.
+        few: whether there is only one batch, and a small one.
+    """
+    kinds = [each.type.compile(connection.dialect) for each in columns]
+    # An array of arrays would be unnested to the bottom, and a cast to bit(n) cuts in silence.
+    if few and not any(kind.startswith("BIT") or kind.endswith("]") for kind in kinds):
+        [values] = [batch async for batch in batches]
+        yield _unnested(connection, columns, kinds, values)
+        return
+    # Named after the table: the driver remembers the types of columns by the text of a statement.
+    # Created by text: SQLAlchemy's DDL makes every connection forget its prepared statements.
+    name = f"stage of {target.fullname}"
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    number = literal_column("0::bigint", BigInteger).label(ORDINAL)
+    query = select(*columns, number).compile(dialect=connection.dialect)
+    await connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
+    )
+    names, numbers = [*(each.name for each in columns), ORDINAL], itertools.count()
+    async for values in batches:
+        ordinals = list(itertools.islice(numbers, len(values[0])))
+        rows = [*processed(connection, columns, values), ordinals]
+        await copy_into(connection, name, None, names, rows)
+    yield table(name, *_typed(columns), column(ORDINAL, BigInteger))
+    await connection.exec_driver_sql(f"DROP TABLE {quoted}")
+
+
+def _unnested(
+    connection: AsyncConnection,
+    columns: Sequence[Column[Any]],
+    kinds: Sequence[str],
+    values: Batch,
+) -> FromClause:
+    """Return one batch as arrays that the server unnests."""
+    ready = processed(connection, columns, values)
+    arrays = [
+        # A cast to varchar(n) would cut in silence, so its values go as text.
+        bindparam(None, list(texts), type_=ARRAY(Text(), dimensions=1))
+        if kind.startswith(("VARCHAR", "CHAR"))
+        else bindparam(None, raw, type_=ARRAY(each.type, dimensions=1))
+        for each, kind, raw, texts in zip(columns, kinds, values, ready, strict=True)
+    ]
+    unnested = func.unnest(*arrays).table_valued(*_typed(columns), with_ordinality=ORDINAL)
+    return unnested.render_derived(name="stage")
+
+
+def _typed(columns: Sequence[Column[Any]]) -> list[Any]:
+    return [column(each.name, each.type) for each in columns]

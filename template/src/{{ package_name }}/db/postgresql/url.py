@@ -1,0 +1,82 @@
+"""The URL of a database, in the forms that people and hosting services use.
+
+Accepted: `postgres://`, `postgresql://` and `postgresql+asyncpg://`, with the query parameters that
+libpq knows and asyncpg understands, TLS included (`sslmode=verify-full&sslrootcert=…`).
+
+SQLAlchemy 2.1 takes psycopg 3 for a URL without a driver, so the driver is made explicit here. As
+keyword arguments asyncpg would refuse `sslmode`, so it gets the parameters as a DSN, which it reads
+as libpq does.
+
+Limits: one host, or several hosts as repeated `host=` parameters. `channel_binding` is removed, since
+asyncpg does not have it; `sslmode=verify-full` protects against the same attack. `connect_timeout` is
+removed too, since it is a setting of this layer.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+DRIVER = "postgresql+asyncpg"
+
+_FORMS = {"postgres", "postgresql", DRIVER}
+_FOR_SQLALCHEMY = {"host", "port"}
+_FOR_ASYNCPG = {
+    "application_name",
+    "gsslib",
+    "krbsrvname",
+    "options",
+    "passfile",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "target_session_attrs",
+}
+_LEFT_OUT = {"channel_binding", "connect_timeout"}
+
+
+def parse_url(text: str | URL) -> URL:
+    """Return the URL with the driver made explicit; its `str()` and `repr()` hide the password.
+
+    Raises:
+        ValueError: it is not a URL of PostgreSQL, or it has an unknown parameter. Of the URL the
+            message holds only names of parameters.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "it does not have the form postgresql://user:password@host:5432/database; "
+            "percent-encode special characters of the password"
+        ) from None
+    if url.drivername not in _FORMS:
+        raise ValueError("it does not begin with postgresql://")
+    if not url.database:
+        raise ValueError("it names no database after the last slash")
+    if any(mark in (url.host or "") for mark in "@,"):
+        # Everything before the last @ would count as the password, and the rest would be shown.
+        raise ValueError("its host has an @ or a comma: percent-encode them in the password")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ValueError("its port is not between 1 and 65535")
+    unknown = sorted(url.query.keys() - _FOR_SQLALCHEMY - _FOR_ASYNCPG - _LEFT_OUT)
+    if unknown:
+        raise ValueError(f"it has unknown parameters: {', '.join(unknown)}")
+    return url.set(drivername=DRIVER).difference_update_query(sorted(_LEFT_OUT))
+
+
+def split_url(url: URL) -> tuple[URL, Mapping[str, str]]:
+    """Return the URL for SQLAlchemy, and the other parameters as arguments for asyncpg.
+
+    Args:
+        url: as `parse_url` returns it.
+    """
+    rest = url.difference_update_query(sorted(_FOR_SQLALCHEMY)).query
+    if not rest:
+        return url, {}
+    dsn = URL.create("postgresql", query=rest).render_as_string(hide_password=False)
+    return url.difference_update_query(sorted(rest)), {"dsn": dsn}

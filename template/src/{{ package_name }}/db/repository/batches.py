@@ -1,0 +1,180 @@
+"""Rows on their way to the server: mappings or models go in, batches of values by column come out.
+
+Only one batch is in memory at a time. All rows of one call have the same keys, so the first row tells
+which columns are filled.
+"""
+
+import itertools
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+)
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Column, Table, bindparam, inspect
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.sql.expression import FromClause
+
+from ..dialect import dialect
+
+M = TypeVar("M", bound=DeclarativeBase)
+
+Values = Mapping[str, object]
+"""A row that is no entity: values by attribute name."""
+
+Rows = Iterable[Values | M] | AsyncIterable[Values | M]
+"""Rows as mappings, or as models that are in no session: a list, a generator, an async generator."""
+
+BATCH = 5000
+
+
+class Batches(Generic[M]):
+    """Rows of one model with the same keys, which can be read once.
+
+    Iterating yields the values of a batch: one list for each column, in the order of `columns`.
+
+    Args:
+        connection: the session's connection.
+        model: a model with one table.
+        first: the first batch of rows.
+        rest: the other batches.
+        defaults: whether to make values for columns that the rows do not give.
+
+    Attributes:
+        given: the columns that the rows give, with the names of their attributes.
+        columns: these, and the columns whose values Python makes for each row: scalar and callable
+            defaults, the first version, and the class of the row.
+        count: how many rows were read until now.
+        few: whether the first batch holds all rows, and not many.
+        expressions: whether a column that the rows do not give has a default that is SQL.
+        obstacle: why only a plain INSERT can write the rows, or the empty string.
+
+    Raises:
+        TypeError: the model has no such column, or it has several tables.
+        ValueError: the rows give no value.
+    """
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        model: type[M],
+        first: list[Values],
+        rest: AsyncIterator[list[Values]],
+        defaults: bool,
+    ) -> None:
+        table = model.__mapper__.local_table
+        if not isinstance(table, Table) or len(model.__mapper__.tables) > 1:
+            raise TypeError(f"{model.__name__} has several tables: write its rows one by one")
+        self.connection, self.model, self.table = connection, model, table
+        self.count, self.few = 0, len(first) <= 1000
+        self.expressions, self.obstacle = False, ""
+        self.given = dict(zip(self.columns_of(first[0]), first[0], strict=True))
+        self._made: dict[Column[Any], Callable[[None], object]] = {}
+        if defaults:
+            self._make_defaults()
+        self.columns = [*self.given, *self._made]
+        if not self.columns:
+            raise ValueError("the rows give no value")
+        for column in self.columns:
+            kind = column.type.dialect_impl(connection.dialect)
+            if kind.bind_expression(bindparam("value")) is not None:
+                self.obstacle = f"values of {column} are written by an SQL expression"
+        self._first, self._rest = first, rest
+
+    def columns_of(self, names: Collection[str]) -> list[Column[Any]]:
+        """Return the table's columns for attributes by name, or raise TypeError."""
+        columns = self.model.__mapper__.columns
+        known = {name: each for name, each in columns.items() if isinstance(each, Column)}
+        if unknown := sorted({*names} - known.keys()):
+            raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
+        return [known[name] for name in names]
+
+    async def __aiter__(self) -> AsyncIterator[list[list[Any]]]:
+        batch: list[Values] | None = self._first
+        while batch:
+            self.count += len(batch)
+            values = [[row[name] for row in batch] for name in self.given.values()]
+            yield values + [[make(None) for _ in batch] for make in self._made.values()]
+            batch = await anext(self._rest, None)
+
+    def staged(self) -> AbstractAsyncContextManager[FromClause]:
+        """Yield the rows as a table that a statement can select from."""
+        return dialect.staged(self.connection, self.table, self.columns, self, few=self.few)
+
+    def _make_defaults(self) -> None:
+        mapper = self.model.__mapper__
+        constants: dict[Any, object] = {mapper.polymorphic_on: mapper.polymorphic_identity}
+        if mapper.version_id_generator:
+            constants[mapper.version_id_col] = mapper.version_id_generator(None)
+        for column in self.table.columns:
+            default: Any = column.default
+            if column in self.given:
+                continue
+            if column in constants:
+                self._made[column] = _constant(constants[column])
+            elif default is None:
+                pass
+            elif default.is_scalar:
+                self._made[column] = _constant(default.arg)
+            elif not default.is_callable:  # SQL, or a sequence
+                self.expressions = True
+            elif hasattr(default.arg, "__wrapped__"):  # by SQLAlchemy: it ignores the context
+                self._made[column] = default.arg
+            else:
+                self.obstacle = f"the default of {column} needs the context of its statement"
+
+
+async def read_batches(
+    session: AsyncSession, model: type[M], rows: Rows[M], *, defaults: bool = True
+) -> Batches[M] | None:
+    """Return the records of these rows, or None where there is not even one; see `Records`."""
+    connection = await session.connection(bind_arguments={"mapper": model})
+    lists = _lists(rows)
+    first = await anext(lists, None)
+    return None if first is None else Batches(connection, model, first, lists, defaults)
+
+
+async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
+    """Yield the rows in lists, all as mappings; refuse rows with other keys than the first one."""
+    count, keys = 0, set[str]()
+    async for batch in _chunks(rows):
+        mappings = [_attributes(row) if isinstance(row, DeclarativeBase) else row for row in batch]
+        keys = keys if count else {*mappings[0]}
+        for number, row in enumerate(mappings, count + 1):
+            if row.keys() != keys:
+                differ = ", ".join(sorted(row.keys() ^ keys))
+                raise ValueError(f"row {number} has other keys than the first row: {differ}")
+        yield mappings
+        count += len(mappings)
+
+
+async def _chunks(rows: Rows[M]) -> AsyncIterator[list[Values | M]]:
+    if not isinstance(rows, AsyncIterable):
+        iterator = iter(rows)
+        while chunk := [*itertools.islice(iterator, BATCH)]:
+            yield chunk
+        return
+    chunk = []
+    async for row in rows:
+        chunk.append(row)
+        if len(chunk) == BATCH:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _attributes(entity: DeclarativeBase) -> Values:
+    # All mapped attributes. Relationships are refused later, since they are no columns.
+    state = inspect(entity)
+    return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
+
+
+def _constant(value: object) -> Callable[[None], object]:
+    return lambda _: value

@@ -1,0 +1,157 @@
+"""Soft delete: rows that are hidden instead of deleted, and can be restored.
+
+::
+
+    class User(PrimaryKey, SoftDelete, Base):
+        __table_args__ = (
+            Index(None, "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        )
+
+    class UserRepository(SoftDeleteRepository[User, Key], Repository[User]):
+        model = User
+
+A query shows hidden rows when it has the execution option `include_deleted=True`. With the index
+above a hidden row frees its e-mail. Such an index is not a constraint, so a foreign key cannot refer
+to it. A repository's `upsert` finds it by its columns. An ON CONFLICT of your own must name it by
+`index_elements` and `index_where`.
+
+Data that the law wants deleted needs `purge`. For a history of changes use an audit.
+
+Statement                                                 What happens to hidden rows
+========================================================  ==========================================
+ORM selects: entities, columns, aliases, joins, EXISTS,   they are left out
+subqueries, unions, counts, eager loads, `session.get`
+`update(Model).where(…)`                                  they do not change
+`delete(Model)`, `session.delete()`, orphans              it is refused; `delete(Model)` with
+                                                          `include_deleted=True` really deletes
+`execute(update(Model), rows)`, rows by key               it is refused without `include_deleted=True`
+`get` of an entity that is in the session                 left out if this session hid the row; shown
+                                                          if another transaction did
+`session.refresh`                                         the row is shown
+loading a required parent (many-to-one)                   the parent is None; with an inner join its
+                                                          children are left out
+foreign keys                                              `ON DELETE` acts at `purge` only: hide the
+                                                          children too
+Core on the table, INSERT … SELECT, raw SQL, COPY         they are read and changed like other rows
+ON CONFLICT                                               no conflict by the index above; a conflict
+                                                          by key changes the row, which stays hidden
+"""
+
+from typing import Any
+
+from sqlalchemy import delete, event, func, update
+from sqlalchemy.orm import Mapper, ORMExecuteState, with_loader_criteria
+
+from ..errors import NotFound, UnitOfWorkError
+from ..mixins import SoftDelete
+from ..unit_of_work.session import GuardedSession
+from .read import Criterion, K, M
+from .write import Repository
+
+_ALIVE = with_loader_criteria(
+    SoftDelete, lambda model: model.deleted_at.is_(None), include_aliases=True
+)
+
+
+class SoftDeleteRepository(Repository[M, K]):
+    """A repository that hides rows of a model with the mixin `SoftDelete`.
+
+    A hidden entity leaves the session, together with the entities that its cascades reach. So `get`
+    does not find it there.
+    """
+
+    async def delete(self, entity: M) -> None:
+        """Hide a row. `restore` shows it again.
+
+        Raises:
+            UnitOfWorkError: the row belongs to another session.
+            StaleData: the row is gone, or has another version.
+        """
+        await self.update(entity, deleted_at=func.now())
+        await self.session.refresh(entity, ["deleted_at"])
+        self.session.expunge(entity)
+
+    async def delete_where(self, *criteria: Criterion) -> int:
+        """Hide the rows that meet all criteria, in one statement; return how many."""
+        mapper = self.model.__mapper__
+        statement = update(self.model).where(*criteria).values(deleted_at=func.now())
+        hidden = await self.session.execute(
+            statement.returning(*mapper.primary_key),
+            execution_options={"synchronize_session": False},
+        )
+        keys = hidden.all()
+        for key in keys:
+            identity = mapper.identity_key_from_primary_key(tuple(key))
+            if (entity := self.session.identity_map.get(identity)) is not None:
+                self.session.expunge(entity)
+        return len(keys)
+
+    async def restore(self, key: K) -> M:
+        """Show a hidden row again, and return it.
+
+        Raises:
+            NotFound: no hidden row has this key.
+            UniqueViolation: another row has taken its unique values.
+        """
+        statement = (
+            update(self.model)
+            .where(self._has_key([key]), self.model.__mapper__.columns.deleted_at.is_not(None))
+            .values(deleted_at=None)
+            .returning(self.model)
+            .execution_options(include_deleted=True, populate_existing=True)
+        )
+        entity = (await self.session.scalars(statement)).one_or_none()
+        if entity is None:
+            raise NotFound(f"there is no hidden {self.model.__name__} with this key")
+        return entity
+
+    async def purge(self, key: K) -> None:
+        """Really delete a row, hidden or not, and the rows that its foreign keys delete with it.
+
+        Raises:
+            NotFound: there is no such row.
+            ForeignKeyViolation: other rows still refer to it.
+        """
+        statement = (
+            delete(self.model)
+            .where(self._has_key([key]))
+            .returning(*self.model.__mapper__.primary_key)
+            .execution_options(include_deleted=True)
+        )
+        if (await self.session.execute(statement)).one_or_none() is None:
+            raise NotFound(f"there is no {self.model.__name__} with this key")
+
+
+@event.listens_for(SoftDelete, "instrument_class", propagate=True)
+def _begin_to_hide(*_: object) -> None:
+    # Not before there is such a model, since each statement pays for the hook.
+    if not event.contains(GuardedSession, "do_orm_execute", _hide_deleted):
+        event.listen(GuardedSession, "do_orm_execute", _hide_deleted)
+
+
+def _hide_deleted(state: ORMExecuteState) -> None:
+    options = state.execution_options
+    if options.get("include_deleted"):
+        return
+    if state.is_update or state.is_delete:
+        rows_by_key = isinstance(state.parameters, list)
+        mapper = state.bind_mapper
+        if (state.is_delete or rows_by_key) and mapper and issubclass(mapper.class_, SoftDelete):
+            raise UnitOfWorkError(
+                f"{mapper.class_.__name__} has soft delete, and this statement goes past it: use a "
+                "SoftDeleteRepository, or the execution option include_deleted=True"
+            )
+    elif not state.is_select or state.is_column_load:
+        return
+    elif state.is_relationship_load and "include_deleted" in options:
+        return  # the statement that loads the parents has passed the option on
+    state.update_execution_options(include_deleted=False)
+    state.statement = state.statement.options(_ALIVE)
+
+
+@event.listens_for(SoftDelete, "before_delete", propagate=True)
+def _refuse_to_delete(mapper: Mapper[Any], *_: object) -> None:
+    raise UnitOfWorkError(
+        f"{mapper.class_.__name__} has soft delete, and this would really delete a row: use delete() "
+        "or purge() of a SoftDeleteRepository"
+    )

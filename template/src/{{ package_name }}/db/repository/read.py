@@ -1,0 +1,251 @@
+"""Read the rows of one model.
+
+The names are SQLAlchemy's. By primary key they are those of the session: `get` returns None where
+there is no row, and `get_one` raises. By criteria they are those of a result: `one_or_none`, `all`.
+Criteria are SQLAlchemy expressions, so values are always bound parameters. For any other query write
+a method on a repository of your own, with `self.session` and `select()`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypedDict, TypeVar
+
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncScalarResult, AsyncSession
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm.interfaces import ORMOption
+
+from ..errors import MultipleFound, NotFound, UnitOfWorkError
+from ..paging.page import Page, paginate
+
+M = TypeVar("M", bound=DeclarativeBase)
+K = TypeVar("K")
+
+Criterion = ColumnExpressionArgument[bool]
+"""A condition on the rows, such as `User.email == email`."""
+
+OrderBy = Sequence[ColumnExpressionArgument[Any]]
+"""Columns or `column.desc()`."""
+
+Options = Sequence[ORMOption]
+"""Loader options, such as `selectinload(User.posts)`."""
+
+
+class RowLock(TypedDict, total=False):
+    """How rows are locked, in SQLAlchemy's words. `{}` is a plain FOR UPDATE.
+
+    `nowait` raises `LockNotAvailable` at once. `skip_locked` leaves locked rows out (a queue).
+    `key_share` and `read` are weaker locks. `of` names the models whose rows are locked; the default
+    is the repository's own model, since the rows of an outer join cannot be locked.
+    """
+
+    nowait: bool
+    skip_locked: bool
+    key_share: bool
+    read: bool
+    of: type[DeclarativeBase] | Sequence[type[DeclarativeBase]]
+
+
+class ReadRepository(Generic[M, K]):
+    """The rows of `model`. Its primary key is a `K`: a tuple in the mapper's order if composite.
+
+    Args:
+        session: the session of the unit of work.
+    """
+
+    model: type[M]
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def get(
+        self,
+        key: K,
+        *,
+        options: Options = (),
+        with_for_update: bool | RowLock = False,
+    ) -> M | None:
+        """Return the row with this primary key, or None.
+
+        A row that is in the session costs no query, and is returned as it was read.
+
+        Args:
+            key: the primary key.
+            options: loader options, such as `selectinload(User.posts)`.
+            with_for_update: lock the row until the transaction ends, and read it again.
+        """
+        if options or with_for_update is not False:
+            # The session would return a row that it has as it is, and ignore the options.
+            statement = self._select(self._has_key([key]), options=options, lock=with_for_update)
+            return (await self.session.scalars(statement)).unique().one_or_none()
+        return await self.session.get(self.model, key)
+
+    async def get_one(
+        self,
+        key: K,
+        *,
+        options: Options = (),
+        with_for_update: bool | RowLock = False,
+    ) -> M:
+        """Return the row with this primary key; see `get`.
+
+        Raises:
+            NotFound: there is no such row, or it is locked and `skip_locked` left it out.
+        """
+        entity = await self.get(key, options=options, with_for_update=with_for_update)
+        if entity is None:
+            raise NotFound(f"there is no {self.model.__name__} with this key")
+        return entity
+
+    async def one_or_none(
+        self,
+        *criteria: Criterion,
+        options: Options = (),
+        with_for_update: bool | RowLock = False,
+    ) -> M | None:
+        """Return the only row that meets all criteria, or None.
+
+        Raises:
+            MultipleFound: several rows meet them.
+        """
+        found = await self.all(*criteria, limit=2, options=options, with_for_update=with_for_update)
+        if len(found) > 1:
+            raise MultipleFound(f"several rows of {self.model.__name__} meet the criteria, not one")
+        return found[0] if found else None
+
+    async def all(
+        self,
+        *criteria: Criterion,
+        order_by: OrderBy = (),
+        limit: int | None = None,
+        offset: int | None = None,
+        options: Options = (),
+        with_for_update: bool | RowLock = False,
+    ) -> Sequence[M]:
+        """Return the rows that meet all criteria, all of them in memory.
+
+        Args:
+            order_by: columns or `column.desc()`; without it the order is not defined.
+            limit: how many rows at most. Give one where the number of rows has no bound.
+            offset: how many rows to leave out first. The server reads them nevertheless.
+            options: loader options, such as `selectinload(User.posts)`.
+            with_for_update: lock the rows until the transaction ends, and read them again. The
+                server locks in the order of the result: without `order_by` two calls may deadlock.
+        """
+        statement = self._select(*criteria, options=options, lock=with_for_update)
+        statement = statement.order_by(*order_by).limit(limit).offset(offset)
+        return (await self.session.scalars(statement)).unique().all()
+
+    async def all_and_count(
+        self,
+        *criteria: Criterion,
+        order_by: OrderBy,
+        limit: int,
+        offset: int = 0,
+        options: Options = (),
+    ) -> tuple[Sequence[M], int]:
+        """Return a page of rows, and the number of rows on all pages.
+
+        The server reads all pages before this one, and counts every row: for long lists use
+        `paginate`. The count is a second statement, because `count(*) OVER ()` gives no number on a
+        page past the end. In READ COMMITTED it may see other rows than the page. The last page
+        needs no count.
+        """
+        page = await self.all(
+            *criteria, order_by=order_by, limit=limit, offset=offset, options=options
+        )
+        if 0 < len(page) < limit:
+            return page, offset + len(page)
+        return page, await self.count(*criteria)
+
+    async def paginate(
+        self,
+        *criteria: Criterion,
+        order_by: OrderBy,
+        limit: int,
+        cursor: str | None = None,
+        options: Options = (),
+    ) -> Page[M]:
+        """Return the page that begins at a cursor, of the rows that meet all criteria.
+
+        With an index for the order it is as fast at any depth. See `paging/page.py`, also for the
+        arguments and the errors.
+        """
+        return await paginate(
+            self.session,
+            self._select(*criteria),
+            order_by=order_by,
+            limit=limit,
+            cursor=cursor,
+            options=options,
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        *criteria: Criterion,
+        order_by: OrderBy = (),
+        options: Options = (),
+        yield_per: int = 1000,
+    ) -> AsyncIterator[AsyncIterator[Sequence[M]]]:
+        """Read any number of rows in constant memory, one partition after another.
+
+        The cursor is closed when the block ends, also by an error::
+
+            async with uow.posts.stream(Post.published, order_by=[Post.id]) as partitions:
+                async for posts in partitions:
+                    …
+
+        The cursor belongs to the transaction, which cannot commit before the block ends. Load
+        collections by `selectinload`, one statement a partition; SQLAlchemy refuses `joinedload`.
+
+        Args:
+            yield_per: how many rows are fetched and returned at once; memory grows with it.
+
+        Raises:
+            UnitOfWorkError: the transaction ended inside of the block.
+        """
+        statement = self._select(*criteria, options=options).order_by(*order_by)
+        execution_options = {"yield_per": yield_per}
+        result = await self.session.stream_scalars(statement, execution_options=execution_options)
+        try:
+            yield self._partitions(result)
+        finally:
+            await result.close()
+
+    async def _partitions(self, result: AsyncScalarResult[M]) -> AsyncIterator[Sequence[M]]:
+        transaction = self.session.get_transaction()
+        async for partition in result.partitions():
+            yield partition
+            if self.session.get_transaction() is not transaction:
+                raise UnitOfWorkError(
+                    "the transaction ended during a stream: commit after the stream"
+                )
+
+    async def count(self, *criteria: Criterion) -> int:
+        """Return how many rows meet all criteria. The server reads each of them."""
+        statement = select(func.count()).select_from(self.model).where(*criteria)
+        return (await self.session.scalars(statement)).one()
+
+    async def exists(self, *criteria: Criterion) -> bool:
+        """Return whether a row meets all criteria; the server stops at the first one."""
+        return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
+
+    def _select(
+        self,
+        *criteria: Criterion,
+        options: Options = (),
+        lock: bool | RowLock = False,
+    ) -> Select[M]:
+        statement = select(self.model).where(*criteria).options(*options)
+        if lock is False:
+            return statement
+        flags: RowLock = {"of": self.model}
+        if lock is not True:
+            flags |= lock
+        # Without this, a row in the session would be locked but keep its old values: a lost update.
+        return statement.with_for_update(**flags).execution_options(populate_existing=True)
+
+    def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
+        columns = list(self.model.__mapper__.primary_key)
+        return tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_(keys)

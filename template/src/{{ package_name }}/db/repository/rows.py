@@ -1,0 +1,112 @@
+"""Rows that never enter the session: insert by COPY, and change by key.
+
+::
+
+    written = await insert_rows(session, User, ({"email": line[0]} for line in csv.reader(file)))
+    changed = await update_rows(session, User, [{"id": 1, "version": 3, "name": "Ada"}])
+
+Rows are mappings by attribute name, or models. They may come from a generator or an async generator,
+and are read in batches, so their number has no bound. All rows of a call have the same keys. A call
+writes all rows or none: it has a savepoint of its own. After an error the transaction can go on,
+unless the connection is lost.
+
+Models are only read. They do not get what the server fills in, and values of their relationships are
+refused. Events of the mapper and cascades do not run. For entities use `Repository.add_many`.
+
+`statement_timeout` counts for one batch, not for the time that the generator takes between two
+batches. `idle_in_transaction_session_timeout` does count that time. Where the rows go through a
+temporary table (see `staging.py` of the dialect), one statement empties it, however many rows it has.
+"""
+
+import logging
+from typing import Any
+
+from sqlalchemy import CursorResult, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..dialect import dialect
+from ..errors import StaleData
+from .batches import Batches, M, Rows, read_batches
+
+_logger = logging.getLogger(__name__)
+
+
+async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
+    """Insert rows by COPY, the fastest way, and return how many.
+
+    Python's defaults are applied to each row. The server's defaults fill the columns that the rows
+    leave out. Under row-level security, and for defaults that are SQL, the rows go through a
+    temporary table. Where COPY cannot write a value, the rows go through plain INSERTs; that is
+    three times slower, and is logged once a call.
+
+    Raises:
+        TypeError: the model has no such column, or it has several tables.
+        ValueError: a row has other keys than the first one.
+        ConstraintViolation: a row breaks a constraint.
+        DataException: a value does not fit its column.
+    """
+    async with session.begin_nested():  # this begins the transaction on the server, too
+        batches = await read_batches(session, model, rows)
+        if batches is None:
+            return 0
+        connection, table, columns = batches.connection, batches.table, batches.columns
+        if batches.obstacle:
+            _logger.info("no COPY into %s: %s", table, batches.obstacle)
+            await _insert(batches)
+        elif batches.expressions or not await dialect.can_copy(connection, table):
+            async with batches.staged() as stage:
+                source = select(*(stage.c[column.name] for column in columns))
+                await connection.execute(insert(table).from_select(columns, source))
+        else:
+            await dialect.copy_batches(connection, table, columns, batches)
+        return batches.count
+
+
+async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
+    """Change rows by their primary keys, and return how many.
+
+    Each row gives its whole key, its new values, and the version that it expects where the model
+    has one. `updated_at` is set, and the version is increased. Entities in the session are not read
+    again.
+
+    Raises:
+        StaleData: some row is gone, is hidden, has another version, or was given twice.
+        TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
+    """
+    async with session.begin_nested():
+        batches = await read_batches(session, model, rows, defaults=False)
+        if batches is None:
+            return 0
+        if batches.obstacle:
+            raise TypeError(f"{batches.obstacle}: change such rows one by one")
+        mapper = model.__mapper__
+        version = mapper.version_id_col
+        keys = {*mapper.primary_key} | ({version} if version is not None else set())
+        if missing := sorted(str(key) for key in keys - batches.given.keys()):
+            raise ValueError(f"each row must give its {', '.join(missing)}")
+        async with batches.staged() as stage:
+            new: dict[Any, Any] = {
+                each: stage.c[each.name] for each in batches.given if each not in keys
+            }
+            if version is not None:
+                new[version] = version + 1
+            # An UPDATE of the model, through the session, so that its rules for hidden rows hold.
+            result = await session.execute(
+                update(model).where(*(key == stage.c[key.name] for key in keys)).values(new),
+                execution_options={"synchronize_session": False},
+            )
+        assert isinstance(result, CursorResult)
+        if result.rowcount != batches.count:
+            raise StaleData(
+                f"only {result.rowcount} of {batches.count} rows were found as expected"
+            )
+        return batches.count
+
+
+async def _insert(batches: Batches[M]) -> None:
+    names = [column.key for column in batches.columns]
+    async for values in batches:
+        await batches.connection.execute(
+            insert(batches.table),
+            [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)],
+        )

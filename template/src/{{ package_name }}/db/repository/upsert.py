@@ -1,0 +1,174 @@
+"""Insert rows, or change the rows that exist already: INSERT … ON CONFLICT.
+
+::
+
+    await upsert_rows(session, User, rows, conflict_target=[User.email])
+    await upsert_rows(session, User, rows, conflict_target="uq_users_email", update=[User.name])
+
+As in `rows.py`, rows are mappings or models from any iterable, all with the same keys. A call writes
+all rows or none.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnDefault,
+    CursorResult,
+    Index,
+    Insert,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import QueryableAttribute
+
+from ..dialect import dialect
+from .batches import Batches, M, Rows, read_batches
+
+Attributes = Iterable[QueryableAttribute[Any] | str]
+ConflictTarget = str | Attributes
+Target = PrimaryKeyConstraint | UniqueConstraint | Index
+
+
+async def upsert_rows(
+    session: AsyncSession,
+    model: type[M],
+    rows: Rows[M],
+    *,
+    conflict_target: ConflictTarget,
+    update: Attributes | None = None,
+) -> int:
+    """Insert rows, or change the rows with the same key; return how many were inserted or changed.
+
+    Of rows with the same key the last one wins. Rows are written in the order of the key, so that
+    two such calls do not wait for each other in a circle.
+
+    Args:
+        conflict_target: what says that a row exists: the attributes of the primary key or of a
+            unique constraint or index, or its name. A partial or functional index works too, if the
+            model declares it.
+        update: the attributes that an existing row gets; by default all that the rows give, except
+            the conflict target and the primary key. `()` leaves the row as it is. Columns with an
+            `onupdate` are set, and a version is increased; neither is checked.
+
+    Raises:
+        ValueError: the conflict target names no unique constraint or index, or the rows do not give
+            the values that it needs.
+        TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
+    """
+    async with _statement(session, model, rows, conflict_target, update) as statement:
+        if statement is None:
+            return 0
+        result = await session.execute(statement)
+        assert isinstance(result, CursorResult)
+        return result.rowcount
+
+
+async def upsert_entities(
+    session: AsyncSession,
+    model: type[M],
+    rows: Rows[M],
+    *,
+    conflict_target: ConflictTarget,
+    update: Attributes | None = None,
+) -> Sequence[M]:
+    """Do the same as `upsert_rows`, and return the entities as they are now.
+
+    Rows that were left as they are, by `update=()`, are not among them.
+    """
+    async with _statement(session, model, rows, conflict_target, update) as statement:
+        if statement is None:
+            return []
+        returning = statement.returning(model)
+        found = await session.scalars(returning, execution_options={"populate_existing": True})
+        return found.all()
+
+
+@asynccontextmanager
+async def _statement(
+    session: AsyncSession,
+    model: type[M],
+    rows: Rows[M],
+    conflict_target: ConflictTarget,
+    update: Attributes | None,
+) -> AsyncIterator[Insert | None]:
+    """Stage the rows, and yield the statement that writes them, or None where there is no row."""
+    async with session.begin_nested():
+        batches = await read_batches(session, model, rows)
+        if batches is None:
+            yield None
+            return
+        if batches.obstacle:
+            raise TypeError(f"{batches.obstacle}: write such rows one by one")
+        target = _find_target(batches, conflict_target)
+        overwritten = _find_overwritten(batches, target, update)
+
+        def new_values(excluded: Any) -> dict[Column[Any], Any]:
+            return _new_values(batches, excluded, overwritten)
+
+        async with batches.staged() as stage:
+            yield dialect.upsert_statement(
+                model, batches.columns, stage, target, new_values if overwritten else None
+            )
+
+
+def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target:
+    """Return the constraint or index that a conflict target means."""
+    targets: list[Target] = [
+        each
+        for each in (*batches.table.constraints, *batches.table.indexes)
+        if isinstance(each, PrimaryKeyConstraint | UniqueConstraint)
+        or (isinstance(each, Index) and each.unique)
+    ]
+    if isinstance(conflict_target, str):
+        found = [each for each in targets if each.name == conflict_target]
+    else:
+        wanted = {*batches.columns_of(_names(conflict_target))}
+        found = [each for each in targets if {*_expressions(each)} == wanted]
+    if len(found) != 1:
+        raise ValueError(
+            f"conflict_target means {len(found)} unique constraints or indexes of {batches.table}, "
+            "not one: give its columns, or its name"
+        )
+    if not batches.given.keys() & {*found[0].columns}:
+        raise ValueError(
+            f"the rows give no column of {found[0].name}, so none of them can exist already"
+        )
+    return found[0]
+
+
+def _expressions(target: Target) -> list[Any]:
+    return [*(target.expressions if isinstance(target, Index) else target.columns)]
+
+
+def _find_overwritten(
+    batches: Batches[M], target: Target, update: Attributes | None
+) -> set[Column[Any]]:
+    if update is None:
+        return {*batches.given} - {*target.columns} - {*batches.table.primary_key}
+    named = {*batches.columns_of(_names(update))}
+    if missing := sorted(str(column) for column in named - batches.given.keys()):
+        raise ValueError(f"update names {', '.join(missing)}, but the rows do not give it")
+    return named
+
+
+def _new_values(
+    batches: Batches[M], excluded: Any, overwritten: set[Column[Any]]
+) -> dict[Column[Any], Any]:
+    new = {column: excluded[column.key] for column in overwritten}
+    for column in {*batches.table.columns} - overwritten:
+        onupdate = column.onupdate  # ON CONFLICT does not apply it
+        if isinstance(onupdate, ColumnDefault):
+            value: Any = onupdate.arg
+            new[column] = value(None) if onupdate.is_callable else value
+    version = batches.model.__mapper__.version_id_col
+    if isinstance(version, Column):
+        new[version] = version + 1
+    return new
+
+
+def _names(attributes: Attributes) -> list[str]:
+    return [each if isinstance(each, str) else each.key for each in attributes]

@@ -1,0 +1,168 @@
+"""Read and change the rows of one model.
+
+::
+
+    class UserRepository(Repository[User, uuid.UUID]):
+        model = User
+
+        async def by_email(self, email: str) -> User | None:
+            return await self.one_or_none(User.email == email)
+
+A method that changes rows flushes. So a violated constraint is raised by that method, and the values
+that the server fills in are there when it returns. No method commits: the unit of work does.
+
+Methods with `_rows` take mappings by attribute name, which never enter the session. Methods with
+`_where` take criteria, and those with `_by_keys` take primary keys.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete
+
+from ..engine.translation import translated
+from ..errors import UnitOfWorkError
+from ..unset import UNSET
+from .batches import Rows, Values
+from .read import Criterion, K, M, ReadRepository
+from .rows import insert_rows, update_rows
+from .upsert import Attributes, ConflictTarget, upsert_entities, upsert_rows
+
+# PostgreSQL takes at most 32767 parameters in a statement.
+_KEYS_IN_A_STATEMENT = 5000
+
+
+class Repository(ReadRepository[M, K]):
+    """The rows of `model`, to read them (see `ReadRepository`) and to change them."""
+
+    async def add(self, entity: M) -> M:
+        """Insert a row. The entity then has its key and the values that the server fills in.
+
+        Raises:
+            ConstraintViolation: for example a `UniqueViolation`. The transaction cannot go on,
+                unless `add` ran in a savepoint.
+        """
+        self.session.add(entity)
+        await self._flush()
+        return entity
+
+    async def add_many(self, entities: Iterable[M]) -> Sequence[M]:
+        """Insert rows, all or none. Rows with the same attributes share a statement."""
+        added = list(entities)
+        self.session.add_all(added)
+        await self._flush()
+        return added
+
+    async def insert_rows(self, rows: Rows[M]) -> int:
+        """Insert any number of rows by COPY, in this transaction, and return how many; see `rows.py`.
+
+        The rows do not enter the session. For entities with their keys, use `add_many`.
+        """
+        await self._flush()
+        return await insert_rows(self.session, self.model, rows)
+
+    async def upsert(
+        self,
+        row: Values | M,
+        *,
+        conflict_target: ConflictTarget,
+        update: Attributes | None = None,
+    ) -> M | None:
+        """Insert a row, or change the row that exists already, and return it; see `upsert.py`.
+
+        With `update=()` an existing row stays as it is, and the method returns None.
+        """
+        await self._flush()
+        written = await upsert_entities(
+            self.session, self.model, [row], conflict_target=conflict_target, update=update
+        )
+        return written[0] if written else None
+
+    async def upsert_rows(
+        self,
+        rows: Rows[M],
+        *,
+        conflict_target: ConflictTarget,
+        update: Attributes | None = None,
+    ) -> int:
+        """Insert rows, or change the rows that exist already; return how many; see `upsert.py`.
+
+        Entities in the session are not read again.
+        """
+        await self._flush()
+        return await upsert_rows(
+            self.session, self.model, rows, conflict_target=conflict_target, update=update
+        )
+
+    async def update_rows(self, rows: Rows[M]) -> int:
+        """Change rows by their primary keys and expected versions; return how many; see `rows.py`."""
+        await self._flush()
+        return await update_rows(self.session, self.model, rows)
+
+    async def update(self, entity: M, /, **values: object) -> M:
+        """Set attributes of a row, and write those that differ.
+
+        Args:
+            entity: a row of this session.
+            values: the new values by attribute name. `UNSET` leaves an attribute as it is.
+
+        Raises:
+            TypeError: the model has no such attribute.
+            UnitOfWorkError: the row belongs to another session, so nothing would be written.
+            ConstraintViolation: as for `add`.
+            StaleData: the row is gone, or has another version.
+        """
+        if entity not in self.session:
+            raise UnitOfWorkError(
+                f"{entity!r} is not in this unit of work: add it, or get it here first"
+            )
+        unknown = sorted(values.keys() - self.model.__mapper__.all_orm_descriptors.keys())
+        if unknown:
+            raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
+        for name, value in values.items():
+            if value is not UNSET:
+                setattr(entity, name, value)
+        await self._flush()
+        return entity
+
+    async def delete(self, entity: M) -> None:
+        """Delete a row, and the rows that its relationships and foreign keys delete with it.
+
+        Raises:
+            ForeignKeyViolation: other rows still refer to it.
+            StaleData: it has another version. Without a version column, a row that is gone already
+                is no error.
+        """
+        await self.session.delete(entity)
+        await self._flush()
+
+    async def delete_by_keys(self, keys: Iterable[K]) -> int:
+        """Delete the rows with these primary keys; return how many there were.
+
+        Cascades of foreign keys apply; those of relationships do not, see `delete_where`.
+        """
+        remaining, deleted = iter(keys), 0
+        while batch := list(islice(remaining, _KEYS_IN_A_STATEMENT)):
+            deleted += await self.delete_where(self._has_key(batch))
+        return deleted
+
+    async def delete_where(self, *criteria: Criterion) -> int:
+        """Delete the rows that meet all criteria, in one statement; return how many there were.
+
+        The rows leave the session. Cascades of foreign keys apply; those of relationships do not.
+
+        Raises:
+            TypeError: there are no criteria; to delete all rows write `true()`.
+            ForeignKeyViolation: other rows still refer to one of them.
+        """
+        if not criteria:
+            raise TypeError(
+                "delete_where needs criteria: to delete all rows, write delete_where(true())"
+            )
+        result = await self.session.execute(delete(self.model).where(*criteria))
+        return cast("CursorResult[Any]", result).rowcount
+
+    async def _flush(self) -> None:
+        with translated():
+            await self.session.flush()

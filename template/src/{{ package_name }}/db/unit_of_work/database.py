@@ -1,0 +1,259 @@
+"""The database of an application: its engine, its sessions and its units of work.
+
+::
+
+    async with Database(settings, UnitOfWork, ReadUnitOfWork) as database:
+        async with database.unit_of_work() as uow:
+            await uow.users.add(user)
+
+Make one for the life of the program, in the event loop that uses it. Making it connects to nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, overload
+from weakref import WeakSet
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from typing_extensions import TypeVar
+
+from ..dialect import dialect
+from ..engine.create import create_engine
+from ..engine.pool import PoolStatus, QueuePool
+from ..engine.translation import translated
+from ..errors import Error, UnitOfWorkError
+from ..settings import DatabaseSettings
+from .begin import BeginHook, info_by_type, session_info
+from .retry import retrying
+from .session import GuardedSession
+from .unit_of_work import ReadUnitOfWork, UnitOfWork, transaction
+
+T = TypeVar("T")
+U = TypeVar("U", bound=UnitOfWork)
+R = TypeVar("R", bound=ReadUnitOfWork, default=ReadUnitOfWork)
+
+IsolationLevel = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the database answers, and if not, why: one sentence without secrets."""
+
+    ok: bool
+    detail: str
+
+
+class Database(Generic[U, R]):
+    """An engine, and the units of work that use it.
+
+    Args:
+        settings: how to reach the database.
+        unit_of_work: the class of the units of work, or a function that makes one from a session.
+        read_unit_of_work: the same for `unit_of_work(read_only=True)`.
+        begin_hooks: settings for the beginning of each transaction, see `begin.py`.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        unit_of_work: Callable[[AsyncSession], U],
+        read_unit_of_work: Callable[[AsyncSession], R] | None = None,
+        *,
+        begin_hooks: tuple[BeginHook, ...] = (),
+    ) -> None:
+        if settings.pgbouncer:
+            begin_hooks = (lambda _: settings.timeouts, *begin_hooks)
+        self.settings = settings
+        self.engine = create_engine(settings)
+        self.sessions = async_sessionmaker(
+            self.engine,
+            sync_session_class=GuardedSession,
+            info=session_info(begin_hooks),
+            expire_on_commit=False,  # or reading an entity after the commit would be I/O
+            close_resets_only=False,  # or a session would begin again after its unit of work
+        )
+        self._unit_of_work = unit_of_work
+        self._read_unit_of_work = read_unit_of_work or ReadUnitOfWork
+        self._busy: WeakSet[asyncio.Task[object]] = WeakSet()
+
+    def choose_engine(self, *, read_only: bool) -> AsyncEngine:
+        """Return the engine that answers a unit of work.
+
+        Override it to send read-only units of work to a replica.
+        """
+        return self.engine
+
+    @asynccontextmanager
+    async def open_session(
+        self, *, isolation_level: IsolationLevel | None, read_only: bool, info: object
+    ) -> AsyncIterator[AsyncSession]:
+        """Yield the session of a new unit of work, in its transaction; see there for arguments."""
+        # An engine with options shares the pool. The driver puts the options into its BEGIN, so they
+        # cost no round trip, and end with the transaction.
+        options = dict(dialect.READ_ONLY) if read_only else {}
+        if isolation_level:
+            options["isolation_level"] = isolation_level
+        engine = self.choose_engine(read_only=read_only)
+        bind = engine.execution_options(**options) if options else engine
+        session = self.sessions(bind=bind, info=info_by_type(info))
+        async with transaction(session):
+            yield session
+
+    @overload
+    def unit_of_work(
+        self,
+        *,
+        read_only: Literal[False] = False,
+        isolation_level: IsolationLevel | None = None,
+        info: object = (),
+    ) -> AbstractAsyncContextManager[U]: ...
+    @overload
+    def unit_of_work(
+        self,
+        *,
+        read_only: Literal[True],
+        isolation_level: IsolationLevel | None = None,
+        info: object = (),
+    ) -> AbstractAsyncContextManager[R]: ...
+    @asynccontextmanager
+    async def unit_of_work(
+        self,
+        *,
+        read_only: bool = False,
+        isolation_level: IsolationLevel | None = None,
+        info: object = (),
+    ) -> AsyncIterator[Any]:
+        """Open a transaction: commit when the block ends, roll back when it raises.
+
+        The first statement takes a connection, and the end gives it back. Then the `after_commit`
+        hooks run.
+
+        Args:
+            read_only: whether the server refuses changes (`ReadOnlyTransaction`). The block then
+                gets a `ReadUnitOfWork`, whose type has no methods that write.
+            isolation_level: what the transaction may see of others; None is the server's default,
+                READ COMMITTED. The two stricter levels can fail with `SerializationFailure`: use
+                `transact` for them.
+            info: what the transaction must know (a tenant, an actor): a value of a class of your
+                own, or a tuple of such values. `session.info[Tenant]` holds the value of the class
+                `Tenant`; begin hooks and repositories read it there.
+
+        Raises:
+            UnitOfWorkError: this task has an open unit of work. Pass that one on, or use its
+                `savepoint()`; work that must commit by itself needs a task of its own. Or an error
+                that aborted the transaction was caught inside, so nothing is committed.
+            CommitUnknown: see `transaction`.
+            Error: something else went wrong, and nothing is committed.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # there is no `async with` outside of a task
+        if task in self._busy:
+            raise UnitOfWorkError(
+                "this task has an open unit of work already: pass that one on, or use its savepoint()"
+            )
+        self._busy.add(task)
+        try:
+            opening = self.open_session(
+                isolation_level=isolation_level, read_only=read_only, info=info
+            )
+            async with opening as session:
+                opened = (self._read_unit_of_work if read_only else self._unit_of_work)(session)
+                yield opened
+        finally:
+            self._busy.discard(task)
+        if isinstance(opened, UnitOfWork):
+            await opened.run_after_commit_hooks()
+
+    @overload
+    async def transact(
+        self,
+        work: Callable[[U], Awaitable[T]],
+        *,
+        attempts: int = 5,
+        read_only: Literal[False] = False,
+        isolation_level: IsolationLevel | None = None,
+        info: object = (),
+    ) -> T: ...
+    @overload
+    async def transact(
+        self,
+        work: Callable[[R], Awaitable[T]],
+        *,
+        attempts: int = 5,
+        read_only: Literal[True],
+        isolation_level: IsolationLevel | None = None,
+        info: object = (),
+    ) -> T: ...
+    async def transact(
+        self, work: Callable[[Any], Awaitable[T]], *, attempts: int = 5, **options: Any
+    ) -> T:
+        """Run a function in a unit of work, and run all of it again after a `TransientError`.
+
+        Args:
+            work: called with a new unit of work each time. Its other effects (a mail, a file) would
+                happen each time too, so put them into an `after_commit` hook.
+            attempts: how many times to try at most.
+            options: as for `unit_of_work`: `read_only`, `isolation_level`, `info`.
+
+        Returns:
+            The result of `work`, after the commit.
+
+        Raises:
+            UnitOfWorkError: this task has an open unit of work.
+            TransientError: the last attempt failed like the attempts before it.
+            CommitUnknown: the outcome is unknown, so the work did not run again.
+            Error: another attempt would not help.
+        """
+
+        async def once() -> T:
+            async with self.unit_of_work(**options) as uow:
+                return await work(uow)
+
+        return await retrying(attempts)(once)
+
+    @property
+    def pool(self) -> PoolStatus | None:
+        """What the pool does now, without I/O; None for the setting `pool="null"`."""
+        pool = self.engine.sync_engine.pool
+        return pool.report() if isinstance(pool, QueuePool) else None
+
+    async def health(self) -> Health:
+        """Ask the database whether it answers within `connect_timeout` seconds.
+
+        The question goes through the pool, as every unit of work does. When all connections are in
+        use, the answer says so, and names the code that holds them longest. That is no reason to
+        restart the program.
+        """
+        seconds = self.settings.connect_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                with translated():
+                    async with self.engine.connect() as connection:
+                        await connection.execute(text("SELECT 1"))
+        except TimeoutError:
+            pool = self.engine.sync_engine.pool
+            if isinstance(pool, QueuePool) and pool.exhausted:
+                return Health(False, pool.explain(seconds))
+            return Health(False, f"no answer within {seconds:g} s")
+        except Error as error:
+            return Health(False, str(error))
+        return Health(True, "the database answers")
+
+    async def dispose(self) -> None:
+        """Close the idle connections; the others are closed when they come back."""
+        await self.engine.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.dispose()

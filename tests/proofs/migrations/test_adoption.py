@@ -1,0 +1,39 @@
+"""A database that is there already comes under migration without a change of its tables."""
+
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shop.models import Base
+from tests.proofs.support.everything import describe
+from tests.proofs.support.revisions import Project
+
+
+async def test_an_existing_database_is_adopted(
+    project: Project, server: AsyncConnection, fresh_database_url: URL
+) -> None:
+    [example] = project.revisions()
+    example.unlink()
+    for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+        await server.execute(text(statement))
+    await server.run_sync(Base.metadata.create_all)  # as somebody else made it
+    await server.execute(text("ALTER TABLE users ADD COLUMN legacy text"))
+    before = await describe(fresh_database_url)
+
+    # What the models lack is told before there is a revision, and mended there.
+    code, differences = project.attempt("check")
+    assert code != 0
+    assert "legacy" in differences
+    bio = "    bio: Mapped[str | None]\n"
+    project.edit("src/shop/models/user.py", bio, bio + "    legacy: Mapped[str | None]\n")
+    project.alembic("check")
+
+    # An empty database gets the first revision, and the existing one is told that it has it.
+    await server.execute(text("ALTER SCHEMA public RENAME TO existing"))
+    await server.execute(text("CREATE SCHEMA public"))
+    [first] = project.revise("what is there")
+    assert "create_table" in first.read_text()
+    project.alembic("upgrade", "head")
+    assert [line for line in await describe(fresh_database_url) if "alembic" not in line] == before
+    await server.execute(text("DROP SCHEMA public CASCADE"))
+    await server.execute(text("ALTER SCHEMA existing RENAME TO public"))
+    project.alembic_all("stamp head", "check", "upgrade head")

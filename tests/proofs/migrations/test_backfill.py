@@ -1,0 +1,172 @@
+"""A backfill commits batch by batch, waits for nobody who writes, and goes on where it broke off."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from alembic.util import CommandError
+from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shop.db.migrations import backfill
+from tests.proofs.support.faults import BLOCKED, wait_until
+from tests.proofs.support.revisions import Project
+from tools.sources import connect
+
+# The order of the key is not that of the rows in the table.
+TABLE = """
+    CREATE TABLE stock (
+        warehouse int, item text, amount int, value int, PRIMARY KEY (warehouse, item)
+    );
+    INSERT INTO stock SELECT 2, 'x' || n, n FROM generate_series(4, 1, -1) AS n;
+    INSERT INTO stock SELECT 1, 'x' || n, n FROM generate_series(3, 1, -1) AS n
+"""
+VALUES = "SELECT value FROM stock ORDER BY warehouse, item"
+
+
+@pytest.fixture
+async def server(fresh_database_url: URL) -> AsyncIterator[AsyncConnection]:
+    """The test's own connection, which commits by itself."""
+    async with connect(fresh_database_url) as connection:
+        for statement in TABLE.split(";"):
+            await connection.execute(text(statement))
+        yield connection
+
+
+@pytest.fixture
+async def migration(fresh_database_url: URL, server: AsyncConnection) -> AsyncIterator[Any]:
+    """The connection of the migration, with its lock timeout."""
+    async with connect(fresh_database_url) as connection:
+        await connection.execute(text("SET lock_timeout = '10s'"))
+        yield connection
+
+
+async def fill(
+    connection: AsyncConnection, expression: str = "amount * 10", batch: int = 3, pause: float = 0.0
+) -> None:
+    work = backfill.Backfill("stock", None, "value", expression)
+    await connection.run_sync(work.run, batch, pause)
+
+
+@asynccontextmanager
+async def locked(url: URL, change: str) -> AsyncIterator[AsyncConnection]:
+    """Have somebody change a row, and end with the block."""
+    async with connect(url) as connection:
+        await connection.execute(text("BEGIN"))
+        await connection.execute(text(change))
+        yield connection
+        await connection.execute(text("COMMIT"))
+
+
+async def test_a_batch_is_a_transaction_in_the_order_of_the_key(
+    server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+
+    await fill(migration, pause=0.25)
+
+    batches = await server.execute(
+        text(
+            "SELECT string_agg(warehouse || item, ' ' ORDER BY warehouse, item) "
+            "FROM stock GROUP BY xmin::text ORDER BY 1"
+        )
+    )
+    assert batches.scalars().all() == ["1x1 1x2 1x3", "2x1 2x2 2x3", "2x4"]
+    assert await values(server) == [10, 20, 30, 10, 20, 30, 40]
+    assert pauses == [0.25, 0.25, 0.25]
+
+
+async def test_what_has_a_value_keeps_it_and_what_gets_none_stays_without(
+    server: AsyncConnection, migration: AsyncConnection
+) -> None:
+    await server.execute(text("UPDATE stock SET value = 0 WHERE item = 'x1'"))
+
+    await fill(migration, "nullif(amount, 2)", batch=1)
+
+    assert await values(server) == [0, None, 3, 0, None, 3, 4]
+
+
+async def test_a_row_that_somebody_changes_is_passed_over_and_done_in_the_end(
+    fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
+) -> None:
+    change = "UPDATE stock SET amount = 7 WHERE warehouse = 1 AND item = 'x2'"
+    async with locked(fresh_database_url, change) as somebody:
+        filling = asyncio.create_task(fill(migration))
+        await wait_until(somebody, BLOCKED, 1)
+        assert await values(server) == [10, None, 30, 10, 20, 30, 40]
+    await filling
+
+    assert await values(server) == [10, 70, 30, 10, 20, 30, 40]
+
+
+async def test_behind_a_row_that_stays_locked_it_gives_up_keeps_the_rest_and_goes_on_later(
+    fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
+) -> None:
+    await migration.execute(text("SET lock_timeout = '50ms'"))
+    async with locked(fresh_database_url, "DELETE FROM stock WHERE warehouse = 2 AND item = 'x1'"):
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await fill(migration)
+        assert await values(server) == [10, 20, 30, None, 20, 30, 40]
+    before = await written(server)
+
+    await fill(migration)
+
+    assert await written(server) == before
+    assert await values(server) == [10, 20, 30, 20, 30, 40]
+
+
+async def test_somebody_who_refers_to_a_row_is_not_in_the_way(
+    fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
+) -> None:
+    reference = "SELECT FROM stock FOR KEY SHARE"  # as a foreign key's check does
+    async with locked(fresh_database_url, reference):
+        await fill(migration)
+
+        assert None not in await values(server)
+
+
+async def test_without_a_primary_key_there_is_no_order(
+    server: AsyncConnection, migration: AsyncConnection
+) -> None:
+    await server.execute(text("ALTER TABLE stock DROP CONSTRAINT stock_pkey"))
+
+    with pytest.raises(CommandError, match="stock has no primary key"):
+        await fill(migration)
+
+
+async def test_the_command_shows_how_far_it_is(project: Project, server: AsyncConnection) -> None:
+    await server.execute(text("ANALYZE stock"))
+    project.write("fill", 'op.backfill("stock", "value", "amount * 10", batch=2)')
+
+    said = project.alembic("upgrade", "head")
+
+    assert "stock.value" in said
+    assert "100%" in said
+    assert None not in await values(server)
+
+
+def test_a_script_changes_all_rows_at_once_and_says_so(project: Project) -> None:
+    project.write("fill", 'op.backfill("stock", "value", "amount * 10", schema="past")')
+
+    script = project.alembic("upgrade", "0001:fill", "--sql")
+
+    assert "-- All rows at once" in script
+    assert (
+        "UPDATE past.stock SET value=(amount * 10) "
+        "WHERE past.stock.value IS NULL AND (amount * 10) IS NOT NULL;"
+    ) in " ".join(script.split())
+
+
+async def values(server: AsyncConnection) -> Sequence[int | None]:
+    return (await server.scalars(text(VALUES))).all()
+
+
+async def written(server: AsyncConnection) -> Sequence[str]:
+    """Return which transactions have written the rows that have a value."""
+    seen = "SELECT xmin::text FROM stock WHERE value IS NOT NULL ORDER BY warehouse, item"
+    return (await server.scalars(text(seen))).all()

@@ -1,0 +1,190 @@
+"""What cannot be deployed is found in a revision, and what can be is not."""
+
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from sqlalchemy import URL
+
+from shop.db.migrations.linting import Finding, lint
+from tests.proofs.support.revisions import Project
+from tests.proofs.support.unsafe_revisions import SAFE, UNDO, UNSAFE
+
+
+@pytest.fixture
+def copy(pytestconfig: pytest.Config, tmp_path: Path) -> Project:
+    """A copy of the project, without a database."""
+    return Project(pytestconfig.rootpath, tmp_path / "copy", URL.create("postgresql"))
+
+
+def lint_copy(project: Project) -> list[Finding]:
+    return lint(Config(toml_file=project.root / "pyproject.toml"))
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_what_cannot_be_deployed_is_found(copy: Project, name: str) -> None:
+    form = UNSAFE[name]
+    path = copy.write("0002", form.upgrade, form.downgrade, phase=form.phase, more=form.more)
+
+    found = [(each.file, each.rule, form.words in str(each)) for each in lint_copy(copy)]
+    assert found == [(path, form.rule, True)], lint_copy(copy)
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_what_can_be_deployed_is_not_found(copy: Project, name: str) -> None:
+    downgrade = "pass" if SAFE[name].startswith("op.backfill(") else UNDO
+    copy.write("0002", SAFE[name], downgrade)
+
+    assert lint_copy(copy) == []
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        'op.set_not_null_concurrently("users", "bio")',
+        'op.drop_column("users", "bio")',
+        'op.drop_table("comments")',
+    ],
+)
+def test_what_the_old_code_would_not_survive_can_be_done_after_it(
+    copy: Project, upgrade: str
+) -> None:
+    copy.write("0002", upgrade, UNDO, phase="contract")
+
+    assert lint_copy(copy) == []
+
+
+def test_a_revision_can_say_why_it_cannot_be_taken_back(copy: Project) -> None:
+    copy.write("0002", UNDO, more='irreversible = "the values are gone"')
+
+    assert lint_copy(copy) == []
+
+
+def test_a_revision_that_nobody_can_load_is_found(copy: Project) -> None:
+    path = copy.write("0002", UNDO, UNDO, more="from ..models import User as User")
+
+    rules = [each.rule for each in lint_copy(copy) if each.file == path]
+    assert rules == ["application-import", "not-sql"]
+
+
+def test_revisions_in_the_words_of_other_templates_are_read(copy: Project) -> None:
+    path = copy.write("0002", UNDO, UNDO)
+    text = path.read_text()
+    path.write_text(
+        text.replace("revision = ", "revision: str = ", 1).replace("phase = ", "phase: str = ")
+    )
+
+    assert lint_copy(copy) == []
+
+
+def test_two_branches_are_joined_by_a_revision_that_does_nothing(copy: Project) -> None:
+    copy.write("0002", UNDO, UNDO)
+    copy.write("0003", UNDO, UNDO)
+    path = copy.write("0004", "pass")
+    path.write_text(
+        path.read_text().replace('down_revision = "0001"', 'down_revision = "0002", "0003"')
+    )
+
+    assert lint_copy(copy) == []
+
+    path.write_text(path.read_text().replace("pass", "op.drop_column('users', 'bio')"))
+    assert [each.rule for each in lint_copy(copy)] == ["ban-drop-column"]
+
+
+DELETE = 'op.execute("DELETE FROM comments")'
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "rule"),
+    [(DELETE, "data-change"), (UNSAFE["an index"].upgrade, UNSAFE["an index"].rule)],
+)
+def test_a_rule_is_broken_with_a_reason(copy: Project, upgrade: str, rule: str) -> None:
+    copy.write("0002", upgrade, UNDO, more=f'ignore = {{"{rule}": "a table of ten rows"}}')
+
+    assert lint_copy(copy) == []
+
+
+@pytest.mark.parametrize("more", ['ignore = {"data-change": " "}', 'ignore = {"data-change": ""}'])
+def test_a_rule_is_not_broken_without_a_reason(copy: Project, more: str) -> None:
+    copy.write("0002", DELETE, UNDO, more=more)
+
+    found = {each.rule: each.sentence for each in lint_copy(copy)}
+    assert found.keys() == {"ignore", "data-change"}
+    assert found["ignore"] == "give a reason for data-change"
+
+
+@pytest.mark.parametrize("rule", ["data-chance", "ban-drop-column"])
+def test_a_reason_for_what_is_not_there_is_found(copy: Project, rule: str) -> None:
+    copy.write(
+        "0002", DELETE, UNDO, more=f'ignore = {{"{rule}": "ten rows", "data-change": "ten"}}'
+    )
+
+    [finding] = lint_copy(copy)
+    assert finding.sentence == f"{rule} finds nothing here: take it out, or mend its name"
+
+
+def test_a_comment_in_sql_is_no_reason(copy: Project) -> None:
+    sql = "-- squawk-ignore-file\\n-- squawk-ignore ban-drop-column\\nALTER TABLE users DROP COLUMN bio"
+    copy.write("0002", f'op.execute("{sql}")', UNDO)
+
+    assert [each.rule for each in lint_copy(copy)] == ["ban-drop-column"]
+
+
+USER, POST = "src/shop/models/user.py", "src/shop/models/post.py"
+BIO, BODY = "    bio: Mapped[str | None]\n", "    body: Mapped[str]\n"
+
+
+def test_what_autogenerate_writes_can_be_deployed(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    project.edit(
+        USER,
+        BIO,
+        "    bio: Mapped[str] = mapped_column(index=True)\n"
+        "    nick: Mapped[str | None] = mapped_column(Text, unique=True)\n"
+        "    short: Mapped[str | None] = mapped_column(String(10))\n"
+        "    kind: Mapped[str] = mapped_column(default='plain')\n"
+        "    rank: Mapped[int] = mapped_column(server_default='0')\n"
+        "    salt: Mapped[str] = mapped_column(server_default=text('random()::text'))\n"
+        "    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey('posts.id'), index=True)\n",
+    )
+    project.edit(USER, "password_hash: Mapped[str]\n", "password_hash: Mapped[str | None]\n")
+    project.edit(USER, '"credits >= 0"', '"credits >= -5"')
+    project.edit(
+        USER, "username: Mapped[str] = mapped_column(unique=True)", "username: Mapped[str]"
+    )
+    project.edit(POST, "NOT published", "NOT published AND title <> ''")
+    names = "ForeignKey, String, Text, text"
+    text = (
+        (project.root / USER)
+        .read_text()
+        .replace("from sqlalchemy import ", f"import uuid\nfrom sqlalchemy import {names}, ")
+    )
+    (project.root / USER).write_text(
+        text + "\n\nclass Tag(Base):\n    __tablename__ = 'tags'\n"
+        "    name: Mapped[str] = mapped_column(primary_key=True)\n"
+        "    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey('users.id'), index=True)\n"
+    )
+    revisions = project.revise("much")
+    assert len(revisions) >= 2
+    assert lint_copy(project) == []
+
+    project.alembic("upgrade", "head")
+    project.edit(USER, "String(10)", "String(20)")
+    project.edit(POST, BODY, "")
+    project.revise("less", "posts.body")
+    assert lint_copy(project) == []
+
+
+def test_another_type_needs_a_reason_even_where_autogenerate_was_allowed_to_write_it(
+    project: Project,
+) -> None:
+    project.alembic("upgrade", "head")
+    project.edit(USER, BIO, "    bio: Mapped[int | None]\n")
+    [path] = project.revise("numbers", "users.bio")
+
+    [finding] = lint_copy(project)
+    assert finding.rule == "changing-column-type"
+
+    why = 'ignore = {"changing-column-type": "nobody uses it"}'
+    path.write_text(path.read_text().replace('"contract"', f'"contract"\n{why}'))
+    assert lint_copy(project) == []

@@ -1,0 +1,65 @@
+"""Behind a long transaction a migration gives up in time, tries again, and holds up no writer."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import URL
+
+from tests.proofs.support.everything import describe
+from tests.proofs.support.revisions import Project, read_until, transaction
+from tests.proofs.support.writers_load import writers
+
+Record = Callable[[str, object], None]
+
+USER, BIO = "src/shop/models/user.py", "    bio: Mapped[str | None]\n"
+CHANGES = {
+    "a new column": BIO + "    nick: Mapped[str | None]\n",
+    "NOT NULL": "    bio: Mapped[str]\n",
+}
+READ = "LOCK TABLE users IN ACCESS SHARE MODE"
+LOCK_TIMEOUT = 500  # ms, of a migration
+PATIENCE = 1000  # ms, for a machine that does other things as well
+TRIES = 3
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_behind_a_reader_it_tries_again_and_no_writer_waits_for_long(
+    change: str, project: Project, record_property: Record
+) -> None:
+    project.edit(USER, BIO, CHANGES[change])
+    project.revise(change)
+    with writers(project.url) as load:
+        async with transaction(project, READ):
+            command = project.start("upgrade", "head")
+            told = [read_until(command, "trying again") for _ in range(TRIES)]
+        with command:
+            said, _ = command.communicate(timeout=60)
+
+    record_property(
+        f"{change}: longest stall of a writer behind {TRIES} tries", f"{load.longest:.0f} ms"
+    )
+    assert command.returncode == 0, said
+    assert all("is of somebody, pid " in each for each in told)
+    assert not load.errors
+    assert load.longest < LOCK_TIMEOUT + PATIENCE
+    project.alembic("check")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_behind_a_reader_without_end_it_gives_up_and_has_done_nothing(
+    change: str, project: Project, fresh_database_url: URL
+) -> None:
+    project.edit(USER, BIO, CHANGES[change])
+    project.revise(change)
+    before = await describe(fresh_database_url)
+    async with transaction(project, READ):
+        code, said = project.attempt("upgrade", "head", MIGRATION_ATTEMPTS="2")
+        assert code != 0
+        assert said.count("is of somebody, pid ") == 2
+        assert said.count("trying again") == said.count("giving up") == 1
+        assert said.splitlines()[-1].startswith("FAILED: a lock was not free in time")
+        assert "Traceback" not in said
+        assert await describe(fresh_database_url) == before
+
+    project.alembic("upgrade", "head")
+    project.alembic("check")

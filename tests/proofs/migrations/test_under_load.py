@@ -1,0 +1,156 @@
+"""How long writers wait for a migration: Alembic's plain operation, and what autogenerate writes here.
+
+Eight writers insert into and update tables of 500,000 rows meanwhile; see `migrations_load.py`.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import URL, text
+
+from tests.db.postgres import RUN
+from tests.proofs.support.revisions import Project
+from tests.proofs.support.writers_load import FILL, Load, writers
+from tools.sources import connect
+
+Record = Callable[[str, object], None]
+
+USER = "src/shop/models/user.py"
+BIO = "    bio: Mapped[str | None]\n"
+LOCK_TIMEOUT = 500  # ms, of a migration
+PATIENCE = 1000  # ms, for a machine that does other things as well
+
+
+class Change(NamedTuple):
+    """A change of the model of users, and what one would write by hand for it."""
+
+    old: str
+    new: str
+    plain: str
+
+
+CHANGES = {
+    "new index": Change(
+        BIO,
+        "    bio: Mapped[str | None] = mapped_column(index=True)\n",
+        'op.create_index("ix_users_bio", "users", ["bio"])',
+    ),
+    # The tables have none as yet, the model does.
+    "new foreign key": Change(
+        "",
+        "",
+        'op.create_foreign_key("fk_posts_author_id_users", "posts", "users", ["author_id"], ["id"])',
+    ),
+    "new check": Change(
+        'CheckConstraint("credits >= 0", name="credits_not_negative"),',
+        'CheckConstraint("credits >= 0", name="credits_not_negative"),'
+        ' CheckConstraint("bio !~ \'[<>]\'", name="bio_without_tags"),',
+        'op.create_check_constraint("ck_users_bio_without_tags", "users", "bio !~ \'[<>]\'")',
+    ),
+    "new unique": Change(
+        BIO,
+        "    bio: Mapped[str | None] = mapped_column(unique=True)\n",
+        'op.create_unique_constraint("uq_users_bio", "users", ["bio"])',
+    ),
+    "SET NOT NULL": Change(
+        BIO, "    bio: Mapped[str]\n", 'op.alter_column("users", "bio", nullable=False)'
+    ),
+    "new NOT NULL column with a volatile default": Change(
+        BIO,
+        BIO + '    salt: Mapped[str] = mapped_column(server_default=text("md5(random()::text)"))\n',
+        'op.add_column("users", sa.Column("salt", sa.Text(), nullable=False, '
+        'server_default=sa.text("md5(random()::text)")))',
+    ),
+}
+
+
+@pytest.fixture
+async def projects(
+    pytestconfig: pytest.Config, postgres_url: URL, template_database: str, tmp_path: Path
+) -> AsyncIterator[dict[str, Project]]:
+    """Two copies of the project, each with a database of its own that is full of rows."""
+    run = pytestconfig.stash[RUN]
+    filled = f"{run.prefix}filled"
+    names = {kind: run.prefix + secrets.token_hex(4) for kind in ("safe", "plain")}
+    async with connect(postgres_url) as server:
+        # One of these proofs at a time, though there may be several processes.
+        await server.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": filled})
+        found = text("SELECT datistemplate FROM pg_database WHERE datname = :name")
+        if not await server.scalar(found, {"name": filled}):
+            await server.exec_driver_sql(
+                f'CREATE DATABASE "{filled}" TEMPLATE "{template_database}"'
+            )
+            async with connect(postgres_url.set(database=filled)) as database:
+                for statement in FILL.split(";"):
+                    await database.exec_driver_sql(statement)
+            await server.exec_driver_sql(f'ALTER DATABASE "{filled}" WITH IS_TEMPLATE true')
+        for name in names.values():
+            await server.exec_driver_sql(
+                f'CREATE DATABASE "{name}" TEMPLATE "{filled}" STRATEGY {run.strategy}'
+            )
+        yield {
+            kind: Project(pytestconfig.rootpath, tmp_path / kind, postgres_url.set(database=name))
+            for kind, name in names.items()
+        }
+        for name in names.values():
+            await server.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_writer_waits_for_what_autogenerate_writes(
+    change: str, projects: dict[str, Project], record_property: Record
+) -> None:
+    old, new, plain = CHANGES[change]
+    if new:
+        projects["safe"].edit(USER, old, new)
+    projects["safe"].revise(change)
+    projects["plain"].write("plain", plain)
+    stock = stock_environment(projects["plain"])
+
+    safe = under_load(projects["safe"], "upgrade", "head")
+    unsafe = under_load(projects["plain"], *stock, "upgrade", "head")
+
+    ratio = unsafe.longest / safe.longest
+    record_property(
+        f"{change}: longest stall of a writer",
+        f"plain {unsafe.longest:.0f} ms, safe {safe.longest:.0f} ms, ratio {ratio:.1f} "
+        f"({unsafe.writes} and {safe.writes} writes)",
+    )
+    assert not safe.errors
+    assert safe.longest < LOCK_TIMEOUT + PATIENCE
+    assert unsafe.longest < PATIENCE or safe.longest < unsafe.longest
+
+
+def test_what_writers_notice_of_a_command_that_changes_nothing(
+    projects: dict[str, Project], record_property: Record
+) -> None:
+    load = under_load(projects["safe"], "upgrade", "head")
+
+    record_property("no migration: longest stall of a writer", f"{load.longest:.0f} ms")
+    assert not load.errors
+    assert load.longest < PATIENCE
+
+
+def stock_environment(project: Project) -> list[str]:
+    """Make Alembic's own environment beside this project's; return the options that choose it."""
+    stock = project.root / "stock"
+    stock.mkdir()
+    options = ["--config", "stock/alembic.ini"]
+    project.alembic(*options, "init", "--template", "async", "stock/migrations")
+    project.edit(
+        "stock/alembic.ini",
+        "sqlalchemy.url = driver://user:pass@localhost/dbname",
+        f"sqlalchemy.url = {project.url.replace('postgresql:', 'postgresql+asyncpg:')}\n"
+        f"version_locations = {project.root}/migrations/versions",
+    )
+    return options
+
+
+def under_load(project: Project, *command: str) -> Load:
+    """Run an Alembic command while others write."""
+    with writers(project.url) as load:
+        project.alembic(*command)
+    return load

@@ -1,0 +1,1 @@
+"""Proofs of pages, cursors and filters."""

@@ -1,0 +1,231 @@
+"""Pages by keyset: what is on them, what is loaded with them, and where they lead."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Text, event, func, insert, select, text, type_coerce
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import aliased, joinedload, selectinload, with_loader_criteria
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from shop import db
+from tests.proofs.support.books import Author, Book, Editor, Sample, walk
+
+
+class Books(db.Repository[Book, int]):
+    model = Book
+
+
+@pytest.fixture
+async def books(tables: AsyncSession) -> AsyncSession:
+    """Seven books, of three authors and of none."""
+    await tables.execute(insert(Author), [{"id": n, "name": f"author {n}"} for n in range(1, 4)])
+    await tables.execute(
+        insert(Book),
+        [
+            {"id": n, "year": 2000 + n, "title": f"Book {n}", "author_id": n % 4 or None}
+            for n in range(1, 8)
+        ],
+    )
+    return tables
+
+
+async def test_related_rows_are_loaded_and_a_joined_collection_does_not_count(
+    books: AsyncSession,
+) -> None:
+    pages = [
+        await db.paginate(
+            books, select(Author), order_by=[Author.id], limit=2, options=[option(Author.books)]
+        )
+        for option in (joinedload, selectinload)
+    ]
+    page = await Books(books).paginate(
+        Book.author_id.is_not(None),
+        order_by=[Book.id.desc()],
+        limit=2,
+        options=[joinedload(Book.author)],
+    )
+
+    for authors in pages:
+        assert [[book.id for book in author.books] for author in authors.items] == [[1, 5], [2, 6]]
+        assert authors.next is not None
+    assert [book.author and book.author.id for book in page.items] == [3, 2]
+
+
+async def test_what_the_session_hides_takes_no_place_on_a_page(books: AsyncSession) -> None:
+    @event.listens_for(books.sync_session, "do_orm_execute")
+    def hide(state: Any) -> None:
+        if not state.execution_options.get("include_hidden"):
+            hidden = with_loader_criteria(Book, lambda book: book.id > 3, include_aliases=True)
+            state.statement = state.statement.options(hidden)
+
+    nullable = [Book.rating, Book.id]
+    visible = [page async for page in walk(books, select(Book), *nullable, limit=3)]
+    every = select(Book).execution_options(include_hidden=True)
+    page = await db.paginate(books, every, order_by=nullable, limit=3)
+
+    assert [[book.id for book in page.items] for page in visible] == [[4, 5, 6], [7]]
+    assert [book.id for book in page.items] == [1, 2, 3]
+
+
+async def test_rows_may_be_in_the_order_of_another_table_that_has_none_for_some(
+    books: AsyncSession,
+) -> None:
+    joined = select(Book).outerjoin(Book.author)
+
+    pages = [page async for page in walk(books, joined, Author.name, limit=1)]
+
+    assert [page.items[0].id for page in pages] == [1, 5, 2, 6, 3, 7, 4]
+
+
+async def test_what_follows_the_whole_key_in_an_order_decides_nothing(books: AsyncSession) -> None:
+    short = await Books(books).paginate(order_by=[Book.id], limit=2)
+    long = await Books(books).paginate(order_by=[Book.id, Book.rating.desc()], limit=2)
+
+    assert long == short
+
+
+async def test_an_alias_has_pages_too(books: AsyncSession) -> None:
+    other = aliased(Book)
+    statement = select(other).where(other.id != 2).order_by(other.title).limit(1).offset(3)
+
+    pages = [page async for page in walk(books, statement, other.year.desc(), limit=4)]
+
+    assert [[book.id for book in page.items] for page in pages] == [[7, 6, 5, 4], [3, 1]]
+
+
+async def test_a_cursor_is_of_the_row_as_it_was_read(books: AsyncSession) -> None:
+    page = await Books(books).paginate(order_by=[Book.year], limit=2)
+    page.items[-1].year = 9999
+    with books.no_autoflush:
+        again = await Books(books).paginate(order_by=[Book.year], limit=2)
+        following = await Books(books).paginate(order_by=[Book.year], limit=2, cursor=again.next)
+
+    assert again.next == page.next
+    assert [book.id for book in following.items] == [3, 4]
+
+
+async def test_the_row_of_a_cursor_may_be_gone(books: AsyncSession) -> None:
+    page = await Books(books).paginate(order_by=[Book.year], limit=3)
+    await books.delete(page.items[-1])
+
+    following = await Books(books).paginate(order_by=[Book.year], limit=3, cursor=page.next)
+
+    assert [book.id for book in following.items] == [4, 5, 6]
+
+
+async def test_a_page_that_is_empty_by_now_leads_back_to_the_rows_before_it(
+    books: AsyncSession,
+) -> None:
+    shelf = Books(books)
+    page = await shelf.paginate(order_by=[Book.year], limit=5)
+    await books.execute(text("DELETE FROM books WHERE id > 5"))
+    empty = await shelf.paginate(order_by=[Book.year], limit=5, cursor=page.next)
+    back = await shelf.paginate(order_by=[Book.year], limit=2, cursor=empty.previous)
+
+    assert (list(empty.items), empty.next) == ([], None)
+    assert [book.id for book in back.items] == [4, 5]
+    assert back.next is not None
+
+
+async def test_going_back_from_rows_that_are_first_by_now_leads_on_to_them(
+    books: AsyncSession,
+) -> None:
+    shelf = Books(books)
+    first = await shelf.paginate(order_by=[Book.year], limit=5)
+    second = await shelf.paginate(order_by=[Book.year], limit=5, cursor=first.next)
+    await books.execute(text("DELETE FROM books WHERE id < 6"))
+    empty = await shelf.paginate(order_by=[Book.year], limit=5, cursor=second.previous)
+    forth = await shelf.paginate(order_by=[Book.year], limit=5, cursor=empty.next)
+
+    assert (list(empty.items), empty.previous) == ([], None)
+    assert empty.next is not None
+    assert [book.id for book in forth.items] == [6, 7]
+
+
+async def test_a_list_without_rows_is_one_empty_page(tables: AsyncSession) -> None:
+    assert await Books(tables).paginate(order_by=[], limit=5) == db.Page([], None, None)
+
+
+async def test_going_back_to_the_first_page_finds_what_was_put_before_it(
+    books: AsyncSession,
+) -> None:
+    shelf = Books(books)
+    first = await shelf.paginate(order_by=[Book.year], limit=2)
+    second = await shelf.paginate(order_by=[Book.year], limit=2, cursor=first.next)
+    await books.execute(insert(Book), {"id": 100, "year": 1})
+
+    back = await shelf.paginate(order_by=[Book.year], limit=2, cursor=second.previous)
+    assert [book.id for book in back.items] == [1, 2]
+    newest = await shelf.paginate(order_by=[Book.year], limit=2, cursor=back.previous)
+    assert [book.id for book in newest.items] == [100]
+    assert newest.previous is None
+
+
+async def test_a_page_has_room_for_a_row(tables: AsyncSession) -> None:
+    with pytest.raises(ValueError, match="1 or more"):
+        await Books(tables).paginate(order_by=[], limit=0)
+
+
+class Sortable(FunctionElement[str]):
+    """A construct of a project's own, which only PostgreSQL understands."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(Sortable, "postgresql")
+def _compile_sortable(element: Sortable, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        -Book.year,
+        type_coerce(Book.title.regexp_replace("^Book ", ""), Text),
+        Book.year.desc().nulls_first(),
+        Sortable(Book.title),
+    ],
+)
+async def test_an_order_may_be_an_expression(books: AsyncSession, order: Any) -> None:
+    pages = [page async for page in walk(books, select(Book), order, limit=3)]
+    there = [book.id for page in pages for book in page.items]
+    back = [
+        page async for page in walk(books, select(Book), order, limit=3, start=pages[-1], back=True)
+    ]
+    forth = [page async for page in walk(books, select(Book), order, limit=3, start=back[-1])]
+
+    assert sorted(there) == [1, 2, 3, 4, 5, 6, 7]
+    assert there == [row.id for row in await books.scalars(select(Book).order_by(order, Book.id))]
+    assert [book.id for page in forth for book in page.items] == there[3:]
+
+
+async def test_rows_of_a_table_that_extends_another_are_paged_by_themselves(
+    books: AsyncSession,
+) -> None:
+    await books.execute(insert(Editor), [{"id": n, "name": "e", "desk": n} for n in (10, 11, 12)])
+
+    page = await db.paginate(books, select(Editor), order_by=[], limit=2)
+    rest = await db.paginate(books, select(Editor), order_by=[], limit=2, cursor=page.next)
+
+    assert [editor.id for editor in (*page.items, *rest.items)] == [10, 11, 12]
+    assert len(page.items) == 2
+
+
+@pytest.mark.parametrize("order", ["year", text("year")])
+async def test_an_order_is_never_text(tables: AsyncSession, order: Any) -> None:
+    with pytest.raises(
+        TypeError, match="an order is made of columns and SQL expressions, never of text"
+    ):
+        await Books(tables).paginate(order_by=[order], limit=1)
+
+
+@pytest.mark.parametrize("order", [Sample.details, func.some_function(Sample.id)])
+async def test_an_order_whose_values_fit_no_cursor_is_refused(
+    tables: AsyncSession, order: Any
+) -> None:
+    with pytest.raises(TypeError, match="say its type"):
+        await db.paginate(tables, select(Sample), order_by=[order], limit=1)

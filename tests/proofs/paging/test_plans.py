@@ -1,0 +1,104 @@
+"""A page reads a page: shown by what the server says of each plan, whatever the order and depth."""
+
+from typing import Any
+
+from sqlalchemy import event, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shop import db
+from tests.proofs.support.books import Book, PagedBase, walk
+
+ROWS = 200_000
+LIMIT = 50
+
+# By name: the order, and how many places in the index it may begin at.
+ORDERS: dict[str, tuple[list[Any], int]] = {
+    "by the key": ([], 1),
+    "uniform": ([Book.year], 1),
+    "uniform, descending": ([Book.year.desc(), Book.id.desc()], 1),
+    "mixed": ([Book.year.desc(), Book.title, Book.id], 2),
+    "mixed, the index reversed": ([Book.year, Book.title.desc()], 2),
+    "nullable": ([Book.rating], 3),
+    "nullable, descending": ([Book.rating.desc()], 3),
+    "nullable and mixed": ([Book.rating.desc().nulls_last(), Book.year, Book.id.desc()], 4),
+}
+
+
+async def test_a_page_reads_no_more_rows_however_deep_it_is(tables: AsyncSession) -> None:
+    """An index serves each order; the form with OR would filter all the rows before the page."""
+    connection = await tables.connection()
+    indexes = PagedBase.metadata.tables["books"].indexes
+    for index in indexes:  # they are built faster when the rows are there
+        await connection.run_sync(index.drop)
+    await tables.execute(
+        text(
+            "INSERT INTO books (rating, year, title) SELECT nullif(n * 7919 % 1000, 0), n * 31 % 300, "
+            "'t' || n * 17 % 5000 FROM generate_series(1, :rows) AS n"
+        ),
+        {"rows": ROWS},
+    )
+    for index in indexes:
+        await connection.run_sync(index.create)
+    await tables.execute(text("ANALYZE books"))
+
+    for name, (order, places) in ORDERS.items():
+        for depth in (0.99, 0.9995):  # the NULLs come last
+            for cursor in await cursors_at(tables, order, depth):
+                for plan in ("custom", "generic"):
+                    await tables.execute(text(f"SET LOCAL plan_cache_mode = force_{plan}_plan"))
+                    read, filtered, milliseconds = await explain(tables, order, cursor)
+
+                    print(f"{name:25} {depth:7.2%} {plan:8}: {read=:.0f} {milliseconds=}")
+                    # Each place is read up to the limit, and the rows of the page are looked up.
+                    assert read <= (places + 1) * (LIMIT + 1), name
+                    assert filtered == 0, name
+
+
+async def cursors_at(session: AsyncSession, order: list[Any], depth: float) -> list[str]:
+    """Where to go on and back from, deep in the list: read off a list of two of its rows."""
+    await session.execute(text("SET LOCAL plan_cache_mode = auto"))
+    deep = select(Book.id).order_by(*order, Book.id).offset(int(ROWS * depth)).limit(2)
+    two = select(Book).where(Book.id.in_((await session.scalars(deep)).all()))
+    first, second = [page async for page in walk(session, two, *order, limit=1)]
+    assert first.next is not None
+    assert second.previous is not None
+    return [first.next, second.previous]
+
+
+async def explain(
+    session: AsyncSession, order: list[Any], cursor: str
+) -> tuple[float, float, float]:
+    """How many rows a page read, how many of them in vain, and its milliseconds on the server."""
+    connection = await session.connection()
+    seen: list[tuple[str, tuple[object, ...]]] = []
+
+    def listen(*args: Any) -> None:
+        seen.append((args[2], args[3]))
+
+    event.listen(connection.sync_connection, "before_cursor_execute", listen)
+    page = await db.paginate(session, select(Book), order_by=order, limit=LIMIT, cursor=cursor)
+    event.remove(connection.sync_connection, "before_cursor_execute", listen)
+    [(statement, parameters)] = seen
+    session.expunge_all()
+
+    # As a prepared statement, which the application's is too.
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.execute(f"PREPARE page AS {statement}")
+    values = ", ".join(map(repr, parameters))
+    [explained] = await driver.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE page({values})")
+    await driver.execute("DEALLOCATE page")
+    assert len(page.items) == LIMIT or page.next is None or page.previous is None
+    read, filtered = rows_read(explained["Plan"])
+    return read, filtered, explained["Execution Time"]
+
+
+def rows_read(node: dict[str, Any]) -> tuple[float, float]:
+    read = filtered = 0.0
+    if "Relation Name" in node:
+        filtered = node.get("Rows Removed by Filter", 0) * node["Actual Loops"]
+        read = node["Actual Rows"] * node["Actual Loops"] + filtered
+    for part in node.get("Plans", []):
+        more_read, more_filtered = rows_read(part)
+        read, filtered = read + more_read, filtered + more_filtered
+    return read, filtered

@@ -1,0 +1,1 @@
+"""Proofs of what only PostgreSQL and its driver do."""

@@ -1,0 +1,231 @@
+"""Behind a real PgBouncer in transaction mode, which lends a server connection per transaction."""
+
+import asyncio
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shop.db import errors
+from tests.proofs.support.faults import BUSY, Shop, backend_of, make_users, opened, wait_until
+from tests.proofs.support.pgbouncer_load import leave_out, load
+
+Record = Callable[[str, object], None]
+
+STARTUP = "statement_timeout,lock_timeout,idle_in_transaction_session_timeout"
+
+
+@contextmanager
+def pgbouncer(server: URL, **settings: object) -> Iterator[URL]:
+    """The way to a database through a PgBouncer of the test's own."""
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    assert program, "PgBouncer is not installed: apt-get install pgbouncer"
+    with TemporaryDirectory() as directory:
+        base = Path(directory)
+        process: dict[str, Any] = {}
+        if os.geteuid() == 0:  # it refuses root
+            group = pwd.getpwnam("nobody").pw_gid
+            process = {"user": "nobody", "group": group, "extra_groups": []}
+        (base / "users").write_text(f'"{server.username}" "{server.password}"\n')
+        while True:
+            with socket.create_server(("127.0.0.1", 0)) as probe:
+                port = probe.getsockname()[1]
+            configure(base, program, server, {"listen_port": port, **settings})
+            for path in (base, *base.iterdir()):
+                if process:
+                    shutil.chown(path, "nobody")
+            running = subprocess.Popen([program, "--quiet", base / "pgbouncer.ini"], **process)
+            try:
+                if is_up(running, base / "log"):  # or something else took the port meanwhile
+                    yield server.set(host="127.0.0.1", port=port)
+                    return
+            finally:
+                running.kill()
+                running.wait()
+
+
+def configure(base: Path, program: str, server: URL, settings: dict[str, object]) -> None:
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    if tuple(map(int, version.stdout.split()[1].split(".")[:2])) >= (1, 21):
+        # From here on it can prepare statements itself. The layer must do without.
+        settings = {"max_prepared_statements": 0, **settings}
+    settings = {
+        "listen_addr": "127.0.0.1",
+        "unix_socket_dir": "",
+        "auth_type": "scram-sha-256",
+        "auth_file": base / "users",
+        "logfile": base / "log",
+        "pool_mode": "transaction",
+        "default_pool_size": 5,
+        "max_client_conn": 500,
+        **settings,
+    }
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    databases = ["[databases]", f"* = host={server.host} port={server.port}", "[pgbouncer]"]
+    (base / "pgbouncer.ini").write_text("\n".join([*databases, *lines, ""]))
+
+
+def is_up(running: subprocess.Popen[Any], log: Path) -> bool:
+    deadline = time.monotonic() + 10
+    while running.poll() is None:
+        if log.exists() and "process up" in log.read_text():
+            return True
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.01)
+    assert "in use" in log.read_text(), log.read_text()
+    return False
+
+
+async def test_two_hundred_tasks_of_four_processes_pass(
+    fresh_database_url: URL, record_property: Record
+) -> None:
+    with pgbouncer(fresh_database_url) as url:
+        environment = os.environ | {
+            "DATABASE_URL": url.render_as_string(hide_password=False),
+            "DATABASE_PGBOUNCER": "true",
+            "DATABASE_POOL_TIMEOUT": "60",
+            "DATABASE_STATEMENT_TIMEOUT": "20",
+        }
+        command = [sys.executable, "-m", "tests.proofs.support.pgbouncer_load", "50"]
+        programs = [
+            await asyncio.create_subprocess_exec(
+                *command, env=environment, stdout=asyncio.subprocess.PIPE
+            )
+            for _ in range(4)
+        ]
+        outputs = await asyncio.gather(*(program.communicate() for program in programs))
+
+    results = sum((Counter(json.loads(output)) for output, _ in outputs), Counter[str]())
+    record_property("through PgBouncer, of 200 tasks", dict(results))
+    assert results == {"passed": 200}
+
+
+async def by_four_applications(url: URL, *left_out: str, **settings: Any) -> Counter[str]:
+    """A load of 40 tasks, in this process."""
+    settings = {
+        "statement_timeout": 20,
+        "pool_timeout": 60,
+        "pool_size": 2,
+        "max_overflow": 0,
+    } | settings
+    async with AsyncExitStack() as stack:
+        databases = [await stack.enter_async_context(opened(url, **settings)) for _ in range(4)]
+        for database in databases:
+            leave_out(database, *left_out)
+        results = await asyncio.gather(*(load(database, 10) for database in databases))
+        return sum(results, Counter[str]())
+
+
+@pytest.mark.parametrize("ignored", ["", STARTUP])
+async def test_without_the_setting_most_tasks_fail(
+    fresh_database_url: URL, record_property: Record, ignored: str
+) -> None:
+    """At connect, where the timeouts are refused; and if they are ignored, at their statements."""
+    with pgbouncer(fresh_database_url, ignore_startup_parameters=ignored) as url:
+        results = await by_four_applications(url, pool_size=10)
+
+    name = "timeouts ignored" if ignored else "timeouts refused"
+    record_property(f"through PgBouncer without the setting, {name}, of 40 tasks", dict(results))
+    assert results["passed"] < 20
+
+
+async def test_a_statement_that_the_driver_keeps_is_not_there_at_the_next_transaction(
+    fresh_database_url: URL, record_property: Record
+) -> None:
+    with pgbouncer(fresh_database_url, default_pool_size=3) as url:
+        rightly = await by_four_applications(url, pgbouncer=True)
+    with pgbouncer(fresh_database_url, default_pool_size=3) as url:
+        wrongly = await by_four_applications(url, "statement_cache_size", pgbouncer=True)
+
+    record_property("through PgBouncer without statement_cache_size, of 40 tasks", dict(wrongly))
+    assert rightly == {"passed": 40}
+    assert wrongly["passed"] < 40
+
+
+async def test_a_statement_that_sqlalchemy_keeps_reads_wrong_values_when_the_schema_has_changed(
+    fresh_database_url: URL, server: AsyncConnection
+) -> None:
+    async def read(database: Shop) -> object:
+        async with database.unit_of_work() as uow:
+            return await uow.session.scalar(text("SELECT number FROM numbers"))
+
+    await server.execute(text("CREATE TABLE numbers AS SELECT 7::bigint AS number"))
+    with pgbouncer(fresh_database_url) as url:
+        async with opened(url, pgbouncer=True) as right, opened(url, pgbouncer=True) as wrong:
+            leave_out(wrong, "prepared_statement_cache_size")
+            assert [await read(right), await read(wrong)] == [7, 7]
+            await server.execute(text("ALTER TABLE numbers ALTER number TYPE double precision"))
+
+            assert await read(right) == 7
+            assert await read(wrong) == 4619567317775286272  # the bytes of 7.0, and no error
+
+
+async def test_timeouts_hold_in_a_transaction_and_for_nobody_else(fresh_database_url: URL) -> None:
+    timeouts = {
+        "statement_timeout": 0.25,
+        "lock_timeout": 0.125,
+        "idle_in_transaction_session_timeout": 50,
+    }
+    with pgbouncer(fresh_database_url, default_pool_size=1) as url:
+        async with opened(url, pgbouncer=True, **timeouts) as database:
+            async with database.unit_of_work() as uow:
+                backend = await backend_of(uow)
+                inside = [await uow.session.scalar(text(f"SHOW {name}")) for name in timeouts]
+            other = await client(url)
+            outside = [await other.fetchval(f"SHOW {name}") for name in timeouts]
+            assert await other.fetchval("SELECT pg_backend_pid()") == backend
+            await other.close()
+
+            assert inside == ["250ms", "125ms", "50s"]
+            assert outside == ["0", "0", "0"]
+            with pytest.raises(errors.QueryCanceled):
+                async with database.unit_of_work() as uow:
+                    await uow.session.execute(text("SELECT pg_sleep(60)"))
+            async with database.unit_of_work() as uow:
+                assert await backend_of(uow) == backend
+
+
+async def test_a_plain_set_reaches_the_next_client(fresh_database_url: URL) -> None:
+    with pgbouncer(fresh_database_url, default_pool_size=1) as url:
+        one, other = await client(url), await client(url)
+        await one.execute("SET statement_timeout = 250")
+
+        assert await other.fetchval("SHOW statement_timeout") == "250ms"  # the wrong recipe
+        for each in (one, other):
+            await each.close()
+
+
+async def client(url: URL) -> Any:
+    """Anybody else who comes through PgBouncer."""
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return await asyncpg.connect(address, statement_cache_size=0)
+
+
+async def test_a_cancellation_reaches_the_server_through_pgbouncer(
+    fresh_database_url: URL, server: AsyncConnection
+) -> None:
+    with pgbouncer(fresh_database_url, default_pool_size=1) as url:
+        async with opened(url, pgbouncer=True) as database:
+            await make_users(database)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2), database.unit_of_work() as uow:
+                    await uow.session.execute(text("SELECT pg_sleep(60)"))
+
+            await wait_until(server, BUSY, 0)
+            async with database.unit_of_work() as uow:
+                assert await uow.users.count() == 2

@@ -1,0 +1,1 @@
+"""Proofs of reading and writing rows."""

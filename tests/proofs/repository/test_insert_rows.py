@@ -1,0 +1,188 @@
+"""COPY: what goes in comes out, from whatever yields it, and it is in the transaction."""
+
+import logging
+import tracemalloc
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import func, select
+
+from shop.db import Database, errors
+from shop.db.repository.rows import insert_rows
+from shop.db.repository.upsert import upsert_rows
+from tests.proofs.support.people import (
+    Animal,
+    Awkward,
+    Cat,
+    Color,
+    Computed,
+    Counted,
+    Fish,
+    Flat,
+    Friend,
+    Person,
+    Thing,
+    Values,
+    Work,
+    become_tenant,
+    count,
+    people,
+    thing,
+)
+
+NASTY = "tab\t, newline\n, \\N, \\., a quote ' and é"
+
+
+@pytest.mark.parametrize("model", [Flat, Thing])
+@pytest.mark.parametrize("write", ["copy", "upsert"])
+async def test_values_of_all_types_come_back_as_they_were(
+    stock: Database[Work], model: type[Values], write: str
+) -> None:
+    # An upsert of few rows goes by unnested arrays or, where the model has arrays, a temporary table.
+    extra: dict[str, object] = (
+        {} if model is Flat else {"tags": ["a,b", NASTY], "colors": [Color.RED, Color.BLUE]}
+    )
+    rows = [thing(NASTY, **extra), thing("b", details=None, note="", **extra)]
+    async with stock.unit_of_work() as work:
+        if write == "copy":
+            assert await insert_rows(work.session, model, rows) == 2
+        else:
+            assert await upsert_rows(work.session, model, rows, conflict_target=["title"]) == 2
+
+    async with stock.unit_of_work() as work:
+        found = (await work.session.scalars(select(model).order_by(model.id))).all()
+        nulls = await work.session.scalar(select(func.count()).where(model.details.is_(None)))
+    padded = [row | {"code": "a  ", "lower": "abc", "scalar": 7, "made": 11} for row in rows]
+    assert [{name: getattr(row, name) for name in padded[0]} for row in found] == padded
+    assert nulls == 1
+    assert [row.id.version for row in found] == [7, 7]
+
+
+async def test_a_copy_before_any_statement_is_undone_with_the_rest(stock: Database[Work]) -> None:
+    with pytest.raises(KeyError):
+        async with stock.unit_of_work() as work:
+            assert await insert_rows(work.session, Person, people(3)) == 3
+            raise KeyError
+
+    assert await count(stock) == 0
+
+
+async def test_what_was_added_to_the_session_is_there_before(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        work.session.add(Person(id=99, email="b"))  # and not flushed
+        friends = [
+            {"person_id": 99, "number": number, "name": f"friend {number}"} for number in (1, 2)
+        ]
+        await insert_rows(work.session, Friend, friends)
+
+        assert (await work.session.get_one(Friend, (99, 2))).name == "friend 2"
+
+
+async def test_rows_may_be_models_and_come_from_any_iterable(stock: Database[Work]) -> None:
+    async def generate() -> AsyncIterator[Person]:
+        for row in people(3, "c"):
+            yield Person(**row)
+
+    async with stock.unit_of_work() as work:
+        assert (
+            await insert_rows(work.session, Person, [Person(**row) for row in people(3, "a")]) == 3
+        )
+        assert await insert_rows(work.session, Person, people(3, "b")) == 3
+        assert await insert_rows(work.session, Person, generate()) == 3
+        assert await insert_rows(work.session, Person, []) == 0
+        assert not list(work.session.sync_session.identity_map.values())
+        found = await work.session.scalars(select(Person.id).order_by(Person.email))
+
+    assert found.all() == list(range(1, 10))  # identity keys, in the order of the rows
+
+
+async def test_the_version_and_the_class_of_a_row_are_what_a_flush_would_write(
+    stock: Database[Work],
+) -> None:
+    async with stock.unit_of_work() as work:
+        await insert_rows(work.session, Counted, [{"name": "a"}])
+        await insert_rows(work.session, Cat, [{"lives": 9}])
+        await insert_rows(work.session, Animal, [{"lives": 1}])
+
+        assert (await work.session.scalars(select(Counted))).one().version == 1
+        assert (await work.session.scalars(select(Cat))).one().lives == 9
+
+
+async def test_a_default_that_is_sql_is_the_servers_to_evaluate(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        await insert_rows(work.session, Computed, [{"name": "a"}, {"name": "b"}])
+        found = await work.session.execute(select(Computed.name, Computed.by, func.current_user()))
+
+    assert [(name, by == user) for name, by, user in found] == [("a", True), ("b", True)]
+
+
+async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
+    stock: Database[Work], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "shop.db.bulk"):
+        async with stock.unit_of_work() as work:
+            await insert_rows(
+                work.session, Awkward, ({"name": f"a{number}"} for number in range(6000))
+            )
+            await insert_rows(
+                work.session, Awkward, [{"name": "b", "capitals": "", "backwards": "abc"}]
+            )
+            found = await work.session.execute(
+                select(Awkward.capitals, Awkward.backwards).order_by(Awkward.id.desc()).limit(2)
+            )
+
+    assert found.all() == [("", "cba"), ("A5999", None)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no COPY into awkward: the default of awkward.capitals wants the context of its statement",
+        "no COPY into awkward: values of awkward.backwards are written by an SQL expression",
+    ]
+
+
+async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None:
+    rows: list[dict[str, object]] = [*people(5000), {"email": "x", "nick": "y"}, *people(1, "z")]
+    async with stock.unit_of_work() as work:
+        with pytest.raises(
+            ValueError, match="row 5001 and the first one differ in their keys: name, nick"
+        ):
+            await insert_rows(work.session, Person, rows)
+
+    assert await count(stock) == 0  # though a batch was written before, and the unit committed
+
+
+@pytest.mark.parametrize(
+    ("model", "row", "message"),
+    [
+        (Person, {"emial": "a"}, "Person has no column emial"),
+        (Person, Person(email="a", friends=[]), "Person has no column friends"),
+        (Fish, {"lives": 1}, "Fish has not just one table"),
+    ],
+)
+async def test_what_has_no_column_is_refused(
+    stock: Database[Work], model: type[Person], row: Person, message: str
+) -> None:
+    async with stock.unit_of_work() as work:
+        with pytest.raises(TypeError, match=message):
+            await insert_rows(work.session, model, [row])
+
+
+async def test_under_row_security_the_rows_go_another_way(stock: Database[Work]) -> None:
+    async with stock.sessions() as session:  # which is not committed, the role included
+        await become_tenant(session)
+        assert await insert_rows(session, Person, people(6000, name="mine")) == 6000
+        rows = people(6001, name="mine")
+        assert await upsert_rows(session, Person, rows, conflict_target=[Person.email]) == 6001
+        with pytest.raises(errors.InsufficientPrivilege):
+            await insert_rows(session, Person, people(1, "b", name="yours"))
+
+
+async def test_a_million_rows_would_not_be_in_memory_at_once(stock: Database[Work]) -> None:
+    async with stock.unit_of_work() as work:
+        await insert_rows(work.session, Person, people(1, "warm"))
+        tracemalloc.start()
+        try:
+            await insert_rows(work.session, Person, people(30_000))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 6 * 2**20  # all of them are 12 MiB

@@ -1,0 +1,1 @@
+"""What several proofs share: tables, faults, projects, loads."""

@@ -1,0 +1,157 @@
+"""A copy of this project whose models a proof may change, and whose migrations it may run."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy import URL
+
+
+class Project:
+    """A copy of the project in a directory of its own, on a database of its own."""
+
+    def __init__(self, original: Path, root: Path, url: URL) -> None:
+        self.root = root
+        self.url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        for name in ("src", "migrations"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(original / name, root / name, ignore=ignored)
+        shutil.copy(original / "pyproject.toml", root)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text that is in a file just once."""
+        self.replace(self.root / file, old, new)
+
+    def replace(self, path: Path, old: str, new: str) -> None:
+        """Replace text that is in a file just once."""
+        text = path.read_text()
+        assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
+        path.write_text(text.replace(old, new))
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start an Alembic command; what it says is in its `stdout`."""
+        return self._start([sys.executable, "-m", "alembic", *arguments], **environment)
+
+    def _start(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env={name: value for name, value in os.environ.items() if "DATABASE" not in name}
+            | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.root / "src")}
+            # What it says has to come without the first; the second makes it slow.
+            | {"PYTHONUNBUFFERED": "", "PYTHONDONTWRITEBYTECODE": ""}
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def attempt(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """Run an Alembic command; return its exit code and what it said."""
+        with self.start(*arguments, **environment) as command:
+            output, _ = command.communicate(timeout=120)
+        return command.returncode, output
+
+    def alembic(self, *arguments: str, **environment: str) -> str:
+        """Run an Alembic command that is to succeed, and return what it said."""
+        code, output = self.attempt(*arguments, **environment)
+        assert code == 0, output
+        return output
+
+    def alembic_all(self, *commands: str) -> str:
+        """Run Alembic commands in one process, all of which are to succeed."""
+        script = "import sys\nfrom alembic.config import main\nfor each in sys.argv[1:]:\n    main(each.split())"
+        with self._start([sys.executable, "-c", script, *commands]) as command:
+            output, _ = command.communicate(timeout=120)
+        assert command.returncode == 0, output
+        return output
+
+    def revise(self, message: str, *allowed: str) -> list[Path]:
+        """Let autogenerate write revisions, and return their files in the order of the revisions."""
+        before = set(self.revisions())
+        options = [option for name in allowed for option in ("-x", f"allow={name}")]
+        self.alembic(*options, "revision", "--autogenerate", "--message", message)
+        new = {
+            path.read_text().split("\nrevision = ")[1].split('"')[1]: path
+            for path in set(self.revisions()) - before
+        }
+        after = {
+            path.read_text().split("\ndown_revision = ")[1].split('"')[1]: path
+            for path in new.values()
+        }
+        chain = [path for parent, path in after.items() if parent not in new]
+        while len(chain) < len(new):
+            [name] = [name for name, path in new.items() if path == chain[-1]]
+            chain.append(after[name])
+        return chain
+
+    def revisions(self) -> list[Path]:
+        """Return the files of all revisions."""
+        return sorted((self.root / "migrations/versions").glob("*.py"))
+
+    def write(
+        self,
+        name: str,
+        upgrade: str,
+        downgrade: str = "pass",
+        *,
+        phase: str = "expand",
+        after: str = "0001",
+        more: str = "",
+    ) -> Path:
+        """Write a revision by hand."""
+        path = self.root / f"migrations/versions/{name}.py"
+        path.write_text(
+            f'"""{name}\n\nRevision: {name}, after {after}\n"""\n\n'
+            "import sqlalchemy as sa\nfrom alembic import op\n\n"
+            f'revision = "{name}"\ndown_revision = "{after}"\n'
+            f'branch_labels = None\ndepends_on = None\nphase = "{phase}"\n{more}\n\n'
+            f"def upgrade() -> None:\n    {upgrade}\n\n\n"
+            f"def downgrade() -> None:\n    {downgrade}\n"
+        )
+        return path
+
+
+def read_until(command: subprocess.Popen[str], words: str) -> str:
+    """Read what a command says until it says this, for a minute at most; return it."""
+    assert command.stdout
+    said = ""
+    deadline = threading.Timer(60, command.kill)
+    deadline.start()
+    try:
+        for line in command.stdout:
+            said += line
+            if words in line:
+                return said
+    finally:
+        deadline.cancel()
+    pytest.fail(f"{words!r} was not said, but {said!r}")
+
+
+@asynccontextmanager
+async def transaction(project: Project, *statements: str) -> AsyncIterator[None]:
+    """Have somebody's transaction open until the block ends."""
+    connection = await asyncpg.connect(
+        project.url, server_settings={"application_name": "somebody"}
+    )
+    try:
+        # Its snapshot is that of its first statement for as long as it lasts.
+        async with connection.transaction(isolation_level="repeatable_read"):
+            for statement in statements:
+                await connection.execute(statement)
+            yield
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def project(pytestconfig: pytest.Config, tmp_path: Path, fresh_database_url: URL) -> Project:
+    """A copy of the project, on a migrated database of its own."""
+    return Project(pytestconfig.rootpath, tmp_path / "copy", fresh_database_url)

@@ -1,0 +1,46 @@
+"""What is said at the begin of a transaction costs one statement, and holds until its end."""
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from shop.db import Database
+from tests.proofs.support.accounts import Work
+
+
+async def test_hooks_speak_once_a_transaction_and_hold_until_its_end(bank: Database[Work]) -> None:
+    statements: list[str] = []
+
+    def actor(_: Session) -> dict[str, str]:
+        return {"app.actor": "ada"}
+
+    def tenant(_: Session) -> dict[str, str]:
+        return {"app.tenant": "7"}
+
+    settings = bank.settings.model_copy(update={"pool_size": 1, "max_overflow": 0})
+    async with Database(settings, Work, begin_hooks=(actor, tenant)) as hooked:
+        event.listen(
+            hooked.engine.sync_engine,
+            "before_cursor_execute",
+            lambda *args: statements.append(args[2]),
+        )
+        async with hooked.unit_of_work() as work, work.savepoint():
+            said = await work.session.scalar(
+                text("SELECT current_setting('app.actor') || current_setting('app.tenant')")
+            )
+        async with hooked.engine.connect() as connection:  # the same one, without a session
+            outside = await connection.scalar(text("SELECT current_setting('app.actor', true)"))
+
+    assert said == "ada7"
+    assert outside == ""  # what PostgreSQL says of a setting that was local
+    assert sum("set_config" in statement for statement in statements) == 1
+
+
+async def test_behind_pgbouncer_the_timeouts_are_set_at_begin(bank: Database[Work]) -> None:
+    settings = bank.settings.model_copy(update={"pgbouncer": True, "lock_timeout": 1.5})
+
+    async with Database(settings, Work) as pooled, pooled.unit_of_work() as work:
+        timeout = await work.session.scalar(text("SHOW lock_timeout"))
+        prepared = await work.session.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+
+    assert timeout == "1500ms"
+    assert prepared == 0

@@ -1,0 +1,181 @@
+"""A server that restarts: between units of work, and in the middle of a storm of them."""
+
+import asyncio
+import random
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from sqlalchemy import URL
+
+from shop.db import errors
+from shop.models import Base, Post
+from shop.services.credits import transfer
+from shop.unit_of_work import UnitOfWork
+from tests.proofs.support.faults import (
+    Shop,
+    Tally,
+    assert_whole,
+    backend_of,
+    credits_by_user,
+    make_users,
+    opened,
+    use_all_of,
+)
+from tools.embedded import Cluster, find_binaries
+
+
+class Restartable:
+    """A server of the test's own, as the run's must stay up for the other tests."""
+
+    def __init__(self, cluster: Cluster, port: int) -> None:
+        self._cluster = cluster
+        # Only the disk may lie: a commit that was answered has to survive a crash of the server.
+        self._settings = {"port": str(port), "fsync": "off", "max_connections": "100"}
+        self.url = URL.create("postgresql", "me", "secret", "127.0.0.1", port, "postgres")
+
+    async def start(self) -> bool:
+        return await asyncio.to_thread(self._cluster.start, self._settings)
+
+    async def stop(self, mode: str = "fast") -> None:
+        await asyncio.to_thread(self._cluster.stop, mode)
+
+    async def restart(self, mode: str) -> None:
+        await self.stop(mode)
+        assert await self.start()
+
+
+@pytest.fixture(scope="module")
+async def server_of_our_own() -> AsyncIterator[Restartable]:
+    with TemporaryDirectory() as directory:
+        cluster = Cluster(Path(directory), find_binaries())
+        await asyncio.to_thread(cluster.create, "me", "secret", "--no-sync")
+        while True:
+            with socket.create_server(("127.0.0.1", 0)) as probe:
+                server = Restartable(cluster, probe.getsockname()[1])
+            if await server.start():  # or something else took the port meanwhile
+                break
+        try:
+            yield server
+        finally:
+            await server.stop("immediate")
+
+
+@pytest.fixture
+async def restartable(server_of_our_own: Restartable) -> Restartable:
+    """That server, with empty tables."""
+    async with (
+        opened(server_of_our_own.url) as database,
+        database.engine.begin() as connection,
+    ):
+        await connection.run_sync(Base.metadata.drop_all)
+        await connection.run_sync(Base.metadata.create_all)
+    return server_of_our_own
+
+
+async def test_a_restart_between_units_of_work_is_found_out_by_the_ping(
+    restartable: Restartable, tally: Tally
+) -> None:
+    async with opened(restartable.url, pool_ping_after_idle=0) as database:
+        await make_users(database)
+        await use_all_of(database)
+        await restartable.restart("fast")
+        tally.injected += 1
+
+        for _ in range(database.settings.pool_size):
+            async with database.unit_of_work() as uow:  # and nobody tries it again
+                await backend_of(uow)
+            tally.committed += 1
+
+        await assert_whole(database, 200)
+
+
+async def test_a_restart_between_units_of_work_without_a_ping_costs_one_more_run(
+    restartable: Restartable, tally: Tally
+) -> None:
+    async with opened(restartable.url, pool_ping_after_idle=3600) as database:
+        ada, bob = await make_users(database)
+        await use_all_of(database)
+
+        await restartable.restart("fast")
+        tally.injected += 1
+        with pytest.raises(errors.ConnectionFailure):
+            async with database.unit_of_work() as uow:
+                await backend_of(uow)
+        tally.failed += 1
+
+        await use_all_of(database)
+        await restartable.restart("immediate")
+        tally.injected += 1
+        await tally.transact(
+            database, lambda uow: transfer(uow, sender=ada, recipient=bob, amount=30)
+        )
+
+        assert tally == Tally(injected=2, committed=1, retried=1, failed=1)
+        await assert_whole(database, 200)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_a_restart_in_a_storm_loses_nothing_and_does_nothing_twice(
+    restartable: Restartable, tally: Tally, mode: str
+) -> None:
+    chance = random.Random(mode)  # noqa: S311  # to be the same in each run
+    async with opened(restartable.url) as database:
+        keys = await make_users(database, 6, 1000)
+        done, unknown = set[str](), set[str]()
+        enough = asyncio.Event()
+
+        async def move(number: int) -> None:
+            """A transfer that leaves a post behind, from which its effect can be told."""
+            sender, recipient = chance.sample(keys, 2)
+            title = f"{number}: {keys.index(sender)} to {keys.index(recipient)}"
+
+            async def work(uow: UnitOfWork) -> None:
+                await transfer(uow, sender=sender, recipient=recipient, amount=1)
+                await uow.posts.add(Post(author_id=sender, title=title, body=""))
+
+            try:
+                await tally.transact(database, work, attempts=20)
+                done.add(title)
+            except errors.CommitUnknown:
+                unknown.add(title)
+            if len(done) >= 50:
+                enough.set()
+
+        async def mover(numbers: range) -> None:
+            for number in numbers:
+                await move(number)
+
+        async with asyncio.TaskGroup() as movers:
+            for first in range(20):
+                movers.create_task(mover(range(first, 300, 20)))
+            await enough.wait()
+            await restartable.restart(mode)
+            tally.injected += 1
+
+        assert (tally.committed, tally.unknown, tally.failed) == (len(done), len(unknown), 0)
+        assert len(done) + len(unknown) == 300
+        assert tally.retried > 0
+        titles = await titles_of(database)
+        assert max(titles.values()) == 1
+        assert done <= titles.keys() <= done | unknown
+        assert list((await credits_by_user(database)).values()) == expected(titles, 6, 1000)
+        await assert_whole(database, 6000)
+
+
+async def titles_of(database: Shop) -> Counter[str]:
+    async with database.unit_of_work() as uow:
+        return Counter(post.title for post in await uow.posts.all())
+
+
+def expected(titles: Counter[str], number: int, credits_each: int) -> list[int]:
+    """The credits that users have after the transfers of these titles."""
+    balances = [credits_each] * number
+    for title in titles:
+        _, sender, _, recipient = title.split()
+        balances[int(sender)] -= 1
+        balances[int(recipient)] += 1
+    return balances

@@ -1,0 +1,179 @@
+"""What is run again, as a whole, and what is not."""
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shop.db import Database, errors
+from shop.db.unit_of_work.retry import retrying
+from tests.proofs.support.accounts import Account, Work, names
+
+
+async def test_a_deadlock_is_tried_again_until_both_are_done(bank: Database[Work]) -> None:
+    barrier, runs = asyncio.Barrier(2), 0
+
+    async def move(first: str, second: str) -> None:
+        nonlocal runs
+        runs += 1
+        once = runs <= 2
+
+        async def work_on(work: Work) -> None:
+            nonlocal runs, once
+            for name in (first, second):
+                account = await work.accounts.one_or_none(Account.name == name)
+                assert account is not None
+                await work.session.refresh(account, with_for_update=True)
+                if name == first and once:
+                    once = False
+                    await barrier.wait()
+                await work.accounts.update(account, balance=account.balance + 1)
+
+        await bank.transact(work_on)
+
+    await asyncio.gather(move("a", "b"), move("b", "a"))
+
+    async with bank.unit_of_work() as work:
+        assert {account.balance for account in await work.accounts.all()} == {102}
+
+
+async def test_only_what_may_succeed_is_tried_again(bank: Database[Work]) -> None:
+    attempts = 0
+
+    async def duplicate(work: Work) -> None:
+        nonlocal attempts
+        attempts += 1
+        await work.accounts.add(Account(name="a"))
+
+    with pytest.raises(errors.UniqueViolation):
+        await bank.transact(duplicate)
+
+    assert attempts == 1
+
+
+async def test_trying_again_has_an_end_and_a_fresh_session_each_time(bank: Database[Work]) -> None:
+    sessions: list[AsyncSession] = []
+
+    async def lose_the_connection(work: Work) -> None:
+        sessions.append(work.session)
+        await work.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(errors.ConnectionFailure):
+        await bank.transact(lose_the_connection, attempts=3)
+
+    assert len(set(sessions)) == 3
+
+
+async def test_what_the_work_returns_is_returned_after_the_commit(bank: Database[Work]) -> None:
+    account = await bank.transact(lambda work: work.accounts.add(Account(name="c")))
+
+    assert account.name == "c"  # and reading it needs no session
+    assert await names(bank) == ["a", "b", "c"]
+
+
+async def test_a_connection_lost_before_commit_is_tried_again(bank: Database[Work]) -> None:
+    runs = 0
+
+    async def lose_it_once(work: Work) -> None:
+        nonlocal runs
+        runs += 1
+        await work.accounts.add(Account(name="c"))
+        backend = await work.session.scalar(text("SELECT pg_backend_pid()"))
+        if runs == 1:
+            async with bank.engine.connect() as other:
+                await other.execute(
+                    text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend}
+                )
+
+    await bank.transact(lose_it_once)
+
+    assert runs == 2
+    assert await names(bank) == ["a", "b", "c"]
+
+
+async def test_a_connection_lost_while_the_rest_is_written_is_tried_again(
+    bank: Database[Work],
+) -> None:
+    async with bank.engine.begin() as connection:
+        for statement in (
+            "CREATE SEQUENCE inserts",
+            "CREATE FUNCTION die_once() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+            " IF nextval('inserts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+            " RETURN NEW; END$$",
+            "CREATE TRIGGER die_once BEFORE INSERT ON accounts"
+            " FOR EACH ROW EXECUTE FUNCTION die_once()",
+        ):
+            await connection.execute(text(statement))
+
+    async def add(work: Work) -> None:
+        work.session.add(Account(name="c"))  # written when the block ends, and that is not COMMIT
+
+    await bank.transact(add)
+
+    assert await names(bank) == ["a", "b", "c"]
+
+
+async def test_a_statement_whose_plan_went_stale_is_tried_again(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        await work.accounts.all()
+    async with Database(bank.settings, Work) as other, other.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE accounts ALTER COLUMN secret TYPE varchar(9)"))
+
+    assert len(await bank.transact(lambda work: work.accounts.all())) == 2
+
+
+async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
+    bank: Database[Work],
+) -> None:
+    attempts = 0
+
+    async def die_at_commit(work: Work) -> None:
+        nonlocal attempts
+        attempts += 1
+        await work.accounts.add(Account(name="c"))
+        # A deferred trigger is how to make the server die while it commits.
+        await work.session.execute(
+            text(
+                "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+                " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"
+            )
+        )
+        await work.session.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON owners DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION die()"
+            )
+        )
+        await work.session.execute(text("INSERT INTO owners DEFAULT VALUES"))
+
+    with pytest.raises(errors.CommitUnknown):
+        await bank.transact(die_at_commit)
+
+    assert attempts == 1  # it was not run again
+    assert await names(bank) == ["a", "b"]
+
+
+async def test_the_waits_grow_and_differ_and_only_their_number_ends_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    clock = time.monotonic
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def fail() -> None:
+        raise errors.SerializationFailure
+
+    # A minute, on a clock that only the waits move.
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(waits))
+    with pytest.raises(errors.SerializationFailure):
+        await retrying(40)(fail)
+
+    assert len(waits) == 39
+    assert all(0 <= wait - 0.02 * 2**n <= 0.05 for n, wait in enumerate(waits[:6]))
+    assert len({wait - 0.02 * 2**n for n, wait in enumerate(waits[:6])}) == 6
+    assert set(waits[7:]) == {2.0}
