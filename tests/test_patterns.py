@@ -12,9 +12,7 @@ def test_the_snippets_run_and_fit_their_types(shop: Path) -> None:
     imports, *snippets = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     body = indent("\n".join(snippets), "    ")
     test = shop / "tests/test_snippets.py"
-    test.write_text(
-        f"{imports}\n\nasync def test_patterns(database: Database) -> None:\n{body}"
-    )
+    test.write_text(f"{imports}\n\nasync def test_patterns(database: Database) -> None:\n{body}")
     try:
         assert "1 passed" in run(["uv", "run", "pytest", "-q", str(test)], shop, **NO_DOCKER)
         run(["uv", "run", "mypy", str(test)], shop)

@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db.migrations.linting import lint
+from shop.db.migrations.gate import lint
 from tests.proofs.support.changes import BIO, CHANGES, CHECK, NAMES, USER
 from tests.proofs.support.revisions import Project
 

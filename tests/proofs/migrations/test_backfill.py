@@ -12,7 +12,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db.migrations import backfill
+from shop.db.migrations.postgresql import backfill
 from tests.proofs.support.faults import BLOCKED, wait_until
 from tests.proofs.support.revisions import Project
 from tools.sources import connect

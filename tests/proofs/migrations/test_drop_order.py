@@ -7,7 +7,7 @@ from alembic.operations.ops import AddColumnOp, DropConstraintOp, DropTableOp
 from alembic.util import CommandError
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
 
-from shop.db.migrations.ordering import order_drops
+from shop.db.migrations.authoring.ordering import order_drops
 
 CHAIN = {"a": ["b"], "b": ["c", "b"], "c": [], "d": ["a", "elsewhere"]}
 

@@ -6,7 +6,7 @@ import pytest
 from alembic.config import Config
 from sqlalchemy import URL
 
-from shop.db.migrations.linting import Finding, lint
+from shop.db.migrations.gate import Finding, lint
 from tests.proofs.support.revisions import Project
 from tests.proofs.support.unsafe_revisions import SAFE, UNDO, UNSAFE
 

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import URL
 
-from shop.db.migrations.linting import lint
+from shop.db.migrations.gate import lint
 from tests.proofs.support.revisions import Project
 from tests.proofs.support.unsafe_revisions import UNDO
 
@@ -187,7 +187,7 @@ def test_the_command_says_nothing_where_there_is_nothing_to_say(copy: Project) -
 
 def run_command(project: Project) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "shop.db.migrations.linting"],
+        [sys.executable, "-m", "shop.db.migrations.gate"],
         cwd=project.root,
         env=os.environ | {"PYTHONPATH": str(project.root / "src")},
         capture_output=True,

@@ -1,7 +1,7 @@
 """Alembic's environment: online, offline, or on a connection that is handed in.
 
 `alembic upgrade head` connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that is not set.
-It runs while no other one does, and again where a lock was not to be had, see `deploy.py`.
+It runs while no other one does, and again where a lock was not to be had, see `runner.py`.
 
 `alembic upgrade head --sql` needs no database. It writes one script of all steps, which stops at the
 first error if psql is told so: `psql --set ON_ERROR_STOP=1`.
@@ -17,13 +17,10 @@ Models may be in several schemas; a revision of yours must `CREATE SCHEMA` befor
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from functools import cache, partial
-from importlib import import_module
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from alembic import context
-from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,9 +28,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from ..settings import DatabaseSettings
 from . import operations  # noqa: F401  # registers them
-from .deploy import deploy, run_once
-from .directives import plan
-from .steps import Steps
+from .authoring.directives import plan
+from .authoring.plugins import load_plugins
+from .phases import Steps
+from .runner import deploy, run_once
 
 
 def run_migrations(
@@ -126,7 +124,7 @@ def _run(metadata: MetaData, options: dict[str, Any], steps: Steps, connection: 
         autogenerate_plugins=[
             "alembic.autogenerate.*",
             "alembic.ext.checkconstraint_byname",
-            *_plugins(),
+            *load_plugins(),
         ],
         process_revision_directives=plan,
         transaction_per_migration=True,
@@ -154,14 +152,3 @@ def _is_ours(
     )
     values = {"name": name, "schema": parents.get("schema_name")}
     return kind != "table" or not connection.scalar(theirs, values)
-
-
-@cache  # Alembic registers a plugin once
-def _plugins() -> tuple[str, ...]:
-    """Register what is compared, by the files `autogenerate.py` of the directories; return names."""
-    layer = __name__.removesuffix(".migrations.environment")
-    files = sorted(Path(__file__).parents[1].glob("*/autogenerate.py"))
-    names = tuple(f"{layer}.{file.parent.name}.autogenerate" for file in files)
-    for name in names:
-        Plugin.setup_plugin_from_module(import_module(name), name)
-    return names

@@ -46,9 +46,9 @@ from alembic.runtime.migration import MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from .rewriting import widens
+from ..authoring.table_rewrites import widens
+from ..phases import Phase
 from .squawk import judge
-from .steps import Phase
 
 _COMMITS = re.compile(r"\w+_concurrently|backfill|autocommit_block")
 _ONCE = re.compile(r"(add|create|drop|rename|bulk)_(?!table_comment)\w+|execute")
@@ -292,7 +292,3 @@ def _git(directory: Path, *arguments: str) -> str:
     return subprocess.run(  # noqa: S603  # a program that is installed, and no shell
         [git, "-C", directory, *arguments], capture_output=True, encoding="utf-8", check=False
     ).stdout
-
-
-if __name__ == "__main__":
-    main()

@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from ..errors import Error
+from ...errors import Error
 
 
 def setup(plugin: Plugin) -> None:

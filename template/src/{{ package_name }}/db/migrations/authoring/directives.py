@@ -9,7 +9,7 @@ from alembic.util import CommandError
 
 from .ordering import order_drops
 from .planner import Planner
-from .scripts import write
+from .revisions import write
 
 
 def plan(

@@ -37,7 +37,7 @@ from alembic.operations import MigrateOperation, Operations, ops
 from alembic.util import CommandError
 from sqlalchemy import Column
 
-from .committed import Committed
+from ..postgresql.online_ddl import OnlineDDL
 
 Columns = Sequence[Any]
 
@@ -193,35 +193,35 @@ class BackfillOp(MigrateOperation):
                 f"say what {table_name}.{column_name} is for the rows that are there already: "
                 "the third argument of op.backfill(), as SQL"
             )
-        with Committed.of(operations) as steps:
+        with OnlineDDL.of(operations) as steps:
             steps.backfill(table_name, column_name, schema, expression, batch, pause)
 
 
-_METHODS: dict[type[MigrateOperation], Callable[[Committed, Any], None]] = {
-    ops.AddColumnOp: Committed.add_column,
-    ops.CreateIndexOp: Committed.create_index,
-    ops.DropIndexOp: Committed.drop_index,
-    ops.CreateForeignKeyOp: Committed.create_foreign_key,
-    ops.CreateCheckConstraintOp: Committed.create_check,
-    ops.CreateUniqueConstraintOp: Committed.create_unique,
+_METHODS: dict[type[MigrateOperation], Callable[[OnlineDDL, Any], None]] = {
+    ops.AddColumnOp: OnlineDDL.add_column,
+    ops.CreateIndexOp: OnlineDDL.create_index,
+    ops.DropIndexOp: OnlineDDL.drop_index,
+    ops.CreateForeignKeyOp: OnlineDDL.create_foreign_key,
+    ops.CreateCheckConstraintOp: OnlineDDL.create_check,
+    ops.CreateUniqueConstraintOp: OnlineDDL.create_unique,
 }
 
 
 @Operations.implementation_for(Concurrently)
 def _perform(operations: Operations, operation: Concurrently) -> None:
-    with Committed.of(operations) as steps:
+    with OnlineDDL.of(operations) as steps:
         _METHODS[type(operation.plain)](steps, operation.plain)
 
 
 @Operations.implementation_for(ReplaceIndex)
 def _replace_index(operations: Operations, operation: ReplaceIndex) -> None:
-    with Committed.of(operations) as steps:
+    with OnlineDDL.of(operations) as steps:
         steps.replace_index(operation)
 
 
 @Operations.implementation_for(SetNotNull)
 def _set_not_null(operations: Operations, operation: SetNotNull) -> None:
-    with Committed.of(operations) as steps:
+    with OnlineDDL.of(operations) as steps:
         steps.set_not_null(operation.table_name, operation.column_name, operation.schema)
 
 

@@ -7,8 +7,8 @@ from alembic import context
 from alembic.operations import MigrateOperation, ops
 from alembic.util import rev_id
 
-from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
-from .steps import Phase
+from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
+from ..phases import Phase
 
 
 class Change(NamedTuple):

@@ -13,13 +13,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import conv
 
-from ..errors import ConstraintViolation
+from ...errors import ConstraintViolation
 from .backfill import Backfill
 
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 
-class Committed:
+class OnlineDDL:
     """What an operation of `operations.py` executes."""
 
     def __init__(self, operations: Operations) -> None:
@@ -29,7 +29,7 @@ class Committed:
 
     @classmethod
     @contextmanager
-    def of(cls, operations: Operations) -> Iterator["Committed"]:
+    def of(cls, operations: Operations) -> Iterator["OnlineDDL"]:
         """Leave the transaction for as long as the block lasts.
 
         Raises:

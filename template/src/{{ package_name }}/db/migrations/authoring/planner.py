@@ -36,11 +36,11 @@ from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.sql.elements import conv
 
+from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
+from ..phases import Phase
 from .defaults import as_sql, differs_by_row
-from .operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
-from .rewriting import widens
-from .scripts import Change
-from .steps import Phase
+from .revisions import Change
+from .table_rewrites import widens
 
 _Table = tuple[str | None, str]
 

@@ -1,0 +1,1 @@
+"""Writes revisions from what changed in the models, for `alembic revision` and `alembic check`."""

@@ -1,0 +1,27 @@
+"""Which modules compare the models with the database.
+
+The list is explicit. A search of the directories would depend on where this file is, and would load
+every file that has the right name. An option that is off has no directory, and is left out.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+from alembic.runtime.plugins import Plugin
+
+_MODULES = ("migrations.authoring.comparison", "audit.autogenerate")
+
+
+@cache  # Alembic accepts a plugin only once.
+def load_plugins() -> tuple[str, ...]:
+    """Register the modules as plugins of Alembic; return their names."""
+    layer = __name__.removesuffix(".migrations.authoring.plugins")
+    names = tuple(name for name in (f"{layer}.{module}" for module in _MODULES) if _exists(name))
+    for name in names:
+        Plugin.setup_plugin_from_module(import_module(name), name)
+    return names
+
+
+def _exists(name: str) -> bool:
+    return find_spec(name.rpartition(".")[0]) is not None and find_spec(name) is not None
