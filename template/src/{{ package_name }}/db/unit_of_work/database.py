@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, overload
+from typing import Any, Generic, Literal, Self, TypedDict, Unpack, overload
 from weakref import WeakSet
 
 from sqlalchemy import text
@@ -37,6 +37,22 @@ U = TypeVar("U", bound=UnitOfWork)
 R = TypeVar("R", bound=ReadUnitOfWork, default=ReadUnitOfWork)
 
 IsolationLevel = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+
+class TransactionOptions(TypedDict, total=False):
+    """What a unit of work may be told about its transaction."""
+
+    isolation_level: IsolationLevel | None
+    """What the transaction may see of others; None is the server's default, READ COMMITTED.
+
+    The two stricter levels can fail with `SerializationFailure`: use `transact` for them.
+    """
+
+    info: object
+    """What the transaction must know (a tenant, an actor): a value of a class of your own, or a tuple
+    of such values. `session.info[Tenant]` holds the value of the class `Tenant`. Begin hooks and
+    repositories read it there.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,43 +105,31 @@ class Database(Generic[U, R]):
 
     @asynccontextmanager
     async def open_session(
-        self, *, isolation_level: IsolationLevel | None, read_only: bool, info: object
+        self, *, read_only: bool = False, **options: Unpack[TransactionOptions]
     ) -> AsyncIterator[AsyncSession]:
         """Yield the session of a new unit of work, in its transaction; see there for arguments."""
         # An engine with options shares the pool. The driver puts the options into its BEGIN, so they
         # cost no round trip, and end with the transaction.
-        options = dict(dialect.READ_ONLY) if read_only else {}
-        if isolation_level:
-            options["isolation_level"] = isolation_level
+        execution_options = dict(dialect.READ_ONLY) if read_only else {}
+        if level := options.get("isolation_level"):
+            execution_options["isolation_level"] = level
         engine = self.choose_engine(read_only=read_only)
-        bind = engine.execution_options(**options) if options else engine
-        session = self.sessions(bind=bind, info=info_by_type(info))
+        bind = engine.execution_options(**execution_options) if execution_options else engine
+        session = self.sessions(bind=bind, info=info_by_type(options.get("info", ())))
         async with transaction(session):
             yield session
 
     @overload
     def unit_of_work(
-        self,
-        *,
-        read_only: Literal[False] = False,
-        isolation_level: IsolationLevel | None = None,
-        info: object = (),
+        self, *, read_only: Literal[False] = False, **options: Unpack[TransactionOptions]
     ) -> AbstractAsyncContextManager[U]: ...
     @overload
     def unit_of_work(
-        self,
-        *,
-        read_only: Literal[True],
-        isolation_level: IsolationLevel | None = None,
-        info: object = (),
+        self, *, read_only: Literal[True], **options: Unpack[TransactionOptions]
     ) -> AbstractAsyncContextManager[R]: ...
     @asynccontextmanager
     async def unit_of_work(
-        self,
-        *,
-        read_only: bool = False,
-        isolation_level: IsolationLevel | None = None,
-        info: object = (),
+        self, *, read_only: bool = False, **options: Unpack[TransactionOptions]
     ) -> AsyncIterator[Any]:
         """Open a transaction: commit when the block ends, roll back when it raises.
 
@@ -135,12 +139,7 @@ class Database(Generic[U, R]):
         Args:
             read_only: whether the server refuses changes (`ReadOnlyTransaction`). The block then
                 gets a `ReadUnitOfWork`, whose type has no methods that write.
-            isolation_level: what the transaction may see of others; None is the server's default,
-                READ COMMITTED. The two stricter levels can fail with `SerializationFailure`: use
-                `transact` for them.
-            info: what the transaction must know (a tenant, an actor): a value of a class of your
-                own, or a tuple of such values. `session.info[Tenant]` holds the value of the class
-                `Tenant`; begin hooks and repositories read it there.
+            options: `isolation_level` and `info`, see `TransactionOptions`.
 
         Raises:
             UnitOfWorkError: this task has an open unit of work. Pass that one on, or use its
@@ -157,10 +156,7 @@ class Database(Generic[U, R]):
             )
         self._busy.add(task)
         try:
-            opening = self.open_session(
-                isolation_level=isolation_level, read_only=read_only, info=info
-            )
-            async with opening as session:
+            async with self.open_session(read_only=read_only, **options) as session:
                 opened = (self._read_unit_of_work if read_only else self._unit_of_work)(session)
                 yield opened
         finally:
@@ -175,8 +171,7 @@ class Database(Generic[U, R]):
         *,
         attempts: int = 5,
         read_only: Literal[False] = False,
-        isolation_level: IsolationLevel | None = None,
-        info: object = (),
+        **options: Unpack[TransactionOptions],
     ) -> T: ...
     @overload
     async def transact(
@@ -185,8 +180,7 @@ class Database(Generic[U, R]):
         *,
         attempts: int = 5,
         read_only: Literal[True],
-        isolation_level: IsolationLevel | None = None,
-        info: object = (),
+        **options: Unpack[TransactionOptions],
     ) -> T: ...
     async def transact(
         self, work: Callable[[Any], Awaitable[T]], *, attempts: int = 5, **options: Any
