@@ -58,14 +58,14 @@ def test_urls_of_hosting_services_are_understood(
     [
         (f"mysql://u:{SECRET}@host/name", "begin with postgresql"),
         (f"postgresql+psycopg://u:{SECRET}@host/name", "begin with postgresql"),
-        (f"u:{SECRET}@host/name", "not like"),
-        (f"postgresql://u:{SECRET}@host:port/name", "not like"),
+        (f"u:{SECRET}@host/name", "does not have the form"),
+        (f"postgresql://u:{SECRET}@host:port/name", "does not have the form"),
         (f"postgresql://u:{SECRET}@host", "names no database"),
         (f"postgresql://u:first@{SECRET}@host/name", "its host has an @"),
         (f"postgresql://u:{SECRET}@host,other/name", "its host has an @ or a comma"),
         (f"postgresql://u:{SECRET}@host:99999/name", "its port is not between"),
-        (f"postgresql://u:p@host/name?sslpassword={SECRET}", "not known: sslpassword"),
-        (f"postgresql://u:{SECRET}@host/name?pgbouncer=true&x={SECRET}", "not known: pgbouncer, x"),
+        (f"postgresql://u:p@host/name?sslpassword={SECRET}", "unknown parameters: sslpassword"),
+        (f"postgresql://u:{SECRET}@host/name?pgbouncer=true&x={SECRET}", "unknown parameters: pgbouncer, x"),
     ],
 )
 def test_a_url_that_is_none_is_explained_without_its_secret(

@@ -52,7 +52,7 @@ async def test_a_connection_is_pinged_only_after_it_was_idle(
     change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("shop.db.pool.monotonic", lambda: now)
+    monkeypatch.setattr("shop.db.engine.pool.monotonic", lambda: now)
     async with Database(change(pool_size=1, pool_ping_after_idle=30), Work) as database:
         backend = await backend_of(database)
         await end_backend(database.settings, backend)

@@ -239,9 +239,9 @@ async def test_an_error_has_a_class_and_tells_no_value(
 
 
 async def test_each_sqlstate_has_its_error(bank: Database[Work]) -> None:
-    told: dict[str | None, type[errors.DatabaseError]] = {}
+    told: dict[str | None, type[errors.Error]] = {}
     for sqlstate in SQLSTATES:
-        with pytest.raises(errors.DatabaseError) as error:
+        with pytest.raises(errors.Error) as error:
             async with bank.unit_of_work() as work:
                 await work.session.execute(
                     text(f"DO $$BEGIN RAISE 's3cr3t' USING ERRCODE = '{sqlstate}'; END$$")

@@ -13,7 +13,7 @@ from tests.proofs.support.accounts import Account, Work, names
 
 SLEEP = text("SELECT pg_sleep(60)")
 ONE = text("SELECT 1")
-SHARED = "two tasks use one session at once"
+SHARED = "two tasks use one session at the same time"
 
 
 @pytest.fixture

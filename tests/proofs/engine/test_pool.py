@@ -131,7 +131,7 @@ async def test_a_connection_that_was_held_for_long_is_logged_with_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("shop.db.pool.monotonic", lambda: now)
+    monkeypatch.setattr("shop.db.engine.pool.monotonic", lambda: now)
     database, silent = (
         small(pool=pool, log_checkouts_longer_than=10),
         small(pool=pool, log_checkouts_longer_than=0),
@@ -145,7 +145,7 @@ async def test_a_connection_that_was_held_for_long_is_logged_with_its_place(
         now += 10.5
     [record] = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.name == "shop.db.pool"
+    assert record.name == "shop.db.engine.pool"
     message = record.getMessage()
     assert message.startswith("a connection was held for 10.5 s, taken at ")
     assert message.endswith("first_holder")
@@ -190,7 +190,7 @@ async def test_health_tells_an_exhausted_pool_from_a_server_that_does_not_answer
     async with first_holder(exhausted):
         health = await exhausted.health()
     assert not health.ok
-    assert "all are in use (pool_size 1, max_overflow 0)" in health.detail
+    assert "all of them are in use (pool_size 1, max_overflow 0)" in health.detail
     assert "first_holder" in health.detail
 
     async with freezable(exhausted.settings.url) as (url, freeze):

@@ -80,7 +80,7 @@ async def test_max_queries_lists_what_ran(
         async with database.unit_of_work() as uow:
             await uow.session.execute(text("SELECT 2"))
 
-    message = "2 queries ran, 1 at most were allowed:\n1. SELECT 1\n2. SELECT 2"
+    message = "2 queries ran, and the limit is 1:\n1. SELECT 1\n2. SELECT 2"
     assert str(failure.value) == message
 
 
@@ -100,7 +100,7 @@ async def test_a_slow_statement_is_logged(
         await work.session.execute(text("SELECT :n,\n pg_sleep(0.11)"), {"n": "s3cr3t"})
 
     [record] = caplog.records
-    assert (record.levelno, record.name) == (logging.WARNING, "shop.db.statements")
+    assert (record.levelno, record.name) == (logging.WARNING, "shop.db.engine.query_log")
     assert record.getMessage().startswith("a statement took 0.")
     assert record.getMessage().endswith(" s: SELECT $1, pg_sleep(0.11)")
 
@@ -148,7 +148,7 @@ async def test_a_statement_in_a_loop_is_logged_once_with_its_place(
 
     await in_a_loop(5)
     [record] = caplog.records
-    assert (record.levelno, record.name) == (logging.WARNING, "shop.db.statements")
+    assert (record.levelno, record.name) == (logging.WARNING, "shop.db.engine.query_log")
     message = record.getMessage()
     assert message.startswith("a statement came more than 2 times, now at ")
     assert message.endswith("<locals>.in_a_loop: SELECT $1")

@@ -78,9 +78,10 @@ def test_an_index_is_named_by_table_and_columns() -> None:
     assert ddl(CreateIndex(index)) == "CREATE INDEX ix_accounts_owner_id ON accounts (owner_id)"
 
 
-def test_a_unique_index_of_the_rows_that_are_alive_is_named_alike() -> None:
+def test_a_unique_index_of_the_rows_that_are_alive_is_named_after_them() -> None:
     [index] = HideBase.metadata.tables["people"].indexes
 
     assert ddl(CreateIndex(index)) == (
-        "CREATE UNIQUE INDEX ix_people_email ON people (email) WHERE deleted_at IS NULL"
+        "CREATE UNIQUE INDEX ix_people_email_where_deleted_at_is_null"
+        " ON people (email) WHERE deleted_at IS NULL"
     )

@@ -187,7 +187,7 @@ async def test_a_forged_value_is_refused_before_it_reaches_the_server(
     ids=range(13),
 )
 async def test_what_was_never_a_cursor_is_refused(tables: AsyncSession, cursor: str) -> None:
-    with pytest.raises(errors.InvalidCursor, match="begin at its first page"):
+    with pytest.raises(errors.InvalidCursor, match="start again at the first page"):
         await db.paginate(tables, select(Book), order_by=[], limit=1, cursor=cursor)
 
 

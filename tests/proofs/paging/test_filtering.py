@@ -128,7 +128,7 @@ async def test_what_is_hostile_is_only_a_value(shelf: Database[Work]) -> None:
 
 
 def test_an_expression_without_a_type_is_refused_at_once() -> None:
-    with pytest.raises(TypeError, match="length: say the type"):
+    with pytest.raises(TypeError, match="length: give its type"):
         AllowedFields({"length": func.length(Account.name)})
 
 

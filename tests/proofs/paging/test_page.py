@@ -218,7 +218,7 @@ async def test_rows_of_a_table_that_extends_another_are_paged_by_themselves(
 @pytest.mark.parametrize("order", ["year", text("year")])
 async def test_an_order_is_never_text(tables: AsyncSession, order: Any) -> None:
     with pytest.raises(
-        TypeError, match="an order is made of columns and SQL expressions, never of text"
+        TypeError, match="order_by takes columns and SQL expressions, not text"
     ):
         await Books(tables).paginate(order_by=[order], limit=1)
 
@@ -227,5 +227,5 @@ async def test_an_order_is_never_text(tables: AsyncSession, order: Any) -> None:
 async def test_an_order_whose_values_fit_no_cursor_is_refused(
     tables: AsyncSession, order: Any
 ) -> None:
-    with pytest.raises(TypeError, match="say its type"):
+    with pytest.raises(TypeError, match="give its type"):
         await db.paginate(tables, select(Sample), order_by=[order], limit=1)

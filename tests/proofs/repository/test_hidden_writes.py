@@ -82,7 +82,7 @@ async def test_a_restored_row_is_back(hidden: Database[Work]) -> None:
         assert (restored.deleted_at, restored.version) == (None, person.version + 1)
         assert await work.people.get(person.id) is restored
         await work.people.update(restored, email="changed")
-        with pytest.raises(errors.NotFound, match="no deleted Person"):
+        with pytest.raises(errors.NotFound, match="no hidden Person"):
             await work.people.restore(person.id)
 
 
@@ -90,7 +90,7 @@ async def test_a_hidden_row_frees_its_email_and_then_cannot_come_back(
     hidden: Database[Work],
 ) -> None:
     [index] = HideBase.metadata.tables["people"].indexes
-    assert index.name == "ix_people_email"
+    assert index.name == "ix_people_email_where_deleted_at_is_null"
     async with hidden.unit_of_work() as work:
         gone = (await work.session.scalars(DELETED)).one()
         await work.people.add(Person(email="gone"))
@@ -100,7 +100,7 @@ async def test_a_hidden_row_frees_its_email_and_then_cannot_come_back(
         with pytest.raises(errors.UniqueViolation) as violation:
             async with work.savepoint():
                 await work.people.restore(gone)
-        assert violation.value.constraint == "ix_people_email"
+        assert violation.value.constraint == "ix_people_email_where_deleted_at_is_null"
         assert await work.emails() == ["gone", "here"]
 
 
@@ -157,7 +157,7 @@ async def test_a_delete_statement_is_refused_unless_it_says_that_it_means_it(
     hidden: Database[Work],
 ) -> None:
     async with hidden.unit_of_work() as work:
-        with pytest.raises(errors.UnitOfWorkError, match="Person hides its rows"):
+        with pytest.raises(errors.UnitOfWorkError, match="Person has soft delete"):
             await work.session.execute(delete(Person))
         assert await work.emails(**SHOWN) == ["gone", "here"]
         await work.session.execute(delete(Toy))
@@ -178,14 +178,14 @@ async def test_an_update_of_rows_by_key_is_refused_unless_it_says_that_it_means_
 
 
 async def test_the_session_refuses_to_delete(hidden: Database[Work]) -> None:
-    with pytest.raises(errors.UnitOfWorkError, match="Slot hides its rows"):
+    with pytest.raises(errors.UnitOfWorkError, match="Slot has soft delete"):
         async with hidden.unit_of_work() as work:
             slot = await work.slots.add(Slot(hall="A", number=1))
             await work.session.delete(slot)
 
 
 async def test_an_orphan_is_not_deleted_either(hidden: Database[Work]) -> None:
-    with pytest.raises(errors.UnitOfWorkError, match="Pet hides its rows"):
+    with pytest.raises(errors.UnitOfWorkError, match="Pet has soft delete"):
         async with hidden.unit_of_work() as work:
             person = await work.person("here")
             await work.session.refresh(person, ["pets"])

@@ -119,7 +119,7 @@ async def test_a_default_that_is_sql_is_the_servers_to_evaluate(stock: Database[
 async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
     stock: Database[Work], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "shop.db.bulk"):
+    with caplog.at_level(logging.INFO, "shop.db.repository.rows"):
         async with stock.unit_of_work() as work:
             await insert_rows(
                 work.session, Awkward, ({"name": f"a{number}"} for number in range(6000))
@@ -133,7 +133,7 @@ async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
 
     assert found.all() == [("", "cba"), ("A5999", None)]
     assert [record.getMessage() for record in caplog.records] == [
-        "no COPY into awkward: the default of awkward.capitals wants the context of its statement",
+        "no COPY into awkward: the default of awkward.capitals needs the context of its statement",
         "no COPY into awkward: values of awkward.backwards are written by an SQL expression",
     ]
 
@@ -142,7 +142,7 @@ async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None
     rows: list[dict[str, object]] = [*people(5000), {"email": "x", "nick": "y"}, *people(1, "z")]
     async with stock.unit_of_work() as work:
         with pytest.raises(
-            ValueError, match="row 5001 and the first one differ in their keys: name, nick"
+            ValueError, match="row 5001 has other keys than the first row: name, nick"
         ):
             await insert_rows(work.session, Person, rows)
 
@@ -154,7 +154,7 @@ async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None
     [
         (Person, {"emial": "a"}, "Person has no column emial"),
         (Person, Person(email="a", friends=[]), "Person has no column friends"),
-        (Fish, {"lives": 1}, "Fish has not just one table"),
+        (Fish, {"lives": 1}, "Fish has several tables"),
     ],
 )
 async def test_what_has_no_column_is_refused(

@@ -188,7 +188,7 @@ async def test_defaults_that_are_sql_are_applied(stock: Database[Work]) -> None:
         (["name"], None, ValueError, "0 unique constraints or indexes of people"),
         ("uq_people_nobody", None, ValueError, "0 unique constraints or indexes of people"),
         (["id"], None, ValueError, "the rows give no column of pk_people"),
-        (["email"], ["room"], ValueError, "the rows do not give people.room"),
+        (["email"], ["room"], ValueError, "update names people.room"),
         (["email"], ["rom"], TypeError, "Person has no column rom"),
         (["emial"], None, TypeError, "Person has no column emial"),
     ],

@@ -56,7 +56,7 @@ async def test_a_row_of_no_session_is_not_updated_in_silence(bank: Database[Work
         assert account is not None
 
     async with bank.unit_of_work() as work:
-        with pytest.raises(errors.UnitOfWorkError, match="belongs to another unit of work"):
+        with pytest.raises(errors.UnitOfWorkError, match="is not in this unit of work"):
             await work.accounts.update(account, balance=1)
         with pytest.raises(errors.UnitOfWorkError):
             await work.accounts.update(Account(name="new"), balance=1)

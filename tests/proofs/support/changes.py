@@ -117,8 +117,19 @@ CHANGES = {
         BIO + "    nick: Mapped[str | None] = mapped_column(index=True)\n",
         ["add_column", "create_index_concurrently"],
     ),
+    # Its name is made of the predicate, so it is another index.
     "another WHERE of an index": Change(
-        POST, "NOT published", "NOT published AND title <> ''", ["replace_index_concurrently"]
+        POST,
+        "NOT published",
+        "NOT published AND title <> ''",
+        ["create_index_concurrently"],
+        contract=["drop_index_concurrently"],
+    ),
+    "an index that becomes unique": Change(
+        POST,
+        'Index(None, "published", "created_at", "id"),',
+        'Index(None, "published", "created_at", "id", unique=True),',
+        contract=["replace_index_concurrently"],
     ),
     "a unique constraint": Change(
         USER,

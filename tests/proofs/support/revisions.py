@@ -143,7 +143,7 @@ async def transaction(project: Project, *statements: str) -> AsyncIterator[None]
     )
     try:
         # Its snapshot is that of its first statement for as long as it lasts.
-        async with connection.transaction(isolation_level="repeatable_read"):
+        async with connection.transaction(isolation="repeatable_read"):
             for statement in statements:
                 await connection.execute(statement)
             yield

@@ -56,7 +56,9 @@ def _last_of_each(
     def replace(element: Any, **_: Any) -> Any:
         return stage.c[element.name] if isinstance(element, Column) else None
 
-    expressions = [*(target.expressions if isinstance(target, Index) else target.columns)]
+    expressions: list[Any] = [
+        *(target.expressions if isinstance(target, Index) else target.columns)
+    ]
     # A column that the rows do not fill has the server's default: the same for all of them.
     filled = {*columns}
     keys = [
