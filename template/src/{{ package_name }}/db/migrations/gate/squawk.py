@@ -1,8 +1,8 @@
-"""What the SQL of a revision tells about it, by the linter squawk and by rules of our own.
+"""What is wrong with the SQL of a revision, by the linter squawk and by rules of our own.
 
-Squawk judges statements, whoever has written them: an operation, or a string in `op.execute()`. It says
-what is wrong, and here is what to write instead. What it finds in a table that the revision itself
-creates is left out: nobody uses that yet.
+Squawk judges the statements of operations, and those in `op.execute()`. It says what is wrong, and this
+file adds what to write instead. Problems of a table that the revision itself creates are left out,
+since nobody uses it yet.
 """
 
 import json
@@ -49,11 +49,12 @@ _BODY = re.compile(r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL)  # of a function, execu
 
 
 def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Find what is wrong with the SQL of one revision, as Alembic writes it; yield rule and sentence.
+    """Yield what is wrong with the SQL of one revision: a rule and a sentence each.
 
     Args:
+        sql: as Alembic writes it.
         phase: the revision's.
-        widened: parts of the statements that give a column a wider type, which costs nothing.
+        widened: parts of statements that only widen a type, which costs nothing.
 
     Raises:
         CommandError: squawk is not installed.
