@@ -56,12 +56,12 @@ UNSAFE = {
     "a check": Form(
         'op.create_check_constraint("ck", "users", "bio IS NOT NULL")',
         "constraint-missing-not-valid",
-        "or its like for the others",
+        "or the like for other constraints",
     ),
     "a unique constraint": Form(
         'op.create_unique_constraint("uq", "users", ["bio"])',
         "constraint-missing-not-valid",
-        "or its like for the others",
+        "or the like for other constraints",
     ),
     "NOT NULL": Form(
         'op.alter_column("users", "bio", nullable=False)',

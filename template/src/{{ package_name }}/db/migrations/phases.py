@@ -75,7 +75,7 @@ class Steps:
             phase = phase_of(step.revision)
             why_not = getattr(step.revision.module, "irreversible", None)
             if self._phase and step.is_upgrade and phase != self._phase:
-                self._tell(f"{name} is to {phase}: apply it when the old code has ended")
+                self._tell(f"{name} has the phase {phase}: apply it when the old code has ended")
                 return
             if why_not and not step.is_upgrade:
                 raise CommandError(f"{name} cannot be taken back: {why_not}")

@@ -133,34 +133,43 @@ class Planner:
 
     @_plan.register
     def _add_column(self, operation: ops.AddColumnOp) -> None:
-        column, schema, table = operation.column, operation.schema, operation.table_name
-        kind: Any = column.type
+        kind: Any = operation.column.type
         if getattr(kind, "create_constraint", False):  # Its CHECK is a change of its own.
-            column.type = kind = kind.copy()
+            operation.column.type = kind = kind.copy()
             kind.create_constraint = False
-        default = column.server_default
+        default = operation.column.server_default
         if isinstance(default, sa.Computed | sa.Identity):
-            problem = (
-                "PostgreSQL writes the whole table again for a stored or an identity column, and nobody "
-                "can use it meanwhile; add a plain column, fill it with op.backfill(), and let a "
-                "trigger keep it"
-            )
-            virtual = isinstance(default, sa.Computed) and default.persisted is False
-            if virtual or self._allows(f"{table}.{column.name}", schema, problem):
-                self._expand(operation)
+            self._add_generated_column(operation, default)
         elif default is not None and dialect.differs_by_row(default):
             self._expand(Concurrently(operation))
-        elif column.nullable or default is not None:
+        elif default is not None or operation.column.nullable:
             self._expand(operation)
         else:
-            nullable = column._copy()
-            nullable.nullable = True
-            self._expand(ops.AddColumnOp(table, nullable, schema=schema))
-            expression = as_sql(column, self._dialect)
-            self._refuse_null(table, column.name, schema, expression)
-            if not expression:
-                name = f"{table}.{column.name}"
-                context.config.print_stdout("say in op.backfill() what %s is in old rows", name)
+            self._add_column_without_value(operation)
+
+    def _add_generated_column(
+        self, operation: ops.AddColumnOp, default: sa.Computed | sa.Identity
+    ) -> None:
+        name = f"{operation.table_name}.{operation.column.name}"
+        problem = (
+            "PostgreSQL writes the whole table again for a stored or an identity column, and nobody "
+            "can use it meanwhile; add a plain column, fill it with op.backfill(), and let a "
+            "trigger keep it"
+        )
+        virtual = isinstance(default, sa.Computed) and default.persisted is False
+        if virtual or self._allows(name, operation.schema, problem):
+            self._expand(operation)
+
+    def _add_column_without_value(self, operation: ops.AddColumnOp) -> None:
+        table, schema, column = operation.table_name, operation.schema, operation.column
+        nullable = column._copy()
+        nullable.nullable = True
+        self._expand(ops.AddColumnOp(table, nullable, schema=schema))
+        expression = as_sql(column, self._dialect)
+        self._refuse_null(table, column.name, schema, expression)
+        if not expression:
+            name = f"{table}.{column.name}"
+            context.config.print_stdout("say in op.backfill() what %s is in old rows", name)
 
     def _refuse_null(
         self, table: str, column: str, schema: str | None, expression: str | None
@@ -173,26 +182,13 @@ class Planner:
 
     @_plan.register
     def _alter_column(self, operation: ops.AlterColumnOp) -> None:
-        table, column, schema = operation.table_name, operation.column_name, operation.schema
         if operation.modify_type is not None:
-            part = copy(operation)
-            part.modify_nullable = None
-            part.modify_server_default = part.modify_comment = False
-            problem = (
-                f"PostgreSQL writes the whole table again to make {operation.existing_type!r} "
-                f"{operation.modify_type!r}, and nobody can use it meanwhile; add a column of the new "
-                "type, write both, fill the new one with op.backfill(), and drop the old one later"
-            )
-            assert operation.existing_type is not None
-            before = operation.existing_type.compile(self._dialect)
-            if dialect.widens(before, operation.modify_type.compile(self._dialect)):
-                self._expand(part)
-            elif self._allows(f"{table}.{column}", schema, problem):
-                self._contract(part)
+            self._change_type(operation)
         rest = copy(operation)
         rest.modify_type = None
         if operation.modify_nullable is False:
             rest.modify_nullable = None
+            table, column, schema = operation.table_name, operation.column_name, operation.schema
             [model] = (each for each in self._model(operation).c if each.name == column)
             self._refuse_null(table, column, schema, as_sql(model, self._dialect) or None)
         if rest.modify_server_default is None:
@@ -202,6 +198,24 @@ class Planner:
             self._contract(drop)  # The old code may rely on the default.
         if rest.has_changes():
             self._expand(rest)
+
+    def _change_type(self, operation: ops.AlterColumnOp) -> None:
+        change = copy(operation)
+        change.modify_nullable = None
+        change.modify_server_default = change.modify_comment = False
+        before, after = operation.existing_type, operation.modify_type
+        assert before is not None
+        assert after is not None
+        problem = (
+            f"PostgreSQL writes the whole table again to make {before!r} {after!r}, and nobody can use "
+            "it meanwhile; add a column of the new type, write both, fill the new one with "
+            "op.backfill(), and drop the old one later"
+        )
+        name = f"{operation.table_name}.{operation.column_name}"
+        if dialect.widens(before.compile(self._dialect), after.compile(self._dialect)):
+            self._expand(change)
+        elif self._allows(name, operation.schema, problem):
+            self._contract(change)
 
     @_plan.register
     def _drop_constraint(self, operation: ops.DropConstraintOp) -> None:

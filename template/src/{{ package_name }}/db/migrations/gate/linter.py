@@ -36,10 +36,10 @@ def lint(config: Config) -> list[Finding]:
             found = list(source.judge())
             if before is not None:
                 sentence = (
-                    "databases have it already, and will not see the change: write another one"
+                    "databases have it already, and will not see the change: write a new revision"
                 )
                 found.append((None, CHANGED, sentence))
-            if all(rule != "async-code" for _, rule, _ in found):  # it would not run
+            if all(rule != "async-code" for _, rule, _ in found):  # It would not run.
                 found += _judge_sql(config, script, source)
             findings += source.waive(found)
     # Where no revision is left, the project begins again.

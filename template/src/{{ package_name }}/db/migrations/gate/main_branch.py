@@ -28,6 +28,6 @@ def _git(directory: Path, *arguments: str) -> str:
     """Return what git says; nothing where it is not installed, or has nothing to say."""
     if (git := shutil.which("git")) is None:
         return ""
-    return subprocess.run(  # noqa: S603  # a program that is installed, and no shell
+    return subprocess.run(  # noqa: S603  # an installed program, and no shell
         [git, "-C", directory, *arguments], capture_output=True, encoding="utf-8", check=False
     ).stdout

@@ -64,7 +64,7 @@ class Source:
             if not why:
                 yield Finding(self.path, None, "ignore", f"give a reason for {rule}")
             elif rule not in rules:
-                sentence = f"{rule} finds nothing here: take it out, or mend its name"
+                sentence = f"{rule} finds nothing here: remove it, or correct its name"
                 yield Finding(self.path, None, "ignore", sentence)
         for line, rule, sentence in found:
             if not self.reasons.get(rule):
