@@ -12,8 +12,8 @@ from sqlalchemy import URL, text
 
 from shop.db import Database, DatabaseSettings, PoolStatus, errors
 from shop.db.engine.pool import QueuePool
-from tests.proofs.support.accounts import Work
 from shop.db.settings import MigrationSettings
+from tests.proofs.support.accounts import Work
 
 ONE = text("SELECT 1")
 Small = Callable[..., Database[Work]]

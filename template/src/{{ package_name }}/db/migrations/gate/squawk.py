@@ -21,7 +21,7 @@ _INSTEAD = {
     "adding-not-nullable-field": "op.set_not_null_concurrently(), in the phase contract",
     "adding-required-field": "nullable=True; in the phase contract op.set_not_null_concurrently()",
     "changing-column-type": "a column of the new type and op.backfill(); drop the old one later",
-    "constraint-missing-not-valid": "op.create_foreign_key_concurrently(), or the like for other constraints",
+    "constraint-missing-not-valid": "op.create_foreign_key_concurrently(), or the same for CHECK and UNIQUE",
     "renaming-column": "a column of the new name and op.backfill(); drop the old one later",
     "renaming-table": "a view of the new name, and leave the table as it is",
     "require-concurrent-index-creation": "op.create_index_concurrently()",
