@@ -225,7 +225,7 @@ def test_a_change_is_written_and_deployed_as_the_documents_say(own: Path) -> Non
     for text, part in zip((expand, contract), shown.split("\n\n"), strict=True):
         for line in re.split(r"\n(?=op)", part.strip())[1:]:
             assert compact(line) in compact(text)
-    assert "is to contract: apply it when the old code has ended" in before
+    assert "has the phase contract: apply it when the old code has ended" in before
     assert re.search(r"upgrade to \w+ \(contract\)", after)
 
 

@@ -72,9 +72,11 @@ def test_no_file_is_long() -> None:
 # Lines of code, without docstrings, comments and blank lines; of the layer itself without the
 # directories that have a budget of their own.
 BUDGET = {
-    "src/{{ package_name }}/db": 2020,
+    "src/{{ package_name }}/db": 2150,
     "src/{{ package_name }}/db/audit": 350,
-    "src/{{ package_name }}/db/migrations": 1450,
+    "src/{{ package_name }}/db/migrations": 750,  # in the wheel
+    "src/{{ package_name }}/db/migrations/authoring": 540,
+    "src/{{ package_name }}/db/migrations/gate": 310,
     "tests/db": 660,
     "tests/db/test_audit.py.jinja": 60,
     "tools": 470,

@@ -6,6 +6,7 @@ import pytest
 
 from shop.db import DatabaseSettings, errors
 from shop.db.postgresql.url import parse_url, split_url
+from shop.db.settings import MigrationSettings
 from shop.settings import Settings
 
 SECRET = "s3cr3t"
@@ -99,26 +100,67 @@ def test_settings_are_read_from_the_environment_and_from_a_file(
 
     assert settings.url.username == "environment"
     assert settings.pool_size == 7
-    assert settings.migration_url is not None
-    assert settings.for_migrations().url.username == "owner"
+    migration = MigrationSettings().engine_settings()
+    assert (migration.url.username, migration.pool_size) == ("owner", 7)
 
 
-def test_migrations_use_the_applications_url_where_there_is_no_other() -> None:
-    settings = DatabaseSettings(url="postgresql://u:p@host/name")
+def test_migrations_use_the_applications_url_where_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@host/name")
+    monkeypatch.setenv("DATABASE_LOCK_TIMEOUT", "9")
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "")
 
-    migration = settings.for_migrations()
+    migration = MigrationSettings().engine_settings()
 
-    assert migration.url == settings.url
+    assert migration.url.username == "u"
     assert (migration.pool, migration.lock_timeout) == ("null", 0.5)
+    assert migration.application_name == "shop migrations"
 
 
-def test_migrations_never_go_through_pgbouncer() -> None:
-    url = "postgresql://u:p@host/name"
-    with pytest.raises(errors.SettingsError, match="MIGRATION_DATABASE_URL is not set"):
-        DatabaseSettings(url=url, pgbouncer=True).for_migrations()
+def test_migrations_need_nothing_of_the_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner@host/name")
+    monkeypatch.setenv("MIGRATION_LOCK_TIMEOUT", "2")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
 
-    direct = DatabaseSettings(url=url, migration_url=url, pgbouncer=True).for_migrations()
-    assert not direct.pgbouncer
+    migration = MigrationSettings(attempts=3).engine_settings()
+
+    assert (migration.url.username, migration.lock_timeout) == ("owner", 2)
+
+
+def test_migrations_without_a_url_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    with pytest.raises(errors.SettingsError, match=r"^DATABASE_URL is not set; see"):
+        MigrationSettings().engine_settings()
+
+
+def test_migrations_never_go_through_pgbouncer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:{SECRET}@host/name")
+    monkeypatch.setenv("DATABASE_PGBOUNCER", "true")
+    with pytest.raises(errors.SettingsError, match="MIGRATION_DATABASE_URL is not set") as error:
+        MigrationSettings().engine_settings()
+    assert SECRET not in str(error.value)
+
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner@host/name")
+    assert not MigrationSettings().engine_settings().pgbouncer
+
+
+def test_a_setting_of_migrations_that_is_none_is_explained_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", f"mysql://u:{SECRET}@host/name")
+    monkeypatch.setenv("MIGRATION_ATTEMPTS", "0")
+
+    with pytest.raises(errors.SettingsError) as error:
+        MigrationSettings()
+
+    assert SECRET not in str(error.value)
+    assert str(error.value).startswith(
+        "MIGRATION_DATABASE_URL is not valid: it does not begin with"
+    )
+    assert "MIGRATION_ATTEMPTS is not valid: Input should be" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_the_shortest_timeout_is_not_none() -> None:
@@ -136,13 +178,13 @@ def test_a_variable_called_like_a_field_is_no_setting(monkeypatch: pytest.Monkey
 
 
 def test_secrets_are_never_printed() -> None:
-    settings = DatabaseSettings(
-        url=f"postgresql://u:{SECRET}@host/name", migration_url=f"postgresql://o:{SECRET}@host/name"
-    )
+    url = f"postgresql://u:{SECRET}@host/name"
 
-    for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.url)):
-        assert SECRET not in text
-        assert "***" in text
+    for settings in (DatabaseSettings(url=url), MigrationSettings(database_url=url)):
+        for text in (repr(settings), str(settings), settings.model_dump_json()):
+            assert SECRET not in text
+            assert "***" in text
+    assert SECRET not in str(DatabaseSettings(url=url).url)
 
 
 def test_a_number_out_of_range_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

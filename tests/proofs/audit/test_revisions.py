@@ -25,7 +25,7 @@ ENVIRONMENT = """
 from alembic import context
 from shop.db.migrations import run_migrations
 
-run_migrations(context.config.attributes["metadata"], lambda: None)
+run_migrations(context.config.attributes["metadata"])
 """
 
 

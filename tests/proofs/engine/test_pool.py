@@ -12,6 +12,7 @@ from sqlalchemy import URL, text
 
 from shop.db import Database, DatabaseSettings, PoolStatus, errors
 from shop.db.engine.pool import QueuePool
+from shop.db.settings import MigrationSettings
 from tests.proofs.support.accounts import Work
 
 ONE = text("SELECT 1")
@@ -152,7 +153,7 @@ async def test_a_connection_that_was_held_for_long_is_logged_with_its_place(
 
 
 async def test_a_migration_may_hold_its_connection(proof_settings: DatabaseSettings) -> None:
-    settings = proof_settings.for_migrations()
+    settings = MigrationSettings(database_url=proof_settings.url).engine_settings()
 
     assert settings.log_checkouts_longer_than == settings.log_statements_longer_than == 0
 

@@ -1,6 +1,7 @@
 """A backfill commits batch by batch, waits for nobody who writes, and goes on where it broke off."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,8 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db.migrations.postgresql import backfill
+from shop.db.migrations.operations import progress
+from shop.db.migrations.operations.backfill import Backfill
 from tests.proofs.support.faults import BLOCKED, wait_until
 from tests.proofs.support.revisions import Project
 from tools.sources import connect
@@ -47,9 +49,12 @@ async def migration(fresh_database_url: URL, server: AsyncConnection) -> AsyncIt
 
 async def fill(
     connection: AsyncConnection, expression: str = "amount * 10", batch: int = 3, pause: float = 0.0
-) -> None:
-    work = backfill.Backfill("stock", None, "value", expression)
-    await connection.run_sync(work.run, batch, pause)
+) -> list[str]:
+    """Return what it tells."""
+    told: list[str] = []
+    work = Backfill("stock", None, "value", expression)
+    await connection.run_sync(work.run, batch, pause, told.append)
+    return told
 
 
 @asynccontextmanager
@@ -139,14 +144,59 @@ async def test_without_a_primary_key_there_is_no_order(
         await fill(migration)
 
 
-async def test_the_command_shows_how_far_it_is(project: Project, server: AsyncConnection) -> None:
+async def test_a_long_one_tells_how_far_it_is(
+    server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await server.execute(text("ANALYZE stock"))
+    now = 100.0
+    monkeypatch.setattr("shop.db.migrations.operations.progress.monotonic", lambda: now)
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+
+    told = await fill(migration, batch=2, pause=progress.INTERVAL / 2)
+
+    assert told == [
+        "  stock.value: 6 rows, 86% of about 7",
+        "  stock.value: 7 rows in 10.00 s, done",
+    ]
+
+
+async def test_the_share_is_left_out_where_the_server_does_not_know_the_number_of_rows(
+    server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+
+    told = await fill(migration, batch=5)
+
+    assert told[:2] == ["  stock.value: 5 rows", "  stock.value: 7 rows"]
+
+
+async def test_the_share_is_never_more_than_all(
+    server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await server.execute(text("ANALYZE stock"))
+    await server.execute(
+        text("INSERT INTO stock SELECT 3, 'x' || n, n FROM generate_series(1, 9) n")
+    )
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+
+    told = await fill(migration, batch=100)
+
+    assert told[0] == "  stock.value: 16 rows, 100% of about 7"
+
+
+async def test_the_command_tells_what_a_backfill_has_done(
+    project: Project, server: AsyncConnection
+) -> None:
     project.write("fill", 'op.backfill("stock", "value", "amount * 10", batch=2)')
 
     said = project.alembic("upgrade", "head")
 
-    assert "stock.value" in said
-    assert "100%" in said
+    assert re.search(r"^  stock\.value: 7 rows in \d+\.\d\d s, done$", said, re.MULTILINE)
     assert None not in await values(server)
 
 

@@ -17,7 +17,7 @@ from alembic.config import Config
 from sqlalchemy import URL, Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db.migrations.runner import KEY
+from shop.db.migrations.postgresql.advisory_lock import KEY
 from tests.proofs.support.everything import change_everything, describe, fill
 from tests.proofs.support.faults import wait_until
 from tests.proofs.support.revisions import Project, read_until, transaction

@@ -120,7 +120,7 @@ def test_a_reason_for_what_is_not_there_is_found(copy: Project, rule: str) -> No
     )
 
     [finding] = lint_copy(copy)
-    assert finding.sentence == f"{rule} finds nothing here: take it out, or mend its name"
+    assert finding.sentence == f"{rule} finds nothing here: remove it, or correct its name"
 
 
 def test_a_comment_in_sql_is_no_reason(copy: Project) -> None:

@@ -39,7 +39,7 @@ async def test_behind_a_reader_it_tries_again_and_no_writer_waits_for_long(
         f"{change}: longest stall of a writer behind {TRIES} tries", f"{load.longest:.0f} ms"
     )
     assert command.returncode == 0, said
-    assert all("is of somebody, pid " in each for each in told)
+    assert all("belongs to somebody, pid " in each for each in told)
     assert not load.errors
     assert load.longest < LOCK_TIMEOUT + PATIENCE
     project.alembic("check")
@@ -55,7 +55,7 @@ async def test_behind_a_reader_without_end_it_gives_up_and_has_done_nothing(
     async with transaction(project, READ):
         code, said = project.attempt("upgrade", "head", MIGRATION_ATTEMPTS="2")
         assert code != 0
-        assert said.count("is of somebody, pid ") == 2
+        assert said.count("belongs to somebody, pid ") == 2
         assert said.count("trying again") == said.count("giving up") == 1
         assert said.splitlines()[-1].startswith("FAILED: a lock was not free in time")
         assert "Traceback" not in said

@@ -46,22 +46,22 @@ UNSAFE = {
     "a foreign key": Form(
         'op.create_foreign_key("fk", "users", "posts", ["bio"], ["id"])',
         "constraint-missing-not-valid",
-        "write op.create_foreign_key_concurrently(), or its like",
+        "write op.create_foreign_key_concurrently(), or the same",
     ),
     "a column with a foreign key": Form(
         'op.add_column("users", sa.Column("post_id", sa.Uuid(), sa.ForeignKey("posts.id")))',
         "constraint-missing-not-valid",
-        "write op.create_foreign_key_concurrently(), or its like",
+        "write op.create_foreign_key_concurrently(), or the same",
     ),
     "a check": Form(
         'op.create_check_constraint("ck", "users", "bio IS NOT NULL")',
         "constraint-missing-not-valid",
-        "or its like for the others",
+        "or the same for CHECK and UNIQUE",
     ),
     "a unique constraint": Form(
         'op.create_unique_constraint("uq", "users", ["bio"])',
         "constraint-missing-not-valid",
-        "or its like for the others",
+        "or the same for CHECK and UNIQUE",
     ),
     "NOT NULL": Form(
         'op.alter_column("users", "bio", nullable=False)',

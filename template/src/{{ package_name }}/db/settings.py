@@ -2,12 +2,15 @@
 
 Each field is an environment variable with the prefix `DATABASE_`: `DATABASE_URL`,
 `DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too; the environment wins.
+Migrations have settings of their own, with the prefix `MIGRATION_`.
 
 Times are in seconds. For the server's timeouts 0 means no timeout.
 """
 
 import math
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,7 +26,18 @@ DatabaseURL = Annotated[
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class DatabaseSettings(BaseSettings):
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        # Otherwise an error shows the rejected value, and a URL holds the password.
+        hide_input_in_errors=True,
+    )
+
+
+class DatabaseSettings(_Settings):
     """The settings of the engine. Printing them hides the password.
 
     Raises:
@@ -31,36 +45,10 @@ class DatabaseSettings(BaseSettings):
             shows no value.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="DATABASE_",
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        # Otherwise an error shows the rejected value, and a URL holds the password.
-        hide_input_in_errors=True,
-        validate_by_name=True,
-    )
+    model_config = SettingsConfigDict(env_prefix="DATABASE_")
 
     url: DatabaseURL
     """The application's URL, in any form that `postgresql/url.py` describes."""
-
-    migration_url: Annotated[
-        DatabaseURL | None, NoDecode, Field(alias="MIGRATION_DATABASE_URL")
-    ] = None
-    """The URL for migrations: the owner of the tables, and direct, not through a pooler.
-
-    The application's own where it is not given.
-    """
-
-    migration_lock_timeout: Annotated[Seconds, Field(alias="MIGRATION_LOCK_TIMEOUT")] = 0.5
-    """How long a migration waits for a lock before it lets others pass, and tries again."""
-
-    migration_attempts: Annotated[int, Field(ge=1, alias="MIGRATION_ATTEMPTS")] = 30
-    """How often it tries, with up to 5 seconds in between."""
-
-    migration_wait: Annotated[Seconds, Field(alias="MIGRATION_WAIT")] = 600
-    """How long to wait for another migration to end."""
 
     application_name: str = __name__.partition(".")[0]
     """What `pg_stat_activity` shows."""
@@ -126,14 +114,8 @@ class DatabaseSettings(BaseSettings):
     """
 
     def __init__(self, **values: Any) -> None:
-        try:
+        with _one_sentence(self.model_config["env_prefix"]):
             super().__init__(**values)
-        except ValidationError as error:
-            problems = "; ".join(
-                _problem(".".join(map(str, each["loc"])), each["type"], each["msg"])
-                for each in error.errors()
-            )
-            raise SettingsError(f"{problems}; see .env.example") from None
 
     @property
     def timeouts(self) -> dict[str, str]:
@@ -143,31 +125,74 @@ class DatabaseSettings(BaseSettings):
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         }
 
-    def for_migrations(self) -> Self:
-        """These settings for a migration: its URL, one direct connection, its lock timeout.
+
+class MigrationSettings(_Settings):
+    """What a migration needs to know: `MIGRATION_DATABASE_URL`, `MIGRATION_LOCK_TIMEOUT`, …
+
+    Raises:
+        SettingsError: something is malformed; one sentence without any value.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MIGRATION_")
+
+    database_url: Annotated[DatabaseURL | None, NoDecode] = None
+    """The URL of the owner of the tables. It leads to the server directly, and not to a pooler.
+
+    `DATABASE_URL` where it is not given.
+    """
+
+    lock_timeout: Seconds = 0.5
+    """How long a migration waits for a lock, before it lets others pass and tries again."""
+
+    attempts: Annotated[int, Field(ge=1)] = 30
+    """How often a migration tries, with up to 5 seconds in between."""
+
+    wait: Seconds = 600
+    """How long a migration waits for the end of another one."""
+
+    def __init__(self, **values: Any) -> None:
+        with _one_sentence(self.model_config["env_prefix"]):
+            super().__init__(**values)
+
+    def engine_settings(self) -> DatabaseSettings:
+        """Return the settings of an engine for migrations: one direct connection, not pooled.
+
+        What is not said here comes from the variables of the application, such as
+        `DATABASE_CONNECT_TIMEOUT`.
 
         Raises:
-            SettingsError: the application goes through PgBouncer, and there is no other URL.
+            SettingsError: there is no URL, or only that of PgBouncer.
         """
-        if self.pgbouncer and self.migration_url is None:
+        url = {} if self.database_url is None else {"url": self.database_url}
+        settings = DatabaseSettings(
+            **url,
+            pool="null",
+            lock_timeout=self.lock_timeout,
+            log_checkouts_longer_than=0,
+            log_statements_longer_than=0,
+        )
+        if settings.pgbouncer and not url:
             raise SettingsError(
                 "MIGRATION_DATABASE_URL is not set, and migrations cannot go through PgBouncer"
             )
-        return self.model_copy(
-            update={
-                "url": self.migration_url or self.url,
-                "application_name": f"{self.application_name} migrations",
-                "pool": "null",
-                "pgbouncer": False,
-                "lock_timeout": self.migration_lock_timeout,
-                "log_checkouts_longer_than": 0,
-                "log_statements_longer_than": 0,
-            }
-        )
+        name = f"{settings.application_name} migrations"
+        return settings.model_copy(update={"application_name": name, "pgbouncer": False})
 
 
-def _problem(field: str, kind: str, message: str) -> str:
-    variable = field if field.isupper() else f"DATABASE_{field.upper()}"
+@contextmanager
+def _one_sentence(prefix: str) -> Iterator[None]:
+    """Turn the list of what is wrong into one sentence about environment variables."""
+    try:
+        yield
+    except ValidationError as error:
+        problems = [
+            _problem(f"{prefix}{each['loc'][0]}".upper(), each["type"], each["msg"])
+            for each in error.errors()
+        ]
+        raise SettingsError(f"{'; '.join(problems)}; see .env.example") from None
+
+
+def _problem(variable: str, kind: str, message: str) -> str:
     if kind == "missing":
         return f"{variable} is not set"
     return f"{variable} is not valid: {message.removeprefix('Value error, ')}"

@@ -1,6 +1,6 @@
 """What a new revision has to do so that the triggers are those which the models ask for.
 
-Alembic's environment finds this plugin by its file's name. It compares with the server's catalogue
+`db/migrations/authoring/plugins.py` names this plugin. It compares with the server's catalogue
 and writes statements, not operations of its own: the revision then runs without this directory, so
 the option can be switched off again.
 """

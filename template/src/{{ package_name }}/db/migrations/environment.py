@@ -1,154 +1,137 @@
-"""Alembic's environment: online, offline, or on a connection that is handed in.
+"""Alembic's environment: on a connection of its own, as a script, or on a connection of the caller's.
 
-`alembic upgrade head` connects to `MIGRATION_DATABASE_URL`, or `DATABASE_URL` where that is not set.
-It runs while no other one does, and again where a lock was not to be had, see `runner.py`.
+`alembic upgrade head` connects to `MIGRATION_DATABASE_URL`, or to `DATABASE_URL` where that is not
+set. It runs alone, and tries again after a lock timeout; see `runner.py`.
 
-`alembic upgrade head --sql` needs no database. It writes one script of all steps, which stops at the
-first error if psql is told so: `psql --set ON_ERROR_STOP=1`.
+`alembic upgrade head --sql` needs no database. It writes one script of all revisions. Run it with
+`psql --set ON_ERROR_STOP=1`, so that it stops at the first error.
 
-A program or a test that has a connection hands it in, in any event loop; an `AsyncEngine` will do
-where no loop runs. Then nobody is locked out, and nothing is tried again::
+A program or a test hands in a connection of its own, in any event loop; or an `AsyncEngine`, where no
+loop runs. Then no other migration is kept out, and nothing is tried again::
 
     config.attributes["connection"] = connection  # inside of AsyncConnection.run_sync
     command.upgrade(config, "head")
 
-Models may be in several schemas; a revision of yours must `CREATE SCHEMA` before the first table.
+Models may be in several schemas. A revision of yours must `CREATE SCHEMA` before the first table.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
-from ..settings import DatabaseSettings
-from . import operations  # noqa: F401  # registers them
-from .authoring.directives import plan
-from .authoring.plugins import load_plugins
+from ..settings import DatabaseSettings, MigrationSettings
+from . import operations  # noqa: F401  # It registers them.
+from .dialect import dialect
 from .phases import Steps
-from .runner import deploy, run_once
+from .runner import run_alone, run_once
 
 
-def run_migrations(
-    metadata: MetaData, settings: Callable[[], DatabaseSettings], **options: Any
-) -> None:
+def run_migrations(metadata: MetaData, **options: Any) -> None:
     """Run what the `alembic` command asks for.
 
     Args:
-        metadata: of all models, to compare the database with.
-        settings: makes the settings; called only where a connection has to be opened.
-        options: for Alembic's `context.configure`, such as an `include_object` that leaves out tables
-            which are not the models'.
+        metadata: of all models; `alembic revision` and `alembic check` compare it with the database.
+        options: for Alembic's `context.configure`. For example, an `include_object` leaves out tables
+            that are not the models'.
 
     Raises:
-        CommandError: something of the database's went wrong; the command prints it as one sentence.
+        CommandError: the command cannot be done, or the database reports an error; Alembic prints it
+            as one sentence.
     """
+    command = _read_command()
+    ours: dict[str, Any] = {"target_metadata": metadata, "transaction_per_migration": True}
+    if "revision_context" in command:  # `alembic revision` and `alembic check`
+        ours |= _load_authoring().options(metadata)
     handed_in = context.config.attributes.get("connection")
-    run = partial(_run, metadata, options)
     if context.is_offline_mode():
-        _write(metadata, options)
+        _write_script(ours | options)
+    elif handed_in is None:
+        _connect_and_run(ours | options, changes="destination_rev" in command)
     elif isinstance(handed_in, AsyncEngine):
-        asyncio.run(_on_engine(handed_in, partial(run, Steps(_silent))))
-    elif handed_in is not None:
-        run(Steps(_silent), handed_in)
+        asyncio.run(_run_on_engine(handed_in, partial(_run, ours | options, Steps(_silent))))
     else:
-        try:
-            asyncio.run(_connect_and_run(run, settings().for_migrations()))
-        except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
-            raise CommandError(str(error)) from error
-        except Error as error:  # whoever migrates may see the server's own words
-            raise CommandError(f"{error}: {error.__cause__}") from error
+        _run(ours | options, Steps(_silent), handed_in)
 
 
-async def _connect_and_run(
-    run: Callable[[Steps, Connection], None], settings: DatabaseSettings
-) -> None:
+def _read_command() -> Mapping[str, Any]:
+    """Return what the command has told Alembic. Only a context that is configured shows it."""
+    context.configure(dialect_name=dialect.NAME)
+    return context.get_context().opts
+
+
+def _load_authoring() -> ModuleType:
+    name = f"{__package__}.authoring"
     try:
-        context.get_revision_argument()
-    except KeyError:  # it changes nothing: `current`, `check`, `revision`
-        await run_once(settings, partial(run, Steps(_silent)))
-    else:
-        await deploy(settings, partial(run, Steps(_tell)), _tell)
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise CommandError(
+            "`alembic revision` and `alembic check` need db/migrations/authoring/, which is not in the "
+            "wheel: run them in the project's source tree"
+        ) from error
 
 
-async def _on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
+def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
+    tell = _tell if changes else _silent
+    work = partial(_run, options | {"tell": tell}, Steps(tell))  # a backfill reads `tell`
+    try:
+        settings = MigrationSettings()
+        run = (
+            run_alone(settings, work, tell)
+            if changes
+            else run_once(settings.engine_settings(), work)
+        )
+        asyncio.run(run)
+    except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
+        raise CommandError(str(error)) from error
+    except Error as error:  # People who migrate may see the server's own words.
+        raise CommandError(f"{error}: {error.__cause__}") from error
+
+
+async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
     async with engine.connect() as connection:
         await connection.run_sync(work)
 
 
-def _silent(_: str) -> None:
-    pass
-
-
-def _tell(line: str) -> None:
-    context.config.print_stdout("%s", line)
-    context.config.stdout.flush()  # while it happens, though it may go into a pipe, as in CI
-
-
-def _write(metadata: MetaData, options: dict[str, Any]) -> None:
-    fields = DatabaseSettings.model_fields
-    timeouts: dict[str, Any] = {
-        "lock_timeout": f"{fields['migration_lock_timeout'].default * 1000:.0f}ms",
-        "statement_timeout": f"{fields['statement_timeout'].default * 1000:.0f}ms",
-    }
-    context.configure(
-        dialect_name="postgresql",
-        target_metadata=metadata,
-        literal_binds=True,
-        dialect_opts={"paramstyle": "named"},
-        transaction_per_migration=True,
-        **timeouts,
-        **options,
-    )
-    Steps(_silent).restrict(context.get_context())
-    for name, value in timeouts.items():
-        context.execute(f"SET {name} = '{value}'")
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def _run(metadata: MetaData, options: dict[str, Any], steps: Steps, connection: Connection) -> None:
-    schemas = {table.schema for table in metadata.tables.values()} | {None}  # None is `public`
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        include_schemas=True,
-        include_name=partial(_is_ours, connection, schemas),
-        compare_type=True,
-        compare_server_default=True,
-        autogenerate_plugins=[
-            "alembic.autogenerate.*",
-            "alembic.ext.checkconstraint_byname",
-            *load_plugins(),
-        ],
-        process_revision_directives=plan,
-        transaction_per_migration=True,
-        **options,
-    )
+def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
+    context.configure(connection=connection, **options)
     steps.restrict(context.get_context())
     with context.begin_transaction():
         context.run_migrations()
 
 
-def _is_ours(
-    connection: Connection,
-    schemas: Collection[str | None],
-    name: str | None,
-    kind: str,
-    parents: Mapping[Any, str | None],
-) -> bool:
-    """Tell what models describe: nothing in other schemas, no partitions, nothing of an extension's."""
-    if kind == "schema":
-        return name in schemas
-    theirs = text(
-        "SELECT relispartition OR EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid "
-        "AND classid = 'pg_class'::regclass AND deptype = 'e') FROM pg_class "
-        "WHERE relname = :name AND relnamespace = to_regnamespace(coalesce(:schema, current_schema()))"
+def _write_script(options: dict[str, Any]) -> None:
+    defaults = {
+        "lock_timeout": MigrationSettings.model_fields["lock_timeout"].default,
+        "statement_timeout": DatabaseSettings.model_fields["statement_timeout"].default,
+    }
+    timeouts = {name: f"{seconds * 1000:.0f}ms" for name, seconds in defaults.items()}
+    context.configure(
+        dialect_name=dialect.NAME,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+        **(options | timeouts),  # an operation that changes a timeout sets it back to these
     )
-    values = {"name": name, "schema": parents.get("schema_name")}
-    return kind != "table" or not connection.scalar(theirs, values)
+    Steps(_silent).restrict(context.get_context())
+    dialect.set_timeouts(context.execute, timeouts)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _tell(line: str) -> None:
+    context.config.print_stdout("%s", line)
+    context.config.stdout.flush()  # at once, also into a pipe, as in CI
+
+
+def _silent(_: str) -> None:
+    pass

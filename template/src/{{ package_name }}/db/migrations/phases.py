@@ -1,15 +1,15 @@
-"""Which revisions a command applies, and what it tells of each.
+"""Which revisions a command applies, and what it tells about each.
 
 A revision has a `phase`:
 
 `expand`
-    What the code that runs now survives. It is applied before the deploy, by `just migrate expand`,
-    which stops at the first revision that is not of this phase.
+    It is applied before the deploy, by `just migrate expand`. The code that runs now must survive it.
+    The command stops at the first revision of the other phase.
 `contract`
-    What only the new code survives: a column is gone, or has to have a value. It is applied when the
-    old code has ended, by `just migrate`.
+    It is applied by `just migrate`, after the old code has ended. Only the new code survives it: a
+    column is gone, or must have a value.
 
-One without a phase counts as `expand`. A revision that cannot be taken back says why:
+A revision without a phase counts as `expand`. One that cannot be taken back says why:
 `irreversible = "the column's values are gone"`.
 """
 
@@ -32,10 +32,13 @@ def phase_of(revision: Script) -> Phase:
 
 
 class Steps:
-    """The revisions of one command, however often it has to be tried.
+    """The revisions of one command. They stay the same when the command has to try again.
 
     Args:
         tell: called with each line about the progress.
+
+    Raises:
+        CommandError: the command has another `-x phase=` than `expand`.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -47,7 +50,7 @@ class Steps:
 
     def restrict(self, migration: MigrationContext) -> None:
         """Let a migration apply these revisions and no others."""
-        # The only place where Alembic decides on them; its command has left a function there.
+        # A private attribute: the only place where Alembic keeps the command's choice of revisions.
         every = migration._migrations_fn
         assert every is not None
 
@@ -63,7 +66,7 @@ class Steps:
         if self._planned is None:
             self._planned = set(names)
         for name, step in zip(names, steps, strict=True):
-            # After another try, `+1` would mean another one.
+            # In a second try, `+1` would mean the next revision.
             if name not in self._planned:
                 return
             if not isinstance(step, RevisionStep):  # a stamp
@@ -72,7 +75,7 @@ class Steps:
             phase = phase_of(step.revision)
             why_not = getattr(step.revision.module, "irreversible", None)
             if self._phase and step.is_upgrade and phase != self._phase:
-                self._tell(f"{name} is to {phase}: apply it when the old code has ended")
+                self._tell(f"{name} has the phase {phase}: apply it when the old code has ended")
                 return
             if why_not and not step.is_upgrade:
                 raise CommandError(f"{name} cannot be taken back: {why_not}")

@@ -1,22 +1,23 @@
-"""Changes that autogenerate does not see, and some that it only thinks it sees.
+"""Changes that Alembic does not see, and changes that are none.
 
-It does not see what a CHECK says, nor the WHERE of an index; and it takes `random()::text` for another
-default than `(random())::text`.
+Alembic does not compare what a CHECK says, or the WHERE of an index. It takes `random()::text` for
+another default than `(random())::text`.
 
-PostgreSQL keeps them in words of its own, so the texts of both sides cannot be compared. Here a table
-is made as the models have it, a temporary one that is gone at once, and the server's words for it are
-compared with those for the real one.
+PostgreSQL keeps such texts in words of its own, so the text of the models and the text in the database
+cannot be compared. Here a temporary table is made as the models describe it, and is gone at once. The
+server's words for it are compared with those for the real table.
 """
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
-from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table, text
+from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ...errors import Error
+from ..dialect import dialect
 
 
 def setup(plugin: Plugin) -> None:
@@ -26,7 +27,7 @@ def setup(plugin: Plugin) -> None:
         "table",
         "definitions",
         qualifier="postgresql",
-        priority=DispatchPriority.LAST,  # what is new or gone is known by then
+        priority=DispatchPriority.LAST,  # Alembic's own comparisons have been made by then.
     )
 
 
@@ -42,25 +43,31 @@ def _compare(
         return PriorityDispatchResult.CONTINUE
     connection = context.connection
     assert connection is not None
-    ours = _wanted(connection, wanted)
-    theirs = _definitions(connection, wanted.name, schema or "public")
+    ours = _describe_model(connection, wanted)
+    theirs = dialect.describe_table(connection, _place(connection, wanted.name, schema or "public"))
     known = {
         getattr(each, "index_name", getattr(each, "constraint_name", None)) for each in changes.ops
     }
     changes.ops[:] = [each for each in changes.ops if not _is_same_default(each, ours, theirs)]
     changed = {name for name in ours.keys() & theirs.keys() - known if ours[name] != theirs[name]}
-    # With the type of a column, the server's words change by themselves.
+    # A changed type of a column changes the server's words too.
     if changed and not any(getattr(each, "modify_type", None) for each in changes.ops):
         real = Table(wanted.name, MetaData(), schema=schema, autoload_with=connection)
         before, after = _named(context, real), _named(context, wanted)
         for name in sorted(changed):
-            old, new = before.get(name), after.get(name)
-            if isinstance(old, Index) and isinstance(new, Index):
-                changes.ops += [ops.DropIndexOp.from_index(old), ops.CreateIndexOp.from_index(new)]
-            elif isinstance(old, CheckConstraint) and isinstance(new, CheckConstraint):
-                drop = ops.DropConstraintOp.from_constraint(old)
-                changes.ops += [drop, ops.CreateCheckConstraintOp.from_constraint(new)]
+            changes.ops += _replace(before.get(name), after.get(name))
     return PriorityDispatchResult.CONTINUE
+
+
+def _replace(
+    old: CheckConstraint | Index | None, new: CheckConstraint | Index | None
+) -> list[ops.MigrateOperation]:
+    if isinstance(old, Index) and isinstance(new, Index):
+        return [ops.DropIndexOp.from_index(old), ops.CreateIndexOp.from_index(new)]
+    if isinstance(old, CheckConstraint) and isinstance(new, CheckConstraint):
+        drop = ops.DropConstraintOp.from_constraint(old)
+        return [drop, ops.CreateCheckConstraintOp.from_constraint(new)]
+    return []  # A default, which Alembic compares.
 
 
 def _is_same_default(
@@ -86,8 +93,8 @@ def _named(context: AutogenContext, table: Table) -> dict[str, CheckConstraint |
     }
 
 
-def _wanted(connection: Connection, table: Table) -> dict[str, str]:
-    """Return the server's words for a table as the models have it."""
+def _describe_model(connection: Connection, table: Table) -> dict[str, str]:
+    """Return the server's words for a table as the models describe it."""
     copy = table.to_metadata(
         MetaData(naming_convention=table.metadata.naming_convention), schema="pg_temp"
     )
@@ -96,33 +103,13 @@ def _wanted(connection: Connection, table: Table) -> dict[str, str]:
         connection.execute(CreateTable(copy, include_foreign_key_constraints=[]))
         for index in copy.indexes:
             connection.execute(CreateIndex(index))
-        return _definitions(connection, table.name, "pg_temp")
+        return dialect.describe_table(connection, _place(connection, table.name, "pg_temp"))
     except (Error, DBAPIError):
-        return {}  # it needs what the revision has yet to make, a type for example
+        return {}  # It needs something that the revision will make, a type for example.
     finally:
         temporary.rollback()
 
 
-def _definitions(connection: Connection, table: str, schema: str) -> dict[str, str]:
-    """Return how the server describes the checks, indexes and defaults of a table, by name."""
+def _place(connection: Connection, table: str, schema: str) -> str:
     preparer = connection.dialect.identifier_preparer
-    place = {"place": f"{preparer.quote(schema)}.{preparer.quote(table)}"}
-    checks = (
-        "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint "
-        "WHERE conrelid = to_regclass(:place) AND contype = 'c'"
-    )
-    indexes = (
-        "SELECT relname, regexp_replace(pg_get_indexdef(indexrelid), ' INDEX .* USING ', ' ') "
-        "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
-        "WHERE indrelid = to_regclass(:place)"
-    )
-    defaults = (
-        "SELECT attname || ' DEFAULT', pg_get_expr(adbin, adrelid) FROM pg_attrdef "
-        "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
-        "WHERE adrelid = to_regclass(:place)"
-    )
-    return {
-        str(name): str(definition)
-        for query in (checks, indexes, defaults)
-        for name, definition in connection.execute(text(query), place)
-    }
+    return f"{preparer.quote(schema)}.{preparer.quote(table)}"

@@ -1,7 +1,7 @@
-"""Tables that are dropped together, in an order that PostgreSQL accepts.
+"""The order in which tables are dropped together.
 
-Autogenerate sorts the tables that it creates by their foreign keys, but those that it drops come in
-any order, another one each time. Here a table is dropped before those that it refers to.
+Autogenerate sorts new tables by their foreign keys. Dropped tables come in any order, another one each
+time. Here a table is dropped before the tables that it refers to.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 
 def order_drops(operations: Sequence[MigrateOperation]) -> list[MigrateOperation]:
-    """Return operations with the dropped tables in order, and behind all that may free them.
+    """Return operations with the dropped tables in order, after all that may free them.
 
     Raises:
         CommandError: they refer to each other in a circle.
@@ -37,7 +37,7 @@ def _full_name(table: Table) -> str:
 
 
 def _referred(table: Table) -> set[str]:
-    """The tables that this one has foreign keys to, but for itself."""
+    """Return the other tables that this one has foreign keys to."""
     keys = {
         key.target_fullname.rpartition(".")[0]
         for constraint in table.foreign_key_constraints

@@ -1,31 +1,31 @@
-"""What autogenerate writes: changes of the models as revisions that one can deploy.
+"""What a change of the models becomes in a revision that can be deployed.
 
-A change of a table that is in use becomes an operation of `operations.py`. What the running code would
-not survive goes into a second revision, of the phase `contract`:
+A change of a table that is in use becomes an operation of `operations/`. A change that the running
+code would not survive goes into a second revision, of the phase `contract`:
 
 =====================================  ===============================================================
 Change                                 becomes
 =====================================  ===============================================================
-new table, and all in it               as it is
-new column; NULL or a fixed default    as it is
+new table, and all in it               the plain operations
+new column; NULL or a fixed default    the plain operation
 new column, default per row            `add_column_concurrently`
 new column, NOT NULL without default   the column; then, contract: `backfill`, SET NOT NULL
-no default any more                    contract
+dropped default                        contract
 index                                  built, dropped, replaced concurrently; dropped: contract
 CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new
 foreign key with another ON DELETE     dropped and created concurrently, both contract
-another CHECK, UNIQUE of that name     dropped, so that either code may write; contract: created
+another CHECK, UNIQUE of that name     dropped, so that both codes may write; contract: created
 SET NOT NULL                           contract
-wider type, new default, comment       as it is
+wider type, new default, comment       the plain operation
 dropped column or table                refused, or contract if it is allowed; a column gets NULL before
 other type, identity, stored column    refused, or contract if it is allowed
 =====================================  ===============================================================
 
-What is refused loses data or rewrites the table while nobody can use it. `-x allow=users.bio` allows
-it for a table or a column.
+A change is refused if it loses data, or if PostgreSQL writes the whole table again for it while nobody
+can use it. `-x allow=users.bio` allows it for a table or a column.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import singledispatchmethod
 from typing import Any
@@ -36,37 +36,24 @@ from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.sql.elements import conv
 
+from ..dialect import dialect
 from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
 from ..phases import Phase
-from .defaults import as_sql, differs_by_row
+from .defaults import as_sql
+from .findings import Findings, Table, table_of
 from .revisions import Change
-from .table_rewrites import widens
-
-_Table = tuple[str | None, str]
 
 
 class Planner:
     """The changes of each phase, in their order."""
 
     def __init__(self, found: Sequence[MigrateOperation], migration: MigrationContext) -> None:
-        self._dialect = migration.dialect
-        self._metadata: sa.MetaData = migration.opts["target_metadata"]
         self.changes: dict[Phase, list[Change]] = {"expand": [], "contract": []}
         self.refused: list[str] = []
-        self._new_tables = {_table(each) for each in found if isinstance(each, ops.CreateTableOp)}
-        self._old_tables = {_table(each) for each in found if isinstance(each, ops.DropTableOp)}
-        self._new_columns = {
-            (*_table(each), each.column.name) for each in found if isinstance(each, ops.AddColumnOp)
-        }
-        self._gone_with: dict[_Table, list[MigrateOperation]] = {}
-        self._dropped = {_index(each): each for each in found if isinstance(each, ops.DropIndexOp)}
-        self._created = {_index(each) for each in found if isinstance(each, ops.CreateIndexOp)}
-        keys = {_constraint(each) for each in found if isinstance(each, ops.CreateForeignKeyOp)}
-        self._replaced = {
-            _constraint(each): each
-            for each in found
-            if isinstance(each, ops.DropConstraintOp) and _constraint(each) in keys
-        }
+        self._findings = Findings(found)
+        self._dialect = migration.dialect
+        self._metadata: sa.MetaData = migration.opts["target_metadata"]
+        self._indexes_of_old_tables: dict[Table, list[MigrateOperation]] = {}
         self._allowed = {
             value
             for name, _, value in (each.partition("=") for each in context.get_x_argument())
@@ -75,11 +62,11 @@ class Planner:
 
     def add(self, operation: MigrateOperation) -> None:
         """Plan one operation of autogenerate's."""
-        table = _table(operation)
-        if table in self._new_tables:
+        table = table_of(operation)
+        if table in self._findings.new_tables:
             self._expand(operation)
-        elif table in self._old_tables and isinstance(operation, ops.DropIndexOp):
-            self._gone_with.setdefault(table, []).append(operation.reverse())
+        elif table in self._findings.old_tables and isinstance(operation, ops.DropIndexOp):
+            self._indexes_of_old_tables.setdefault(table, []).append(operation.reverse())
         else:
             self._plan(operation)
 
@@ -100,14 +87,14 @@ class Planner:
 
     @singledispatchmethod
     def _plan(self, operation: MigrateOperation) -> None:
-        if getattr(operation, "phase", None) == "contract":  # an option's own
+        if getattr(operation, "phase", None) == "contract":  # An operation of an option's plugin.
             self._contract(operation)
         else:
             self._expand(operation)
 
     @_plan.register
-    def _(self, operation: ops.CreateIndexOp) -> None:
-        old = self._dropped.get(_index(operation))
+    def _create_index(self, operation: ops.CreateIndexOp) -> None:
+        old = self._findings.dropped_index(operation)
         if self._model(operation).dialect_options["postgresql"]["partition_by"]:
             self.refused.append(
                 f"{operation.table_name}: PostgreSQL builds no index of a partitioned table concurrently; "
@@ -116,15 +103,15 @@ class Planner:
             )
         new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)
         change = new if isinstance(new, ReplaceIndex) else Concurrently(new)
-        if operation.unique and not self._are_new(operation, operation.columns):
+        if operation.unique and not self._findings.are_new(operation, operation.columns):
             self._contract(change)
         else:
             self._expand(change)
 
     @_plan.register
-    def _(self, operation: ops.DropIndexOp) -> None:
-        if _index(operation) in self._created:
-            return  # is replaced
+    def _drop_index(self, operation: ops.DropIndexOp) -> None:
+        if self._findings.is_replaced(operation):
+            return
         if operation.reverse().unique:
             self._expand(Concurrently(operation))
         else:
@@ -133,46 +120,56 @@ class Planner:
     @_plan.register(ops.CreateForeignKeyOp)
     @_plan.register(ops.CreateCheckConstraintOp)
     @_plan.register(ops.CreateUniqueConstraintOp)
-    def _(self, operation: ops.AddConstraintOp) -> None:
+    def _create_constraint(self, operation: ops.AddConstraintOp) -> None:
         columns = operation.to_constraint().columns.keys()  # type: ignore[attr-defined]
         change = Concurrently(operation)
-        if drop := self._replaced.get(_constraint(operation)):
-            # Not in the phase before: rows that point nowhere would come in between.
+        if drop := self._findings.dropped_foreign_key(operation):
+            # Not in the phase before, or rows that refer to nothing would come in between.
             self._contract(drop, Concurrently(drop.reverse()))
-        if columns and self._are_new(operation, columns):
+        if columns and self._findings.are_new(operation, columns):
             self._expand(change)
         else:
             self._contract(change)
 
     @_plan.register
-    def _(self, operation: ops.AddColumnOp) -> None:
-        column, schema, table = operation.column, operation.schema, operation.table_name
-        kind: Any = column.type
-        if getattr(kind, "create_constraint", False):  # its CHECK is found by itself
-            column.type = kind = kind.copy()
+    def _add_column(self, operation: ops.AddColumnOp) -> None:
+        kind: Any = operation.column.type
+        if getattr(kind, "create_constraint", False):  # Its CHECK is a change of its own.
+            operation.column.type = kind = kind.copy()
             kind.create_constraint = False
-        default = column.server_default
+        default = operation.column.server_default
         if isinstance(default, sa.Computed | sa.Identity):
-            problem = (
-                "PostgreSQL writes a table anew for a stored or an identity column, and nobody can use "
-                "it meanwhile; add a plain column, fill it with op.backfill(), and keep it by a trigger"
-            )
-            virtual = isinstance(default, sa.Computed) and default.persisted is False
-            if virtual or self._allows(f"{table}.{column.name}", schema, problem):
-                self._expand(operation)
-        elif default is not None and differs_by_row(default):
+            self._add_generated_column(operation, default)
+        elif default is not None and dialect.differs_by_row(default):
             self._expand(Concurrently(operation))
-        elif column.nullable or default is not None:
+        elif default is not None or operation.column.nullable:
             self._expand(operation)
         else:
-            nullable = column._copy()
-            nullable.nullable = True
-            self._expand(ops.AddColumnOp(table, nullable, schema=schema))
-            expression = as_sql(column, self._dialect)
-            self._refuse_null(table, column.name, schema, expression)
-            if not expression:
-                name = f"{table}.{column.name}"
-                context.config.print_stdout("say in op.backfill() what %s is in old rows", name)
+            self._add_column_without_value(operation)
+
+    def _add_generated_column(
+        self, operation: ops.AddColumnOp, default: sa.Computed | sa.Identity
+    ) -> None:
+        name = f"{operation.table_name}.{operation.column.name}"
+        problem = (
+            "PostgreSQL writes the whole table again for a stored or an identity column, and nobody "
+            "can use it meanwhile; add a plain column, fill it with op.backfill(), and let a "
+            "trigger keep it"
+        )
+        virtual = isinstance(default, sa.Computed) and default.persisted is False
+        if virtual or self._allows(name, operation.schema, problem):
+            self._expand(operation)
+
+    def _add_column_without_value(self, operation: ops.AddColumnOp) -> None:
+        table, schema, column = operation.table_name, operation.schema, operation.column
+        nullable = column._copy()
+        nullable.nullable = True
+        self._expand(ops.AddColumnOp(table, nullable, schema=schema))
+        expression = as_sql(column, self._dialect)
+        self._refuse_null(table, column.name, schema, expression)
+        if not expression:
+            name = f"{table}.{column.name}"
+            context.config.print_stdout("say in op.backfill() what %s is in old rows", name)
 
     def _refuse_null(
         self, table: str, column: str, schema: str | None, expression: str | None
@@ -184,50 +181,55 @@ class Planner:
         self._contract(SetNotNull(table, column, schema=schema))
 
     @_plan.register
-    def _(self, operation: ops.AlterColumnOp) -> None:
-        table, column, schema = operation.table_name, operation.column_name, operation.schema
+    def _alter_column(self, operation: ops.AlterColumnOp) -> None:
         if operation.modify_type is not None:
-            part = copy(operation)
-            part.modify_nullable = None
-            part.modify_server_default = part.modify_comment = False
-            problem = (
-                f"PostgreSQL writes a table anew to make {operation.existing_type!r} "
-                f"{operation.modify_type!r}, and nobody can use it meanwhile; add a column of the new "
-                "type, write both, fill the new one with op.backfill(), and drop the old one later"
-            )
-            assert operation.existing_type is not None
-            before = operation.existing_type.compile(self._dialect)
-            if widens(before, operation.modify_type.compile(self._dialect)):
-                self._expand(part)
-            elif self._allows(f"{table}.{column}", schema, problem):
-                self._contract(part)
+            self._change_type(operation)
         rest = copy(operation)
         rest.modify_type = None
         if operation.modify_nullable is False:
             rest.modify_nullable = None
+            table, column, schema = operation.table_name, operation.column_name, operation.schema
             [model] = (each for each in self._model(operation).c if each.name == column)
             self._refuse_null(table, column, schema, as_sql(model, self._dialect) or None)
         if rest.modify_server_default is None:
             drop = copy(rest)
             drop.modify_nullable, drop.modify_comment = None, False
             rest.modify_server_default = False
-            self._contract(drop)  # the old code may rely on it
+            self._contract(drop)  # The old code may rely on the default.
         if rest.has_changes():
             self._expand(rest)
 
+    def _change_type(self, operation: ops.AlterColumnOp) -> None:
+        change = copy(operation)
+        change.modify_nullable = None
+        change.modify_server_default = change.modify_comment = False
+        before, after = operation.existing_type, operation.modify_type
+        assert before is not None
+        assert after is not None
+        problem = (
+            f"PostgreSQL writes the whole table again to make {before!r} {after!r}, and nobody can use "
+            "it meanwhile; add a column of the new type, write both, fill the new one with "
+            "op.backfill(), and drop the old one later"
+        )
+        name = f"{operation.table_name}.{operation.column_name}"
+        if dialect.widens(before.compile(self._dialect), after.compile(self._dialect)):
+            self._expand(change)
+        elif self._allows(name, operation.schema, problem):
+            self._contract(change)
+
     @_plan.register
-    def _(self, operation: ops.DropConstraintOp) -> None:
-        # As it is in the database; otherwise the naming convention would be applied once more.
+    def _drop_constraint(self, operation: ops.DropConstraintOp) -> None:
+        # The name is that in the database. The naming convention would be applied to it once more.
         operation.constraint_name = conv(str(operation.constraint_name))
-        if _constraint(operation) not in self._replaced:
+        if self._findings.dropped_foreign_key(operation) is None:
             undo = operation.reverse()
             primary = isinstance(undo, ops.CreatePrimaryKeyOp)
             self._expand(operation, undo if primary else Concurrently(undo))
 
     @_plan.register
-    def _(self, operation: ops.DropColumnOp) -> None:
+    def _drop_column(self, operation: ops.DropColumnOp) -> None:
         table, column, schema = operation.table_name, operation.column_name, operation.schema
-        new = [name for *place, name in self._new_columns if tuple(place) == _table(operation)]
+        new = self._findings.new_columns(operation)
         problem = "the values of a dropped column are gone"
         if new:
             problem += (
@@ -237,38 +239,19 @@ class Planner:
         if self._allows(f"{table}.{column}", schema, problem):
             old = operation.to_column()
             if not old.nullable and old.server_default is None:
-                # The new code does not write it any more, and runs before it is gone.
+                # The new code runs before the column is gone, and does not write it any more.
                 nullable = SetNotNull(table, column, schema=schema).reverse()
                 self._expand(nullable, SetNotNull(table, column, schema=schema))
                 old.nullable = True
             self._contract(operation)
 
     @_plan.register
-    def _(self, operation: ops.DropTableOp) -> None:
+    def _drop_table(self, operation: ops.DropTableOp) -> None:
         problem = "the rows of a dropped table are gone"
         if self._allows(operation.table_name, operation.schema, problem):
-            indexes = self._gone_with.get(_table(operation), [])
+            indexes = self._indexes_of_old_tables.get(table_of(operation), [])
             self._contract(operation, operation.reverse(), *indexes)
 
     def _model(self, operation: Any) -> sa.Table:
-        schema, name = _table(operation)
+        schema, name = table_of(operation)
         return self._metadata.tables[f"{schema}.{name}" if schema else name]
-
-    def _are_new(self, operation: Any, columns: Iterable[Any]) -> bool:
-        table = _table(operation)
-        names = [getattr(each, "name", each) for each in columns]
-        return all((*table, name) in self._new_columns for name in names)
-
-
-def _table(operation: Any) -> _Table:
-    if isinstance(operation, ops.CreateForeignKeyOp):
-        return operation.kw.get("source_schema"), operation.source_table
-    return getattr(operation, "schema", None), getattr(operation, "table_name", "")
-
-
-def _index(operation: ops.CreateIndexOp | ops.DropIndexOp) -> tuple[str | None, str]:
-    return operation.schema, str(operation.index_name)
-
-
-def _constraint(operation: Any) -> tuple[_Table, str]:
-    return _table(operation), str(operation.constraint_name)

@@ -10,18 +10,18 @@ from importlib.util import find_spec
 
 from alembic.runtime.plugins import Plugin
 
-_MODULES = ("migrations.authoring.comparison", "audit.autogenerate")
+_LAYER = __name__.removesuffix(".migrations.authoring.plugins")
+_PACKAGES = {"migrations.authoring": "comparison", "audit": "autogenerate"}
 
 
 @cache  # Alembic accepts a plugin only once.
 def load_plugins() -> tuple[str, ...]:
     """Register the modules as plugins of Alembic; return their names."""
-    layer = __name__.removesuffix(".migrations.authoring.plugins")
-    names = tuple(name for name in (f"{layer}.{module}" for module in _MODULES) if _exists(name))
+    names = tuple(
+        f"{_LAYER}.{package}.{module}"
+        for package, module in _PACKAGES.items()
+        if find_spec(f"{_LAYER}.{package}")
+    )
     for name in names:
         Plugin.setup_plugin_from_module(import_module(name), name)
     return names
-
-
-def _exists(name: str) -> bool:
-    return find_spec(name.rpartition(".")[0]) is not None and find_spec(name) is not None

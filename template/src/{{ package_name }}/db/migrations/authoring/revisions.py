@@ -1,4 +1,4 @@
-"""Planned changes as scripts, of which Alembic makes files: one for each phase, where that will do."""
+"""The planned changes as scripts, from which Alembic makes files: one for each phase, if possible."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from ..phases import Phase
 
 
 class Change(NamedTuple):
-    """An operation, and what takes it back."""
+    """An operation, and the operations that take it back."""
 
     operation: MigrateOperation
     undo: Sequence[MigrateOperation]
@@ -23,7 +23,7 @@ def write(
 ) -> list[ops.MigrationScript]:
     """Return a script for each phase that has something to do."""
     scripts: list[ops.MigrationScript] = []
-    phases = context.config.attributes.setdefault("phases", {})  # script.py.mako reads it
+    phases = context.config.attributes.setdefault("phases", {})  # `script.py.mako` reads it.
     assert script.upgrade_ops is not None
     assert script.downgrade_ops is not None
     for phase, planned in changes.items():
@@ -60,7 +60,7 @@ def _parts(changes: list[Change]) -> list[list[Change]]:
     if not changes:
         return []
     if not any(isinstance(change.operation, ours) for change in changes):
-        return [changes]  # one transaction
+        return [changes]  # They are one transaction.
     alone = [change for change in changes if not _can_be_repeated(change, ours)]
     rest = [change for change in changes if change not in alone]
     return [part for part in (alone, rest) if part]

@@ -1,5 +1,33 @@
-"""Judges whether new revisions can be deployed: `just revisions`, a part of `just check`."""
+"""Judges whether new revisions can be deployed: `just revisions`, a part of `just check`.
 
-from .linter import Finding, lint, main
+Only revisions that the main branch does not have are judged, each by itself. `squawk.py` judges the
+SQL, `source.py` judges what only the Python tells. The rules are squawk's, and these:
+
+============================  ========================================================================
+`unknown-phase`               it is neither `expand` nor `contract`
+`too-early`                   SET NOT NULL in `expand`, while code runs that may write NULL
+`no-downgrade`                it has none, and no `irreversible = "why"`
+`not-repeatable`              it cannot be run again, though one of its operations commits
+`data-change`                 rows are changed all at once, and not by `op.backfill()`
+`row-security-dropped`        everybody sees all rows
+`table-locked`                nobody can use a table for as long as a statement lasts
+`application-import`          it imports code that will change
+`async-code`                  it awaits, and Alembic does not
+`applied-revision-changed`    one of the main branch does something else, or is gone
+`not-sql`                     it asks the database what to do, so nobody can tell what that is
+============================  ========================================================================
+
+A revision that has to break a rule gives a reason::
+
+    ignore = {"data-change": "a table of ten rows"}
+
+Any revision may give the reason for one that is gone. Downgrades are not judged, since no deploy runs
+them.
+
+Only a developer's machine and CI need it: it is not in the wheel.
+"""
+
+from .linter import lint, main
+from .source import Finding
 
 __all__ = ["Finding", "lint", "main"]

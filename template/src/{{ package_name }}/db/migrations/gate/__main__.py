@@ -1,4 +1,4 @@
-"""Judge the revisions of the project in this directory: `python -m …db.migrations.gate`."""
+"""The command of `just revisions`: it judges the revisions of the project in this directory."""
 
 from . import main
 

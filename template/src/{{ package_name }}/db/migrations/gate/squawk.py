@@ -1,8 +1,8 @@
-"""What the SQL of a revision tells about it, by the linter squawk and by rules of our own.
+"""What is wrong with the SQL of a revision, by the linter squawk and by rules of our own.
 
-Squawk judges statements, whoever has written them: an operation, or a string in `op.execute()`. It says
-what is wrong, and here is what to write instead. What it finds in a table that the revision itself
-creates is left out: nobody uses that yet.
+Squawk judges the statements of operations, and those in `op.execute()`. It says what is wrong, and this
+file adds what to write instead. Problems of a table that the revision itself creates are left out,
+since nobody uses it yet.
 """
 
 import json
@@ -21,18 +21,18 @@ _INSTEAD = {
     "adding-not-nullable-field": "op.set_not_null_concurrently(), in the phase contract",
     "adding-required-field": "nullable=True; in the phase contract op.set_not_null_concurrently()",
     "changing-column-type": "a column of the new type and op.backfill(); drop the old one later",
-    "constraint-missing-not-valid": "op.create_foreign_key_concurrently(), or its like for the others",
+    "constraint-missing-not-valid": "op.create_foreign_key_concurrently(), or the same for CHECK and UNIQUE",
     "renaming-column": "a column of the new name and op.backfill(); drop the old one later",
-    "renaming-table": "a view of the new name, and leave the table its own",
+    "renaming-table": "a view of the new name, and leave the table as it is",
     "require-concurrent-index-creation": "op.create_index_concurrently()",
     "require-concurrent-index-deletion": "op.drop_index_concurrently()",
 }
 _NOT_ASKED = re.compile(
-    r"prefer-.*"  # types are the models' business, and `not-repeatable` is a rule of our own
+    r"prefer-.*"  # Models decide on types, and `not-repeatable` is a rule of our own.
     # The same as `constraint-missing-not-valid`.
     r"|adding-foreign-key-constraint|adding-serial-primary-key-field|disallowed-unique-constraint"
-    r"|ban-drop-(constraint|not-null)|renaming-object"  # our operations do that; it holds up nobody
-    r"|require-enum-value-ordering"  # the end is a place, too
+    r"|ban-drop-(constraint|not-null)|renaming-object"  # Our operations do that, and it holds up nobody.
+    r"|require-enum-value-ordering"  # A new value may come last.
 )
 _DATA_CHANGE = re.compile(
     r"\bUPDATE (\S+ ){1,4}SET\b|\b(DELETE FROM|MERGE INTO)\b|\bINSERT .*\bSELECT\b", re.IGNORECASE
@@ -45,27 +45,32 @@ _LOCK = re.compile(
 )
 _ROW_SECURITY = re.compile(r"\b(DISABLE|NO FORCE) ROW LEVEL\b|\bDROP POLICY\b", re.IGNORECASE)
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
-_BODY = re.compile(r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL)  # of a function, executed by who calls it
+_BODY = re.compile(
+    r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL
+)  # A function's body: its caller executes it.
 
 
 def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Find what is wrong with the SQL of one revision, as Alembic writes it; yield rule and sentence.
+    """Yield what is wrong with the SQL of one revision: a rule and a sentence each.
 
     Args:
+        sql: as Alembic writes it.
         phase: the revision's.
-        widened: parts of the statements that give a column a wider type, which costs nothing.
+        widened: parts of statements that only widen a type, which costs nothing.
 
     Raises:
         CommandError: squawk is not installed.
     """
-    plain = re.sub(r'-- Running .*|"', "", sql)  # of as many lines
+    plain = re.sub(r'-- Running .*|"', "", sql)  # It keeps the number of lines.
     for statement in map(_line, _BODY.sub("", plain).split(";\n")):
         ours = "alembic_version" in statement or statement.startswith("-- All rows at once")
         if _DATA_CHANGE.search(_LITERAL.sub("''", statement)) and not ours:
             problem = "the rows are locked until all are changed: write op.backfill(), or a program"
             yield "data-change", problem + _quote(statement)
         if _LOCK.search(statement):
-            problem = "nobody can use the table meanwhile: do it by hand when nobody has to"
+            problem = (
+                "nobody can use the table meanwhile: do it by hand when nobody needs the table"
+            )
             yield "table-locked", problem + _quote(statement)
         if _ROW_SECURITY.search(statement):
             problem = "everybody sees all rows: write ALTER POLICY, and leave row security on"
@@ -100,15 +105,15 @@ def _quote(statement: str) -> str:
 
 
 def _found(sql: str) -> list[dict[str, Any]]:
-    beside_python = sysconfig.get_path("scripts")  # is not on everybody's PATH
+    beside_python = sysconfig.get_path("scripts")  # It may not be on the PATH.
     program = shutil.which("squawk") or shutil.which("squawk", path=beside_python)
     if program is None:
         raise CommandError(
             "squawk, which judges the SQL of revisions, is not installed: run `uv sync`"
         )
-    result = subprocess.run(  # noqa: S603  # a program that is installed, and no shell
+    result = subprocess.run(  # noqa: S603  # an installed program, and no shell
         [program, "--reporter=json", "--pg-version=15"],
-        input=sql.replace("squawk-ignore", ""),  # in a comment it ignores a rule without a reason
+        input=sql.replace("squawk-ignore", ""),  # Such a comment needs no reason.
         capture_output=True,
         encoding="utf-8",
         check=False,

@@ -1,9 +1,10 @@
-"""Statements outside of a revision's transaction, each committed by itself.
+"""Changes of a table in steps that each hold up its writers for a moment only.
 
-Each of them may have been executed already, by a try that broke off afterwards.
+Each step commits. A step may be done already, by a try that broke off afterwards, and is then left
+out. A step that takes long, a build or a validation, has no timeout, since nobody waits for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -14,13 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import conv
 
 from ...errors import ConstraintViolation
-from .backfill import Backfill
-
-_TIMEOUTS = ("lock_timeout", "statement_timeout")
+from . import catalogue
+from .timeouts import TIMEOUTS, set_timeouts
 
 
 class OnlineDDL:
-    """What an operation of `operations.py` executes."""
+    """What an operation of `operations/` executes."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -29,41 +29,28 @@ class OnlineDDL:
 
     @classmethod
     @contextmanager
-    def of(cls, operations: Operations) -> Iterator["OnlineDDL"]:
-        """Leave the transaction for as long as the block lasts.
+    def outside_of_transaction(cls, operations: Operations) -> Iterator["OnlineDDL"]:
+        """Leave the revision's transaction for as long as the block lasts.
 
         Raises:
-            CommandError: it is not Alembic's to leave.
+            CommandError: the transaction belongs to the caller of Alembic.
         """
-        steps = cls(operations)
-        if steps._context._in_external_transaction:
+        ddl = cls(operations)
+        if ddl._context._in_external_transaction:
             raise CommandError(
                 "an operation of this revision commits, and the connection that Alembic was handed "
                 "is in a transaction: hand in one that is not"
             )
-        with steps._context.autocommit_block():
-            yield steps
-
-    def add_column(self, addition: ops.AddColumnOp) -> None:
-        """Add a column whose default would have the table rewritten."""
-        column, schema = addition.column._copy(), addition.schema
-        default, nullable = column.server_default, column.nullable
-        column.server_default, column.nullable = None, True
-        place = (addition.table_name, column.name)
-        self._operations.add_column(addition.table_name, column, schema=schema, if_not_exists=True)
-        self._operations.alter_column(*place, schema=schema, server_default=default)
-        self.backfill(*place, schema, str(getattr(default, "arg", "")), 500, 0.0)
-        if not nullable:
-            self.set_not_null(*place, schema)
+        with ddl._context.autocommit_block():
+            yield ddl
 
     def create_index(self, index: ops.CreateIndexOp, name: str | None = None) -> None:
-        """Build an index, and before that drop what an earlier try has left unfinished."""
+        """Build an index. Before that, drop what an earlier try has left unfinished."""
         name = name or self._cut(index.index_name)
         full = self._name(name, index.schema)
-        unfinished = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:_0) AND NOT indisvalid"
         drop = f"DROP INDEX CONCURRENTLY {full}"
-        with self._patience(), self._undoing(drop):
-            if self._found(unfinished, full):
+        with self.without_timeouts(), self._undoing(drop):
+            if self._ask(catalogue.is_unfinished, full):
                 self._execute(drop)
             self._operations.create_index(
                 name,
@@ -78,11 +65,11 @@ class OnlineDDL:
     def drop_index(self, index: ops.DropIndexOp) -> None:
         """Drop an index."""
         name = self._name(self._cut(index.index_name), index.schema)
-        with self._patience():
+        with self.without_timeouts():
             self._execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
     def replace_index(self, index: ops.CreateIndexOp) -> None:
-        """Build an index beside the one that has its name, and take over the name."""
+        """Build an index beside the one that has its name, then drop that one and take the name."""
         name = self._cut(index.index_name)
         other = f"{name[:59]}_new"
         self.create_index(index, other)
@@ -91,9 +78,9 @@ class OnlineDDL:
         self._execute(f"ALTER INDEX {other} RENAME TO {self._quote(name)}")
 
     def create_foreign_key(self, key: ops.CreateForeignKeyOp) -> None:
-        """Add a foreign key, then look at the rows."""
+        """Add a foreign key for new rows, then validate those that are there."""
         name, schema = self._final(key), key.kw.get("source_schema")
-        if not self._constrained(name, key.source_table, schema):
+        if not self._has_constraint(key.source_table, schema, name):
             self._operations.create_foreign_key(
                 name,
                 key.source_table,
@@ -105,9 +92,9 @@ class OnlineDDL:
         self._validate(name, key.source_table, schema)
 
     def create_check(self, check: ops.CreateCheckConstraintOp) -> None:
-        """Add a CHECK, then look at the rows."""
+        """Add a CHECK for new rows, then validate those that are there."""
         name, schema = self._final(check), check.schema
-        if not self._constrained(name, check.table_name, schema):
+        if not self._has_constraint(check.table_name, schema, name):
             self._operations.create_check_constraint(
                 name,
                 check.table_name,
@@ -120,7 +107,7 @@ class OnlineDDL:
     def create_unique(self, unique: ops.CreateUniqueConstraintOp) -> None:
         """Build a unique index, and make a constraint of it."""
         name, options = self._final(unique), dict(unique.kw)
-        if self._constrained(name, unique.table_name, unique.schema):
+        if self._has_constraint(unique.table_name, unique.schema, name):
             return
         deferrable, initially = options.pop("deferrable", None), options.pop("initially", None)
         index = ops.CreateIndexOp(
@@ -133,12 +120,11 @@ class OnlineDDL:
         self._alter(unique.table_name, unique.schema, action)
 
     def set_not_null(self, table: str, column: str, schema: str | None) -> None:
-        """Set NOT NULL, and look at the rows before, while they can be written to."""
+        """Set NOT NULL once a validated CHECK has proved it, so that the rows are not read again."""
         proof = f"not_null_{column}".encode()[:60].decode(errors="ignore")
         quoted = self._quote(column)
-        if not self._constrained(proof, table, schema):
-            done = "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(:_0) AND attname = :_1"
-            if self._found(f"{done} AND attnotnull", self._name(table, schema), column):
+        if not self._has_constraint(table, schema, proof):
+            if self._ask(catalogue.is_not_null, self._name(table, schema), column):
                 return
             check = f"CHECK ({quoted} IS NOT NULL) NOT VALID"
             self._alter(table, schema, f"ADD CONSTRAINT {self._quote(proof)} {check}")
@@ -146,24 +132,24 @@ class OnlineDDL:
         self._alter(table, schema, f"ALTER COLUMN {quoted} SET NOT NULL")
         self._alter(table, schema, f"DROP CONSTRAINT {self._quote(proof)}")
 
-    def backfill(
-        self,
-        table: str,
-        column: str,
-        schema: str | None,
-        expression: str,
-        batch: int,
-        pause: float,
-    ) -> None:
-        """Give a column values, see `backfill.py`."""
-        work = Backfill(table, schema, column, expression)
-        with self._patience("statement_timeout"):
-            if self._context.as_sql:
-                note = "-- All rows at once; `alembic upgrade` itself does it in batches"
-                self._context.impl.static_output(note)
-                self._operations.execute(work.all_at_once())
-            else:
-                work.run(self._operations.get_bind(), batch, pause)
+    @contextmanager
+    def without_timeouts(self, *names: str) -> Iterator[None]:
+        """Let the block take as long as it needs, where nobody waits for it.
+
+        Args:
+            names: of the timeouts; all of them where none is given.
+        """
+        names = names or TIMEOUTS
+        set_timeouts(self._execute, dict.fromkeys(names, "0"))
+        # A script has no connection with a value of its own that could come back.
+        before = {name: self._context.opts.get(name) for name in names}
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # A connection that is lost needs no timeouts.
+                set_timeouts(self._execute, before)
+            raise
+        set_timeouts(self._execute, before)
 
     def _final(self, operation: ops.AddConstraintOp) -> conv:
         """Return a constraint's name with what the naming convention makes of it."""
@@ -180,16 +166,12 @@ class OnlineDDL:
     def _execute(self, sql: str) -> None:
         self._operations.execute(text(sql.replace(":", r"\:")))
 
-    def _found(self, query: str, *values: str) -> bool:
-        """Tell whether a query finds something; it never does when only SQL is written."""
-        if self._context.as_sql:
-            return False
-        parameters = {f"_{number}": value for number, value in enumerate(values)}
-        return self._operations.get_bind().execute(text(query), parameters).first() is not None
+    def _ask(self, question: Callable[..., bool], *names: str) -> bool:
+        """Ask the catalogue. Where only SQL is written, the answer is no."""
+        return not self._context.as_sql and question(self._operations.get_bind(), *names)
 
-    def _constrained(self, constraint: str, table: str, schema: str | None) -> bool:
-        query = "SELECT 1 FROM pg_constraint WHERE conname = :_0 AND conrelid = to_regclass(:_1)"
-        return self._found(query, constraint, self._name(table, schema))
+    def _has_constraint(self, table: str, schema: str | None, constraint: str) -> bool:
+        return self._ask(catalogue.has_constraint, self._name(table, schema), constraint)
 
     def _alter(self, table: str, schema: str | None, action: str) -> None:
         self._execute(f"ALTER TABLE {self._name(table, schema)} {action}")
@@ -197,33 +179,14 @@ class OnlineDDL:
     def _validate(self, constraint: str, table: str, schema: str | None) -> None:
         name = self._quote(constraint)
         drop = f"ALTER TABLE {self._name(table, schema)} DROP CONSTRAINT {name}"
-        with self._undoing(drop), self._patience():
+        with self._undoing(drop), self.without_timeouts():
             self._alter(table, schema, f"VALIDATE CONSTRAINT {name}")
 
     @contextmanager
     def _undoing(self, sql: str) -> Iterator[None]:
-        """Leave nothing of a constraint that the rows break; it would be enforced all the same."""
+        """Leave nothing of a constraint that the rows break. It would hold for new rows otherwise."""
         try:
             yield
         except (ConstraintViolation, IntegrityError):
             self._execute(sql)
             raise
-
-    @contextmanager
-    def _patience(self, *timeouts: str) -> Iterator[None]:
-        """Wait as long as it takes, for what holds up nobody."""
-        for name in timeouts or _TIMEOUTS:
-            self._execute(f"SET {name} = 0")
-        try:
-            yield
-        except BaseException:
-            with suppress(Exception):  # a connection that is lost needs no timeouts
-                self._impatience(timeouts)
-            raise
-        self._impatience(timeouts)
-
-    def _impatience(self, timeouts: tuple[str, ...]) -> None:
-        for name in timeouts or _TIMEOUTS:
-            # In a script there is no connection whose own value could come back.
-            value = self._context.opts.get(name)
-            self._execute(f"SET {name} = '{value}'" if value else f"RESET {name}")

@@ -1,0 +1,87 @@
+"""What Alembic calls while it compares the models with the database, and before it writes files."""
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from alembic import context
+from alembic.operations import MigrateOperation, ops
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+from sqlalchemy import MetaData
+
+from ..dialect import dialect
+from .ordering import order_drops
+from .planner import Planner
+from .plugins import load_plugins
+from .revisions import write
+
+
+def options(metadata: MetaData) -> dict[str, Any]:
+    """Return the options of Alembic's `context.configure` for comparing and writing.
+
+    Args:
+        metadata: of all models.
+    """
+    schemas = {table.schema for table in metadata.tables.values()} | {None}  # None is `public`.
+    return {
+        "include_schemas": True,
+        "include_name": partial(_is_described_by_models, schemas),
+        "compare_type": True,
+        "compare_server_default": True,
+        "autogenerate_plugins": [
+            "alembic.autogenerate.*",
+            "alembic.ext.checkconstraint_byname",
+            *load_plugins(),
+        ],
+        "process_revision_directives": _plan,
+    }
+
+
+def _is_described_by_models(
+    schemas: Collection[str | None], name: str | None, kind: str, parents: Mapping[Any, str | None]
+) -> bool:
+    """Whether models can describe it: no other schemas, no partitions, nothing of an extension."""
+    if kind == "schema":
+        return name in schemas
+    if kind != "table" or name is None:
+        return True
+    return dialect.is_described_by_models(context.get_bind(), name, parents.get("schema_name"))
+
+
+def _plan(
+    migration: MigrationContext,
+    _: str | Iterable[str | None] | Iterable[str],
+    directives: list[ops.MigrationScript],
+) -> None:
+    """Replace what autogenerate found by what is to be done.
+
+    Raises:
+        CommandError: there is nothing to do, or a change is refused.
+    """
+    [script] = directives
+    assert script.upgrade_ops is not None
+    command = getattr(context.config.cmd_opts, "cmd", None)
+    if script.message is None and not (command and command[0].__name__ == "revision"):
+        return  # `alembic check` only asks what differs.
+    if script.upgrade_ops.is_empty():
+        raise CommandError(
+            "the models and the database agree, so there is no revision to write; "
+            "is a new model missing in models/__init__.py? "
+            "One of your own: `alembic revision --message MESSAGE`"
+        )
+    found = list(_flatten(script.upgrade_ops))
+    planner = Planner(found, migration)
+    for operation in order_drops(found):
+        planner.add(operation)
+    if planner.refused:
+        raise CommandError("\n".join(planner.refused))
+    directives[:] = write(script, planner.changes)
+
+
+def _flatten(container: ops.OpContainer) -> Iterable[MigrateOperation]:
+    for each in container.ops:
+        if isinstance(each, ops.ModifyTableOps):
+            yield from _flatten(each)
+        else:
+            yield each

@@ -1,0 +1,111 @@
+"""`op.backfill("users", "kind", "'member'")`: values for a column where it has none.
+
+The rows are changed in batches, and each batch is committed. Nobody waits for more than a batch. A
+row that has a value keeps it, so a run that broke off goes on where it was.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from alembic.operations import MigrateOperation, Operations
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from ..dialect import dialect
+from .progress import Progress
+
+
+@Operations.register_operation("backfill")
+class BackfillOp(MigrateOperation):
+    """Values for a column where it has none."""
+
+    def __init__(
+        self, table_name: str, column_name: str, expression: str, *, schema: str | None = None
+    ) -> None:
+        self.table_name, self.column_name, self.schema = table_name, column_name, schema
+        self.expression = expression
+
+    @classmethod
+    def backfill(
+        cls,
+        operations: Operations,
+        table_name: str,
+        column_name: str,
+        expression: str,
+        *,
+        schema: str | None = None,
+        batch: int = 500,
+        pause: float = 0.0,
+    ) -> None:
+        """Set a column where it is NULL, with a transaction for each batch of rows.
+
+        Args:
+            expression: the value in SQL; it may use the other columns of the row. A row for which it
+                is NULL stays as it is.
+            batch: how many rows a transaction changes; nobody else can change them meanwhile.
+            pause: seconds between two transactions, to leave the server some room.
+        """
+        if not expression:
+            raise CommandError(
+                f"say what {table_name}.{column_name} is for the rows that are there already: "
+                "the third argument of op.backfill(), as SQL"
+            )
+        with dialect.OnlineDDL.outside_of_transaction(operations) as ddl:
+            backfill = Backfill(table_name, schema, column_name, expression)
+            backfill.perform(operations, ddl, batch, pause)
+
+
+class Backfill:
+    """One column of one table, and the value that it gets where it is NULL."""
+
+    def __init__(self, table: str, schema: str | None, column: str, expression: str) -> None:
+        self._title = f"{table}.{column}"
+        self._batches = dialect.Batches(table, schema, column, expression)
+
+    def perform(
+        self, operations: Operations, ddl: dialect.OnlineDDL, batch: int, pause: float
+    ) -> None:
+        """Change the rows, or write one statement for all of them into a script."""
+        context = operations.get_context()
+        with ddl.without_timeouts("statement_timeout"):
+            if context.as_sql:
+                note = "-- All rows at once; `alembic upgrade` itself does it in batches"
+                context.impl.static_output(note)
+                operations.execute(self._batches.change_all())
+            else:
+                tell = context.opts.get("tell") or _silent
+                self.run(operations.get_bind(), batch, pause, tell)
+
+    def run(
+        self,
+        connection: Connection,
+        batch: int,
+        pause: float,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Change the rows, and tell how far that is.
+
+        Args:
+            connection: commits by itself.
+            batch: how many rows are changed, and locked, at a time.
+            pause: seconds after each batch.
+            tell: called with each line about the progress.
+        """
+        key = self._batches.find_key(connection)
+        progress = Progress(self._title, self._batches.estimate(connection), tell)
+        # First without the rows that somebody else has locked, so that neither waits for the other;
+        # then those rows, and those that came meanwhile, within the lock timeout.
+        for skip_locked in (True, False):
+            last: Sequence[Any] = ()
+            while found := self._batches.change_next(
+                connection, key, last, batch, skip_locked=skip_locked
+            ):
+                *last, count = found
+                progress.advance(count)
+                time.sleep(pause)
+        progress.finish()
+
+
+def _silent(_: str) -> None:
+    pass

@@ -1,0 +1,39 @@
+"""What the server does at this moment, as `pg_stat_activity` shows it."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def find_autovacuum_delay(connection: AsyncConnection) -> float:
+    """Return how many seconds a lock must be waited for, so that the server cancels an autovacuum.
+
+    The server does that after `deadlock_timeout`, and only for a session that still waits then.
+    The result is 0 where no autovacuum runs on this database.
+    """
+    seconds: float | None = await connection.scalar(
+        text(
+            "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)::float8 + 0.5 "
+            "FROM pg_stat_activity "
+            "WHERE backend_type = 'autovacuum worker' AND datname = current_database() LIMIT 1"
+        )
+    )
+    return seconds or 0.0
+
+
+async def find_oldest_transaction(connection: AsyncConnection) -> str:
+    """Say which transaction is the oldest one: it probably holds the lock."""
+    found = await connection.execute(
+        text(
+            "SELECT pid, application_name, state, round(extract(epoch FROM now() - xact_start)) "
+            "FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1"
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        return "no transaction is open now"
+    pid, name, state, seconds = row
+    return (
+        f"the oldest transaction belongs to {name or 'a program without a name'}, pid {pid}, "
+        f"{state}, open for {seconds} s"
+    )

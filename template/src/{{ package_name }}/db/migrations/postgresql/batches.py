@@ -1,0 +1,112 @@
+"""The rows of a table whose column has no value yet, in batches, in the order of the primary key.
+
+Each batch is one statement. The order of the key has the table read only once, however large it is.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alembic.util import CommandError
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    TableClause,
+    Update,
+    any_,
+    column,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    select,
+    table,
+    tuple_,
+    update,
+)
+
+
+class Batches:
+    """One column of one table, and the value that it gets where it is NULL.
+
+    Args:
+        expression: SQL that may use the other columns of the row. A row for which it is NULL stays
+            as it is.
+    """
+
+    def __init__(self, place: str, schema: str | None, name: str, expression: str) -> None:
+        self.place, self.schema, self.name = place, schema, name
+        self._value: ColumnElement[Any] = literal_column(f"({expression})")
+
+    def change_all(self) -> Update:
+        """Return one statement for all rows, as a script has it."""
+        rows = table(self.place, column(self.name), schema=self.schema)
+        return self._update(rows).where(*self._todo(rows))
+
+    def find_key(self, connection: Connection) -> list[str]:
+        """Return the columns of the primary key.
+
+        Raises:
+            CommandError: there is none, and so the rows have no order.
+        """
+        key = inspect(connection).get_pk_constraint(self.place, self.schema)["constrained_columns"]
+        if not key:
+            raise CommandError(
+                f"{self.place} has no primary key, and a backfill needs one to divide the rows"
+            )
+        return key
+
+    def change_next(
+        self,
+        connection: Connection,
+        key: Sequence[str],
+        last: Sequence[Any],
+        size: int,
+        *,
+        skip_locked: bool,
+    ) -> Sequence[Any] | None:
+        """Change the next batch.
+
+        Args:
+            connection: commits by itself.
+            key: the columns of the primary key.
+            last: the key of the last row of the batch before; empty at first.
+            size: how many rows are changed, and locked, at most.
+            skip_locked: whether rows are left out that another transaction has locked.
+
+        Returns:
+            The key of the last row, and behind it the number of rows; None where none was left.
+        """
+        rows = table(self.place, *map(column, {*key, self.name}), schema=self.schema)
+        keys = [rows.c[each] for each in key]
+        chosen = select(*keys).where(*self._todo(rows)).order_by(*keys).limit(size)
+        if last:
+            chosen = chosen.where(tuple_(*keys) > tuple_(*map(literal, last)))
+        locked = chosen.with_for_update(key_share=True, skip_locked=skip_locked).cte("batch")
+        done = self._update(rows).where(_one_of(keys, select(*locked.c))).returning(literal(1))
+        count = select(func.count()).select_from(done.cte("done")).scalar_subquery()
+        newest = select(*locked.c, count).order_by(*(each.desc() for each in locked.c)).limit(1)
+        return connection.execute(newest).one_or_none()
+
+    def estimate(self, connection: Connection) -> int:
+        """Return how many rows the server believes the table to have; 0 where it does not know."""
+        rows = table(self.place, schema=self.schema)
+        name = connection.dialect.identifier_preparer.format_table(rows)
+        relations = table("pg_class", column("oid"), column("reltuples", Float))
+        query = select(relations.c.reltuples).where(relations.c.oid == func.to_regclass(name))
+        return max(int(connection.scalar(query) or 0), 0)
+
+    def _todo(self, rows: TableClause) -> tuple[ColumnElement[bool], ...]:
+        return rows.c[self.name].is_(None), self._value.is_not(None)
+
+    def _update(self, rows: TableClause) -> Update:
+        return update(rows).values({self.name: self._value})
+
+
+def _one_of(
+    keys: Sequence[ColumnElement[Any]], batch: Select[*tuple[Any, ...]]
+) -> ColumnElement[bool]:
+    if len(keys) == 1:  # As an array it is looked up in the index, however many keys there are.
+        return keys[0] == any_(func.array(batch.scalar_subquery()))
+    return tuple_(*keys).in_(batch)

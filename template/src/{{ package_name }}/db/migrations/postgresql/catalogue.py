@@ -1,0 +1,62 @@
+"""Questions to PostgreSQL's catalogue. A table or an index is named as in SQL: quoted, with its schema."""
+
+from sqlalchemy import Connection, text
+
+
+def is_described_by_models(connection: Connection, table: str, schema: str | None) -> bool:
+    """Whether a table can be a model: it is no partition, and no part of an extension.
+
+    Args:
+        table: the name as it is, without quotes.
+        schema: the first one of the search path where it is None.
+    """
+    foreign = (
+        "SELECT relispartition OR EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid "
+        "AND classid = 'pg_class'::regclass AND deptype = 'e') FROM pg_class "
+        "WHERE relname = :name AND relnamespace = to_regnamespace(coalesce(:schema, current_schema()))"
+    )
+    return not connection.scalar(text(foreign), {"name": table, "schema": schema})
+
+
+def is_unfinished(connection: Connection, index: str) -> bool:
+    """Whether an index is there, and its concurrent build has failed."""
+    query = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:index) AND NOT indisvalid"
+    return connection.scalar(text(query), {"index": index}) is not None
+
+
+def has_constraint(connection: Connection, table: str, constraint: str) -> bool:
+    """Whether a table has a constraint of this name."""
+    query = "SELECT 1 FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(:table)"
+    return connection.scalar(text(query), {"name": constraint, "table": table}) is not None
+
+
+def is_not_null(connection: Connection, table: str, column: str) -> bool:
+    """Whether a column is there, and is NOT NULL."""
+    query = "SELECT attnotnull FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :name"
+    return bool(connection.scalar(text(query), {"table": table, "name": column}))
+
+
+def describe_table(connection: Connection, table: str) -> dict[str, str]:
+    """Return the server's words for the checks, indexes and defaults of a table.
+
+    The keys are the names of the checks and indexes, and `column DEFAULT`.
+    """
+    checks = (
+        "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint "
+        "WHERE conrelid = to_regclass(:table) AND contype = 'c'"
+    )
+    indexes = (
+        "SELECT relname, regexp_replace(pg_get_indexdef(indexrelid), ' INDEX .* USING ', ' ') "
+        "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+        "WHERE indrelid = to_regclass(:table)"
+    )
+    defaults = (
+        "SELECT attname || ' DEFAULT', pg_get_expr(adbin, adrelid) FROM pg_attrdef "
+        "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
+        "WHERE adrelid = to_regclass(:table)"
+    )
+    return {
+        str(name): str(definition)
+        for query in (checks, indexes, defaults)
+        for name, definition in connection.execute(text(query), {"table": table})
+    }
