@@ -26,7 +26,7 @@ def on_a_server(project: Path, script: str, **environment: str) -> str:
 def test_the_demo_runs_where_there_is_nothing(shop: Path) -> None:
     output = just(shop, "demo", **NO_DOCKER)
 
-    assert "a PostgreSQL is started" in output
+    assert "this starts a temporary PostgreSQL" in output
     assert "UniqueViolation" in output
     assert 'constraint "uq_users_email"' in output
     assert "InsufficientCredits" in output
@@ -43,7 +43,7 @@ def test_the_demo_uses_the_database_it_is_given_and_adds_to_it(shop: Path) -> No
         " uv run just psql --tuples-only --command 'SELECT count(*) FROM users'",
     )
 
-    assert output.count("on the database that DATABASE_URL names") == 2
+    assert output.count("using the database that DATABASE_URL names") == 2
     assert output.split()[-1] == "4"
 
 
@@ -54,7 +54,7 @@ def test_the_demo_migrates_no_database_that_it_is_given(shop: Path) -> None:
         " uv run just psql --command 'SELECT * FROM alembic_version'",
     )
 
-    assert "`uv run just migrate` brings it there" in output
+    assert "not at the newest revision: run `uv run just migrate`" in output
     assert "(0 rows)" in output
 
 
@@ -137,7 +137,7 @@ def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Pa
 
     output = on_a_server(shop, f"uv run just shell < '{lines}'; {count}")
 
-    assert "a unit of work, rolled back when you leave" in output
+    assert "a unit of work. It is rolled back when you leave." in output
     assert "1 inside" in output
     assert "0 after" in output
 
@@ -153,7 +153,7 @@ def test_the_development_database_is_started_stopped_and_kept(
     example.write_text(example.read_text().replace("5432", port))
     try:
         first = just(own, "db", **NO_DOCKER)
-        assert "made .env" in first
+        assert "copied .env.example to .env" in first
         assert f"embedded, data in .postgres, port {port}, database shop" in first
         just(own, "migrate")
         just(own, "seed")
@@ -164,7 +164,7 @@ def test_the_development_database_is_started_stopped_and_kept(
         assert down.returncode != 0
         assert "Traceback" not in down.stdout
 
-        assert "made .env" not in just(own, "db", **NO_DOCKER)
+        assert "copied .env.example" not in just(own, "db", **NO_DOCKER)
         assert "nobody, all were there" in just(own, "seed")
         assert git(own, "status", "--porcelain") == " M .env.example\n?? uv.lock\n"
     finally:
