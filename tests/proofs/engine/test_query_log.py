@@ -80,7 +80,7 @@ async def test_max_queries_lists_what_ran(
         async with database.unit_of_work() as uow:
             await uow.session.execute(text("SELECT 2"))
 
-    message = "2 queries ran, 1 at most were allowed:\n1. SELECT 1\n2. SELECT 2"
+    message = "the block ran 2 queries, at most 1 allowed:\n1. SELECT 1\n2. SELECT 2"
     assert str(failure.value) == message
 
 
