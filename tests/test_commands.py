@@ -73,7 +73,7 @@ def test_seeding_twice_does_no_harm(shop: Path) -> None:
     output = on_a_server(shop, "uv run just seed; uv run just seed")
 
     assert "added: ada, grace, barbara" in output
-    assert "added: nobody, all were there" in output
+    assert "added: nobody, since all users exist" in output
 
 
 def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
@@ -98,7 +98,7 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
 
     output = on_a_server(shop, script)
 
-    assert "imported: 5, rejected: 1\nthat is not all of it: go on with --skip 6" in output
+    assert "imported: 5, rejected: 1\nthe import is not complete: continue with --skip 6" in output
     assert "import_posts: field larger than field limit" in output
     assert "Traceback" not in output
     assert "imported: 2, rejected: 1" in output
@@ -165,7 +165,7 @@ def test_the_development_database_is_started_stopped_and_kept(
         assert "Traceback" not in down.stdout
 
         assert "copied .env.example" not in just(own, "db", **NO_DOCKER)
-        assert "nobody, all were there" in just(own, "seed")
+        assert "nobody, since all users exist" in just(own, "seed")
         assert git(own, "status", "--porcelain") == " M .env.example\n?? uv.lock\n"
     finally:
         just(own, "db", "down", **NO_DOCKER)

@@ -82,8 +82,8 @@ BAD_CODE = {
     ),
     "a print that was forgotten": (
         f"{PACKAGE}/services/posts.py",
-        '    """Write a post;',
-        '    print("here")\n    """Write a post;',
+        '    """Write a post.',
+        '    print("here")\n    """Write a post.',
         ["lint"],
         "T201",
     ),
