@@ -134,7 +134,7 @@ async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
     assert found.all() == [("", "cba"), ("A5999", None)]
     assert [record.getMessage() for record in caplog.records] == [
         "no COPY into awkward: the default of awkward.capitals wants the context of its statement",
-        "no COPY into awkward: values of awkward.backwards are written by an SQL expression",
+        "no COPY into awkward: an SQL expression writes the values of awkward.backwards",
     ]
 
 

@@ -30,7 +30,7 @@ def upsert_statement(
     """Return a statement that inserts staged rows, and changes the rows that exist already.
 
     If several staged rows have the same key, the last one wins. The statement writes rows in the order
-    of the key, so two such statements never deadlock.
+    of the key, so two such statements do not deadlock.
 
     Args:
         into: what `insert()` takes: a table, or a class that is mapped to it.
