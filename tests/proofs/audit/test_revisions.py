@@ -228,7 +228,7 @@ async def test_a_function_of_an_older_template_is_replaced(project: Project) -> 
 
 
 async def test_audited_models_without_a_log_are_refused_in_one_sentence(project: Project) -> None:
-    with pytest.raises(CommandError, match="there is no log: add an AuditEntry"):
+    with pytest.raises(CommandError, match="no model is the log: add a subclass of AuditEntry"):
         await project.run(models(log=False), command.check)
 
 
