@@ -1,4 +1,4 @@
-"""Every way of changing a row leaves its entry, in the same transaction."""
+"""Every way to change a row adds an entry to the log, in the same transaction."""
 
 from decimal import Decimal
 
