@@ -1,9 +1,9 @@
-"""How fast the rendered data layer is, beside its peers and the physical limit, in one run.
+"""Compare the speed of the rendered data layer with its peers and with the physical limit.
 
-`just bench` renders the default project, gives it a PostgreSQL of its own and advanced-alchemy in its
-newest version, and lets all contestants do the same work in turns. What counts is the ratio of two
-contestants in the same round: seconds are those of one machine.
+`just bench` renders the default project, installs the newest advanced-alchemy into it, and starts a
+PostgreSQL. Then all contestants do the same work in turns. The ratio of two contestants in the same
+round counts, because seconds depend on the machine.
 
-Limits: client and server share the machine, and the server's settings are those of the tests (no
-fsync), so that what is compared is code and not a disk.
+Limits: client and server share the machine. The server has the settings of the tests (no fsync), so
+that the benchmarks compare code and not disks.
 """

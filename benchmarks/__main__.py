@@ -1,4 +1,4 @@
-"""`python -m benchmarks`, or `just bench`: see `--help`."""
+"""Run the benchmarks: `python -m benchmarks`, or `just bench`. See `--help`."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ MEASURES = ["copier", "get", "session", "page", "insert", "upsert", "stream", "t
 
 
 def main() -> None:
-    """Measure, and print what was found."""
+    """Measure, and print the figures."""
     options = parse()
     load = os.getloadavg()[0]
     columns = (
@@ -48,9 +48,13 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """Read the arguments."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description="Compare, in one run.")
-    parser.add_argument("--rounds", type=int, default=7, help="how many count; one more warms up")
-    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of rows and gets")
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description="Compare the data layer with its peers."
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="the number of rounds; one more warms up"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="the part of all rows and gets")
     parser.add_argument(
         "--only",
         type=names,
@@ -58,7 +62,9 @@ def parse() -> argparse.Namespace:
         metavar="NAMES",
         help=f"what to measure, of {','.join(MEASURES)}",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write all figures into this file"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     return parser.parse_args()
 
@@ -74,10 +80,10 @@ def names(text: str) -> list[str]:
 def measure(
     options: argparse.Namespace, versions: dict[str, str], progress: Progress
 ) -> Iterator[Sample]:
-    """Yield what each contestant needed in each round, and note the versions."""
+    """Yield the figure of each contestant in each round, and note the versions."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as directory:
         base = Path(directory)
-        base.chmod(0o755)  # PostgreSQL runs as nobody for root
+        base.chmod(0o755)  # if root calls, PostgreSQL runs as nobody
         template, project = snapshot(base / "template"), base / "shop"
         if "copier" in options.only:
             task = progress.add_task("copier copy", total=2 * (options.rounds + 1))

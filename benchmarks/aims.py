@@ -1,4 +1,4 @@
-"""What the layer wants to reach."""
+"""The aims of the data layer."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ Who = tuple[str, str]
 
 @dataclass(frozen=True)
 class Aim:
-    """One figure divided by another, or mebibytes; and the limit that it must keep."""
+    """A ratio of two figures, or a number of mebibytes, and its limit."""
 
     text: str
     of: Who
@@ -19,14 +19,14 @@ class Aim:
     at_least: bool = False
 
     def figure(self, figures: Figures) -> float | None:
-        """The figure; None if it was not measured in this run."""
+        """The figure, or None if this run did not measure it."""
         of, against = _find(figures, self.of), self.against and _find(figures, self.against)
         if of is None or (self.against and against is None):
             return None
         return of.ratio(against) if against else of.memory
 
     def reached(self, figure: float) -> bool:
-        """Whether the figure keeps the limit."""
+        """Whether the figure is within the limit."""
         return figure >= self.limit if self.at_least else figure <= self.limit
 
 
@@ -44,15 +44,15 @@ AIMS = [
         limit=1.3,
     ),
     Aim(
-        "insert: copy ≤ 1.4 × raw COPY",
-        of=("insert 50,000", "ours, copy"),
+        "insert: insert_rows ≤ 1.4 × raw COPY",
+        of=("insert 50,000", "ours, insert_rows"),
         against=("insert 50,000", "raw asyncpg, COPY"),
         limit=1.4,
     ),
     Aim(
-        "insert: advanced-alchemy's add_many ≥ 7 × copy",
+        "insert: advanced-alchemy's add_many ≥ 7 × insert_rows",
         of=("insert 50,000", "advanced-alchemy, add_many"),
-        against=("insert 50,000", "ours, copy"),
+        against=("insert 50,000", "ours, insert_rows"),
         limit=7,
         at_least=True,
     ),

@@ -1,4 +1,4 @@
-"""The figures of a run, and what becomes of them: medians, spreads, ratios."""
+"""The figures of a run, and their medians, spreads and ratios."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True)
 class Sample:
-    """What one contestant needed in one round: seconds, or mebibytes."""
+    """The figure of one contestant in one round: seconds, or mebibytes."""
 
     round: int
     measure: str
@@ -18,22 +18,22 @@ class Sample:
 
 @dataclass
 class Series:
-    """What one contestant needed, by round."""
+    """The figures of one contestant, by round."""
 
     contestant: str
     figures: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def values(self, kind: str = "s") -> list[float]:
-        """The figures of one kind, round by round."""
+        """The figures of one unit, by round."""
         return [figures[kind] for figures in self.figures.values()]
 
     def median(self, kind: str = "s") -> float:
-        """What it needed usually."""
+        """The median of the rounds."""
         return median(self.values(kind))
 
     @property
     def spread(self) -> float:
-        """The middle half of the rounds, as a part of the median; 0 for a single round."""
+        """The width of the middle half of the rounds, relative to the median; 0 for one round."""
         values = self.values()
         if len(values) < 2:
             return 0.0
@@ -41,21 +41,21 @@ class Series:
         return (high - low) / self.median()
 
     def ratio(self, other: "Series") -> float:
-        """How many times as much as another it needed, usually, in the same round."""
+        """The median of the ratios to another contestant in the same round."""
         return median(a / b for a, b in zip(self.values(), other.values(), strict=True))
 
     @property
     def memory(self) -> float | None:
-        """By how many mebibytes its process grew, if it had one of its own."""
+        """By how many mebibytes its process grew, or None if it had no separate process."""
         return self.median("MiB") if "MiB" in next(iter(self.figures.values())) else None
 
 
 Figures = dict[str, list[Series]]
-"""The contestants of each measure; the first is what the others are compared with."""
+"""The contestants of each measure. The others are compared with the first one."""
 
 
 def collect(samples: Iterable[Sample]) -> Figures:
-    """Sort samples by measure and contestant; round 0, the warm-up, does not count."""
+    """Sort samples by measure and contestant. Round 0 warms up, and does not count."""
     places: dict[tuple[str, int], Series] = {}
     for sample in samples:
         if sample.round:

@@ -1,4 +1,4 @@
-"""A rendered project with its dependencies and its peers, and the contestants inside of it."""
+"""Prepare a rendered project with the contestants and their packages, and run them."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from typing import Any
 
 HERE = Path(__file__).parent
 
-# What is compared with, in its newest version.
+# The peers, in their newest version.
 PEERS = ["advanced-alchemy"]
 
 
 class BenchmarkError(RuntimeError):
-    """A program failed; the message has what it said."""
+    """A program failed. The message has its output."""
 
 
 def equip(project: Path) -> None:
-    """Install what the project and the contestants need, and put the contestants into it."""
+    """Copy the contestants into the project, and install what they need."""
     _run(["uv", "sync", "--quiet"], project)
     _run(["uv", "pip", "install", "--quiet", *PEERS], project)
     ignored = shutil.ignore_patterns("__pycache__")
@@ -27,10 +27,10 @@ def equip(project: Path) -> None:
 
 
 def compete(project: Path, *arguments: str) -> Iterator[dict[str, Any]]:
-    """Let the contestants work on a PostgreSQL of their own, and yield what they say.
+    """Run the contestants on a new PostgreSQL, and yield the lines that they print.
 
     Raises:
-        BenchmarkError: one of them failed.
+        BenchmarkError: a contestant failed.
     """
     command = ["python", "-m", "tools.throwaway", "python", "-m", "contestants", *arguments]
     process = subprocess.Popen(
@@ -47,7 +47,7 @@ def compete(project: Path, *arguments: str) -> Iterator[dict[str, Any]]:
         for line in process.stdout:
             if line.startswith("{"):
                 yield json.loads(line)
-            else:  # the server's start, the migrations, an error
+            else:  # messages about the server and the migrations, or an error
                 said.append(line)
     if process.returncode != 0:
         raise BenchmarkError("".join(said))
@@ -68,6 +68,6 @@ def _run(command: list[str], directory: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The person's own, without what would lead to another database or another environment."""
+    """Return the environment without variables that name another database or environment."""
     others = ("DATABASE_", "MIGRATION_DATABASE_", "PG", "TEST_", "VIRTUAL_ENV")
     return {name: value for name, value in os.environ.items() if not name.startswith(others)}

@@ -1,4 +1,4 @@
-"""What `copier copy` costs: rendering this template, beside rendering one that has a single file."""
+"""Measure `copier copy`: render this template, and a template that has one file."""
 
 import gc
 import tempfile
@@ -18,13 +18,13 @@ NAMES = ["a template with one file", "ours"]
 def render(template: Path, project: Path) -> None:
     """Render a project with the default answers."""
     with warnings.catch_warnings():
-        # Of each first copy Copier says that there are no previous answers.
+        # At each first copy Copier warns that there are no previous answers.
         warnings.simplefilter("ignore", MissingFileWarning)
         copier.run_copy(str(template), project, defaults=True, quiet=True)
 
 
 def measure(template: Path, rounds: int) -> Iterator[Sample]:
-    """Render both templates in turns; Copier is imported already. Round 0 warms up."""
+    """Render both templates in turns. Copier is imported already. Round 0 warms up."""
     with tempfile.TemporaryDirectory() as directory:
         small = Path(directory, "small")
         small.mkdir()

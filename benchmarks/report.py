@@ -18,7 +18,7 @@ AIM = ["aim", "figure", "reached"]
 
 @dataclass(frozen=True)
 class Report:
-    """What is known at the end of a run."""
+    """The result of a run."""
 
     figures: Figures
     versions: dict[str, str]
@@ -28,11 +28,11 @@ class Report:
 
     @property
     def heading(self) -> str:
-        """What was measured with what, in one line."""
+        """The versions, the machine and the arguments of the run, in one line."""
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         return (
             f"rounds: {self.rounds}, scale: {self.scale:g}, cores: {os.cpu_count()},"
-            f" load at the begin: {self.load:.1f}; {versions}"
+            f" load at the start: {self.load:.1f}; {versions}"
         )
 
     def print(self, console: Console) -> None:
@@ -42,7 +42,7 @@ class Report:
         console.print(self.heading)
 
     def markdown(self) -> str:
-        """Both tables and the heading, for a document."""
+        """Return both tables and the heading as Markdown."""
         lines = [
             f"{self.heading}.",
             "",
@@ -53,7 +53,7 @@ class Report:
         return "\n".join(lines)
 
     def json(self) -> dict[str, Any]:
-        """All there is, single figures included."""
+        """Return everything as JSON, with the single figures."""
         return {
             "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "rounds": self.rounds,

@@ -26,7 +26,7 @@ def on_a_server(project: Path, script: str, **environment: str) -> str:
 def test_the_demo_runs_where_there_is_nothing(shop: Path) -> None:
     output = just(shop, "demo", **NO_DOCKER)
 
-    assert "a PostgreSQL is started" in output
+    assert "this starts a temporary PostgreSQL" in output
     assert "UniqueViolation" in output
     assert 'constraint "uq_users_email"' in output
     assert "InsufficientCredits" in output
@@ -43,7 +43,7 @@ def test_the_demo_uses_the_database_it_is_given_and_adds_to_it(shop: Path) -> No
         " uv run just psql --tuples-only --command 'SELECT count(*) FROM users'",
     )
 
-    assert output.count("on the database that DATABASE_URL names") == 2
+    assert output.count("using the database that DATABASE_URL names") == 2
     assert output.split()[-1] == "4"
 
 
@@ -54,7 +54,7 @@ def test_the_demo_migrates_no_database_that_it_is_given(shop: Path) -> None:
         " uv run just psql --command 'SELECT * FROM alembic_version'",
     )
 
-    assert "`uv run just migrate` brings it there" in output
+    assert "not at the newest revision: run `uv run just migrate`" in output
     assert "(0 rows)" in output
 
 
@@ -73,7 +73,7 @@ def test_seeding_twice_does_no_harm(shop: Path) -> None:
     output = on_a_server(shop, "uv run just seed; uv run just seed")
 
     assert "added: ada, grace, barbara" in output
-    assert "added: nobody, all were there" in output
+    assert "added: nobody, since all users exist" in output
 
 
 def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
@@ -98,7 +98,7 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
 
     output = on_a_server(shop, script)
 
-    assert "imported: 5, rejected: 1\nthat is not all of it: go on with --skip 6" in output
+    assert "imported: 5, rejected: 1\nthe import is not complete: continue with --skip 6" in output
     assert "import_posts: field larger than field limit" in output
     assert "Traceback" not in output
     assert "imported: 2, rejected: 1" in output
@@ -137,7 +137,7 @@ def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Pa
 
     output = on_a_server(shop, f"uv run just shell < '{lines}'; {count}")
 
-    assert "a unit of work, rolled back when you leave" in output
+    assert "a unit of work. It is rolled back when you leave." in output
     assert "1 inside" in output
     assert "0 after" in output
 
@@ -153,7 +153,7 @@ def test_the_development_database_is_started_stopped_and_kept(
     example.write_text(example.read_text().replace("5432", port))
     try:
         first = just(own, "db", **NO_DOCKER)
-        assert "made .env" in first
+        assert "copied .env.example to .env" in first
         assert f"embedded, data in .postgres, port {port}, database shop" in first
         just(own, "migrate")
         just(own, "seed")
@@ -164,8 +164,8 @@ def test_the_development_database_is_started_stopped_and_kept(
         assert down.returncode != 0
         assert "Traceback" not in down.stdout
 
-        assert "made .env" not in just(own, "db", **NO_DOCKER)
-        assert "nobody, all were there" in just(own, "seed")
+        assert "copied .env.example" not in just(own, "db", **NO_DOCKER)
+        assert "nobody, since all users exist" in just(own, "seed")
         assert git(own, "status", "--porcelain") == " M .env.example\n?? uv.lock\n"
     finally:
         just(own, "db", "down", **NO_DOCKER)

@@ -64,7 +64,7 @@ BAD_CODE = {
         "from .post import Post\n",
         "from .post import Post as _\n\nPost = _.__base__\n",
         ["test", "tests/db/test_migrations.py"],
-        "must import them",
+        "import these models in models/__init__.py",
     ),
     "a constraint by another name": (
         "migrations/versions/0001_users_posts_comments.py",
@@ -82,8 +82,8 @@ BAD_CODE = {
     ),
     "a print that was forgotten": (
         f"{PACKAGE}/services/posts.py",
-        '    """Write a post;',
-        '    print("here")\n    """Write a post;',
+        '    """Write a post.',
+        '    print("here")\n    """Write a post.',
         ["lint"],
         "T201",
     ),
@@ -142,14 +142,14 @@ BAD_CODE = {
         ", index=True)",
         ', info={"waiver": " "})',
         ["test", "tests/db/test_conventions.py"],
-        "posts.author_id: its waiver gives no reason",
+        "posts.author_id: its waiver is empty",
     ),
     "a waiver that is not needed": (
         f"{PACKAGE}/models/post.py",
         ", index=True)",
         ', index=True, info={"waiver": "it is small"})',
         ["test", "tests/db/test_conventions.py"],
-        "posts.author_id: its waiver waives nothing",
+        "posts.author_id: its waiver is not needed",
     ),
 }
 

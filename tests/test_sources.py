@@ -24,10 +24,10 @@ def test_unit_tests_start_no_server(shop: Path) -> None:
     ("environment", "sentence"),
     [
         ({"TEST_POSTGRES": "docker", **NO_DOCKER}, "asks for docker, but Docker does not answer"),
-        ({"TEST_POSTGRES": "mysql"}, "is docker, embedded or unset, not 'mysql'"),
+        ({"TEST_POSTGRES": "mysql"}, "is 'mysql': write docker or embedded, or unset it"),
         (
             {"TEST_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/nowhere"},
-            "TEST_DATABASE_URL leads nowhere",
+            "no server accepts TEST_DATABASE_URL",
         ),
         (
             {"TEST_DATABASE_URL": "mysql://me:secret@localhost/x"},

@@ -1,5 +1,5 @@
-"""Those who compete. They run inside of a rendered project, with its dependencies and its database.
+"""The contestants. They run inside of a rendered project, with its dependencies and its database.
 
-One file a measure: its contestants are async functions that do the same work, the physical limit
-first, on the rows of `rows.py` and by the connections of `world.py`.
+Each file has one measure. Its contestants are async functions that do the same work. The first one
+is the physical limit. They use the rows of `rows.py` and the connections of `world.py`.
 """

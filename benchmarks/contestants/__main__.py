@@ -1,8 +1,8 @@
 """Run the measures: `python -m contestants`, with DATABASE_URL naming a server to fill.
 
-It says what it does in lines of JSON: first how many runs there will be, then the figures of each,
-in the end the versions. Each round lets all contestants of all measures work, so that a slow moment
-of the machine hits all of them; another one begins each time. Round 0 warms up.
+It prints lines of JSON: first the number of runs, then the figures of each run, and at last the
+versions. In each round all contestants of all measures work, so that a slow moment of the machine
+hits all of them. Each round begins with another contestant. Round 0 warms up.
 """
 
 import argparse
@@ -43,7 +43,7 @@ async def main() -> None:
         measures = [m for m in MEASURES if m.name.split()[0] in options.only]
         say(runs=(options.rounds + 1) * sum(len(measure.contestants) for measure in measures))
         await fill(world)
-        gc.freeze()  # what was prepared is nobody's garbage to look through
+        gc.freeze()  # the collector then ignores the objects that were prepared
         for number in range(options.rounds + 1):
             for measure in measures:
                 await play(world, measure, number)
@@ -57,7 +57,7 @@ async def main() -> None:
 
 
 async def play(world: World, measure: Measure, number: int) -> None:
-    """One round of one measure."""
+    """Run one round of one measure."""
     names = list(measure.contestants)
     first = number % len(names)
     for name in names[first:] + names[:first]:

@@ -1,6 +1,7 @@
-"""A row by its key, 2,000 times one after the other, in one transaction.
+"""Get a row by its key, 2,000 times in sequence, in one transaction.
 
-No key comes twice and nothing holds on to an entity, so that the session knows none and asks.
+No key occurs twice, and nothing keeps an entity alive. So the session must ask the server each
+time.
 """
 
 from sqlalchemy import select

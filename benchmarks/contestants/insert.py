@@ -1,4 +1,4 @@
-"""50,000 rows into an empty table, in one transaction. They are dicts, or entities made of them."""
+"""Insert 50,000 rows into an empty table, in one transaction, from dicts or from entities."""
 
 from sqlalchemy import insert
 
@@ -17,7 +17,7 @@ async def raw(world: World) -> None:
         await connection.copy_records_to_table("targets", records=world.records, columns=RECORD)
 
 
-async def ours_copy(world: World) -> None:
+async def ours_insert_rows(world: World) -> None:
     async with world.database.unit_of_work() as work:
         await work.targets.insert_rows(world.rows)
 
@@ -47,7 +47,7 @@ MEASURE = Measure(
     "insert 50,000",
     {
         "raw asyncpg, COPY": raw,
-        "ours, copy": ours_copy,
+        "ours, insert_rows": ours_insert_rows,
         "session.execute(insert, rows)": execute,
         "ours, add_many": ours_add_many,
         "session.add_all": add_all,

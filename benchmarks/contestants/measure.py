@@ -1,4 +1,4 @@
-"""What a measure is: a name, a unit of work, and contestants that are async functions."""
+"""A measure: its name, its number of units, and its contestants as async functions."""
 
 import asyncio
 import gc
@@ -14,23 +14,23 @@ Contestant = Callable[[World], Awaitable[None]]
 
 
 async def nothing(_: World) -> None:
-    """There is nothing to prepare."""
+    """Prepare nothing."""
 
 
 def once(_: World) -> int:
-    """The run is the unit."""
+    """Count the whole run as one unit."""
     return 1
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Work that several contestants do.
+    """Work that several contestants do, to compare them.
 
     Args:
-        name: its first word is what `--only` takes.
-        contestants: by name; the first is what the others are compared with.
-        units: how often a run does it; a figure is of one time.
-        prepare: what comes before each run and is not timed.
+        name: the name. `--only` takes its first word.
+        contestants: functions by name. The others are compared with the first one.
+        units: how often a run does the work. A figure is for one time.
+        prepare: runs before each run, and is not measured.
     """
 
     name: str
@@ -39,19 +39,19 @@ class Measure:
     prepare: Contestant = nothing
 
     async def run(self, world: World, name: str) -> dict[str, float]:
-        """Let one contestant work, and return the figures by their unit: seconds."""
+        """Run one contestant, and return its figure in seconds."""
         await self.prepare(world)
-        gc.collect()  # nobody pays for another's garbage; its own it does pay for
+        gc.collect()  # a contestant pays for its own garbage, and not for the garbage of others
         begin = perf_counter()
         await self.contestants[name](world)
         return {"s": (perf_counter() - begin) / self.units(world)}
 
 
 class MeasureAlone(Measure):
-    """A measure whose contestants have a process of their own each, so that its peak is theirs."""
+    """A measure that runs each contestant in a separate process, to measure its peak memory."""
 
     async def run(self, world: World, name: str) -> dict[str, float]:
-        """Return seconds, and by how many mebibytes the process grew, if that can be told."""
+        """Return the seconds, and on Linux also by how many mebibytes the process grew."""
         command = [sys.executable, "-m", "contestants", "--alone", f"{self.name}/{name}"]
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()

@@ -1,6 +1,6 @@
-"""A page of 50 of 500,000 rows, newest first: the first one, in the middle, at the end.
+"""Get a page of 50 of 500,000 rows, newest first: the first one, one in the middle, the last one.
 
-advanced-alchemy returns a total with it; the cheaper of its two ways is the second one.
+The pages of advanced-alchemy also have a total, which it can get in two ways.
 """
 
 from collections.abc import Awaitable, Callable

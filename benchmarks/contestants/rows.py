@@ -25,7 +25,7 @@ _BODY = "The quick brown fox jumps over the lazy dog, and does so again. " * 2
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page begins: behind this row, or behind so many rows, or at a cursor of ours."""
+    """Where a page begins: after this row, after this number of rows, and at this cursor of ours."""
 
     offset: int
     created_at: datetime.datetime
@@ -34,7 +34,7 @@ class Place:
 
 
 def record(number: int) -> tuple[object, ...]:
-    """A row as COPY takes it."""
+    """Return a row as COPY takes it."""
     return (uuid7(), f"code-{number}", f"Title {number}", _BODY, number % 3 == 0, number)
 
 
@@ -42,18 +42,18 @@ RECORD = ("id", "code", "title", "body", "published", "views")
 
 
 def row(number: int) -> Row:
-    """A row as an application has it: the model or the server makes the key."""
+    """Return a row as an application has it: without a key."""
     return dict(zip(RECORD[1:], record(number)[1:], strict=True))
 
 
 async def fill(world: World) -> None:
-    """Make the tables, fill the one that is read, and prepare what is written."""
+    """Create the tables, fill the table to read, and prepare the rows to write."""
     items = world.scaled(ITEMS)
     async with world.engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     async with world.raw.acquire() as raw:
         for table in Base.metadata.tables:
-            # A column that advanced-alchemy's base declares and never writes.
+            # The base class of advanced-alchemy declares this column, and never writes it.
             await raw.execute(f"ALTER TABLE {table} ADD sa_orm_sentinel integer")
         await raw.copy_records_to_table(
             "items", records=_dated(items), columns=[*RECORD, "created_at", "updated_at"]

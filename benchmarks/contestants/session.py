@@ -1,6 +1,6 @@
-"""A session, and so a connection and a transaction, for each row: what small requests cost.
+"""Get each row in a new session, connection and transaction, as small requests do.
 
-Our pool pings a connection only after it idled; `pool_pre_ping` does each time.
+Our pool pings a connection only after it was idle. `pool_pre_ping` pings it each time.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker

@@ -1,4 +1,4 @@
-"""500,000 rows read once, and the memory that it takes: how far the peak is above the begin."""
+"""Read 500,000 rows once, and measure how much the peak of the memory is above the start."""
 
 import re
 import sys
@@ -54,7 +54,7 @@ async def alchemy(world: World) -> None:
 
 
 async def alone(world: World, name: str) -> dict[str, float]:
-    """Let one contestant work in this process; return seconds, and mebibytes where it is Linux."""
+    """Run one contestant in this process. Return seconds, and on Linux mebibytes."""
     before = _mebibytes("VmRSS")
     begin = perf_counter()
     await MEASURE.contestants[name](world)
@@ -65,7 +65,7 @@ async def alone(world: World, name: str) -> dict[str, float]:
 
 
 def _mebibytes(name: str) -> float | None:
-    # Not getrusage: its peak begins with the memory of the process that started this one.
+    # The peak of getrusage would include the memory of the process that started this one.
     if sys.platform != "linux":
         return None
     status = Path("/proc/self/status").read_text()

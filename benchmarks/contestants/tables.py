@@ -1,7 +1,8 @@
-"""Two tables of one form: `items` is read, `targets` is written. And the models upon them.
+"""Two tables with the same columns, `items` to read and `targets` to write, and their models.
 
-advanced-alchemy has models on its own base, as its documentation has it. Its columns are the same
-ones, but for the times: its base takes them from Python's clock, ours from the server's.
+The models of advanced-alchemy use its own base class, as its documentation recommends. Their
+columns are the same. Only the times differ: its base class takes them from Python's clock, and ours
+from the server.
 """
 
 from advanced_alchemy.base import UUIDv7AuditBase

@@ -1,4 +1,4 @@
-"""200 tasks at once with a session each, 20 gets in a session, ten connections for all of them."""
+"""Run 200 tasks at the same time, each with a session and 20 gets, on ten connections."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

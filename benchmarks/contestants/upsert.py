@@ -1,6 +1,7 @@
-"""50,000 rows into a table that has half of them, in one transaction.
+"""Upsert 50,000 rows into a table that has half of them, in one transaction.
 
-advanced-alchemy returns the rows as entities; all others return how many there were, or nothing.
+The contestant advanced-alchemy returns the rows as entities. The others return their number, or
+nothing.
 """
 
 from sqlalchemy import func

@@ -1,6 +1,6 @@
-"""How each contestant reaches the server, and what it works on.
+"""The connections of each contestant, and the rows that it works on.
 
-Each has a pool of its own of ten connections, made the way its documentation makes it.
+Each contestant has its own pool of ten connections, created as its documentation recommends.
 """
 
 from collections.abc import AsyncIterator
@@ -28,41 +28,41 @@ POOL = 10
 
 @dataclass
 class World:
-    """All that a contestant may use."""
+    """Everything that a contestant may use."""
 
     scale: float
     raw: Any
-    """asyncpg's pool; asyncpg has no types."""
+    """The pool of asyncpg. It has type Any, because asyncpg has no types."""
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     pinging: async_sessionmaker[AsyncSession]
-    """Those of an engine with `pool_pre_ping`."""
+    """Sessions of an engine with `pool_pre_ping`."""
     database: Database[Work]
     alchemy: SQLAlchemyAsyncConfig
 
     keys: list[Any] = field(default_factory=list)
-    """Keys of items that exist, in no order, none twice."""
+    """Keys of existing items, in random order, without duplicates."""
     rows: list[Row] = field(default_factory=list)
-    """Rows to write, as an application has them."""
+    """Rows to write, as dicts without keys."""
     records: list[tuple[object, ...]] = field(default_factory=list)
-    """The same as COPY takes them, keys included."""
+    """The same rows as tuples with keys, for COPY."""
     places: dict[int, Place] = field(default_factory=dict)
-    """Where a page begins, by how deep it is in per cent."""
+    """Where a page begins, by its depth in per cent."""
 
     def scaled(self, number: int) -> int:
-        """So many at the scale of this run, two at least."""
+        """Return this number at the scale of the run, 2 at least."""
         return max(2, round(number * self.scale))
 
     @asynccontextmanager
     async def alchemy_session(self) -> AsyncIterator[AsyncSession]:
-        """A session of advanced-alchemy's that commits at its end, as all others do."""
+        """A session of advanced-alchemy that commits at its end, as the others do."""
         async with self.alchemy.get_session() as session, session.begin():
             yield session
 
 
 @asynccontextmanager
 async def open_world(url: str, scale: float) -> AsyncIterator[World]:
-    """Make the pools, and close them in the end."""
+    """Open the pools, and close them at the end."""
     asyncpg_url = make_url(url).set(drivername="postgresql+asyncpg")
     engine, pinging = (
         create_async_engine(asyncpg_url, pool_size=POOL, max_overflow=0, pool_pre_ping=ping)

@@ -1,1 +1,1 @@
-"""Programs of this project that are not in its image: run them with `python -m scripts.…`."""
+"""Programs for developers. They are not in the image. Run them with `python -m scripts.NAME`."""

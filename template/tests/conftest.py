@@ -1,3 +1,3 @@
-"""Fixtures of this project's own; those of the data layer come from tests/db/."""
+"""Your fixtures. The fixtures of the data layer are in tests/db/."""
 
 pytest_plugins = ["tests.db.plugin"]

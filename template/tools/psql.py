@@ -1,4 +1,4 @@
-"""SQL in the database that DATABASE_URL names: ``python -m tools.psql``; arguments are psql's."""
+"""Run psql on the database that DATABASE_URL names: ``python -m tools.psql [OPTIONS OF PSQL]``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .sources import parse_url
 
 
 def main(arguments: list[str]) -> int:
-    """Run psql and return its exit code."""
+    """Run psql, and return its exit code."""
     url = parse_url(configured_url() or "", "DATABASE_URL")
-    # Not the password: arguments can be read by everybody on the machine.
+    # The password goes into the environment: other users of the machine can read arguments.
     parts = (url.username, None, url.host, url.port, url.database, url.query)
     target = URL.create("postgresql", *parts).render_as_string()
     password = {"PGPASSWORD": url.password} if url.password else {}
     try:
-        psql = str(find_binaries() / "psql")  # the wheel's is as new as any server
+        psql = str(find_binaries() / "psql")  # the wheel's psql is new enough for any server
     except ServerError:
         psql = shutil.which("psql") or "psql"
     command = [psql, *arguments, target]

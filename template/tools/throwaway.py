@@ -1,7 +1,8 @@
-"""Run a command on a PostgreSQL of its own: ``python -m tools.throwaway COMMAND``.
+"""Run a command on a temporary PostgreSQL: ``python -m tools.throwaway COMMAND``.
 
-The server is migrated first and gone afterwards. If ``DATABASE_URL`` names a database, in the
-environment or in ``.env``, the command uses that one, which is never migrated from here.
+This program starts a server, migrates its database, runs the command, and stops the server. If
+``DATABASE_URL`` names a database, in the environment or in ``.env``, the command uses that one. It
+must be at the newest revision already.
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ ALEMBIC = [sys.executable, "-m", "alembic"]
 
 
 def main(command: list[str]) -> int:
-    """Run the command and return its exit code."""
+    """Run the command, and return its exit code.
+
+    Raises:
+        ServerError: no server can be started, or the given database is not at the newest revision.
+    """
     if configured_url():
-        print("on the database that DATABASE_URL names")
+        print("using the database that DATABASE_URL names")
         check = [*ALEMBIC, "current", "--check-heads"]
         current = subprocess.run(check, capture_output=True, text=True, check=False)
         if "head" in current.stderr + current.stdout and current.returncode != 0:
             raise ServerError(
-                "it is not at the newest revision: `uv run just migrate` brings it there"
+                "the database is not at the newest revision: run `uv run just migrate`"
             )
         if current.returncode != 0:
             raise ServerError((current.stderr + current.stdout).strip().partition("FAILED: ")[2])
         return subprocess.run(command, check=False).returncode
     server = EmbeddedPostgres()
-    print("DATABASE_URL is not set: a PostgreSQL is started, and gone when this ends")
+    print("DATABASE_URL is not set, so this starts a temporary PostgreSQL")
     try:
         environment = os.environ | {"DATABASE_URL": server.start()}
         subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)

@@ -1,1 +1,1 @@
-"""Proofs of the data layer, run inside of a rendered project called `shop`; see test_proofs.py."""
+"""Proofs of the data layer. They run inside of a rendered project `shop`, see test_proofs.py."""

@@ -1,4 +1,4 @@
-"""The proofs' fixtures."""
+"""The fixtures of the proofs."""
 
 from tests.proofs.support.accounts import bank, proof_settings
 from tests.proofs.support.books import tables

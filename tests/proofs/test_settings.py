@@ -1,4 +1,4 @@
-"""URLs as hosting services give them, and settings that tell no secrets."""
+"""URLs in the forms of hosting services, and settings that show no secrets."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""The template's tests and fixtures of the data layer."""
+"""Fixtures for your tests, and tests of the data layer. They belong to the template."""

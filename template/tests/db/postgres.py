@@ -1,16 +1,18 @@
-"""One PostgreSQL a run, one database a process: a pytest plugin.
+"""A pytest plugin: each run has a PostgreSQL, and each process of the run has a database.
 
-The first test that asks for a database makes the run start its server (``tools.sources`` says
-which; with pytest-xdist the controller starts it, before any test) and migrate a template
-database; each process works on a clone of it. What is made is named ``test_<run>_…`` and gone at
-the end, on a server of your own too, unless the run was killed by SIGKILL.
+``tools.sources`` chooses the server. It starts when the first test asks for a database. With
+pytest-xdist the controller starts it before all tests. The run migrates one template database, and
+each process works on a clone of it.
 
-* ``database_url``: for tests that roll back.
-* ``fresh_database_url``: for a test that commits; costs some 20 ms, so it is not the rule.
-* ``postgres_url``: the server, for a test that makes databases or roles itself.
+Databases of the tests are named ``test_<run>_…``. The run drops them at the end, also on your own
+server. Only a run that is killed by SIGKILL leaves them behind.
 
-Limits: roles are the server's, not the database's, and stay. ``ALTER DATABASE … SET`` in a
-migration is not cloned.
+* ``database_url`` is for tests that roll back.
+* ``fresh_database_url`` is for a test that commits. It costs about 20 ms, so use it only then.
+* ``postgres_url`` is the server, for a test that creates databases or roles.
+
+Limits: a role belongs to the server and not to a database, so a role stays after the run. A clone
+does not have the settings of ``ALTER DATABASE … SET`` in a migration.
 """
 
 from __future__ import annotations
@@ -38,12 +40,12 @@ class Run:
     """What the processes of one run share.
 
     Attributes:
-        prefix: How the names of all its databases begin.
-        strategy: How its server copies a database fastest.
-        url: The server's superuser; None before it is started or when it cannot be.
-        error: Why it cannot be started.
-        source: None in xdist's workers, whose server is the controller's.
-        header: What was announced.
+        prefix: The names of all databases of the run begin with this.
+        strategy: The fastest way in which this server copies a database.
+        url: The URL of the superuser, or None if the server does not run.
+        error: Why the server cannot be started; empty if it can.
+        source: The chosen server. None in a worker of xdist, which uses the controller's server.
+        header: The line that the run printed at its start.
     """
 
     prefix: str
@@ -54,20 +56,21 @@ class Run:
     header: str = ""
 
     def start(self) -> None:
-        """Start the server, unless that was tried before."""
+        """Start the server, unless somebody tried that before."""
         if self.source is None or self.url or self.error:
             return
-        # A cancelled job gets SIGTERM: end as on Ctrl-C, or nobody cleans up a server of your own.
-        # By the signal, as asyncio has a handler for it which cancels the running test.
+        # CI cancels a job by SIGTERM. End as after Ctrl-C, or the databases stay on your own server.
+        # Raise the signal, since the handler of asyncio for it cancels the running test.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         try:
             self.url = self.source.start()
         except ServerError as error:
             if self.source.explicit:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-            self.error = str(error)  # for the tests that need it; the others can do without
-        # Measured on a small template: without fsync FILE_COPY takes 17 ms and WAL_LOG 33; with
-        # fsync 55 and 25, as FILE_COPY makes checkpoints, which wait for the disk.
+            self.error = str(error)  # only tests that need the server fail with it
+        # Measured on a small template database: without fsync FILE_COPY takes 17 ms and WAL_LOG
+        # 33 ms. With fsync they take 55 ms and 25 ms, since the checkpoints of FILE_COPY wait for
+        # the disk.
         self.strategy = "WAL_LOG" if self.source.kind == "external" else "FILE_COPY"
 
 
@@ -76,7 +79,7 @@ RUN = pytest.StashKey[Run]()
 
 @pytest.hookimpl(tryfirst=True)  # before xdist starts its workers
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Choose the server, or learn it from the controller."""
+    """Choose the server. A worker of xdist gets it from the controller."""
     config = session.config
     if config.option.collectonly:
         return
@@ -92,13 +95,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say which server it will be."""
+    """Return the line that says which server the run uses."""
     return config.stash[RUN].header if RUN in config.stash else None
 
 
-@pytest.hookimpl(optionalhook=True)  # xdist's, in the controller, once a worker
+@pytest.hookimpl(optionalhook=True)  # a hook of xdist: the controller calls it for each worker
 def pytest_configure_node(node: Any) -> None:
-    """Start the server and tell the worker where it is."""
+    """Start the server, and tell the worker its URL."""
     run = node.config.stash[RUN]
     run.start()
     url = run.url.render_as_string(hide_password=False) if run.url else ""
@@ -108,14 +111,14 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say so if it became another server than announced."""
+    """Say which server the run used, if it is not the one of the first line."""
     run = config.stash.get(RUN, None)
     if run and run.source and str(run.source) != run.header:
         terminalreporter.write_line(str(run.source), yellow=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Drop the run's databases where they would stay, and stop what it started."""
+    """Drop the databases of the run, and stop the server if the run started it."""
     run = config.stash.get(RUN, None)
     if run is None or run.source is None:
         return
@@ -128,7 +131,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_url(pytestconfig: pytest.Config) -> URL:
-    """The run's server, as its superuser (or the user of TEST_DATABASE_URL)."""
+    """The URL of the run's server, with its superuser or the user of TEST_DATABASE_URL."""
     run = pytestconfig.stash[RUN]
     run.start()
     if run.url is None:
@@ -138,7 +141,7 @@ def postgres_url(pytestconfig: pytest.Config) -> URL:
 
 @pytest.fixture(scope="session")
 def template_database(pytestconfig: pytest.Config, postgres_url: URL) -> str:
-    """The name of the database that ``alembic upgrade head`` built, once a run; nobody connects."""
+    """The name of the database that was migrated once for this run. Nothing may connect to it."""
     name = f"{pytestconfig.stash[RUN].prefix}template"
     alembic = Config(toml_file=pytestconfig.rootpath / "pyproject.toml")
     asyncio.run(_build_once(postgres_url, name, alembic))
@@ -147,7 +150,7 @@ def template_database(pytestconfig: pytest.Config, postgres_url: URL) -> str:
 
 @pytest.fixture(scope="session")
 def database_url(pytestconfig: pytest.Config, postgres_url: URL, template_database: str) -> URL:
-    """This process's migrated database; its tests share it, so they roll back."""
+    """The migrated database of this process. Its tests share it, so they must roll back."""
     run = pytestconfig.stash[RUN]
     name = run.prefix + os.environ.get("PYTEST_XDIST_WORKER", "main")
     asyncio.run(_clone(postgres_url, name, template_database, run.strategy))
@@ -158,7 +161,7 @@ def database_url(pytestconfig: pytest.Config, postgres_url: URL, template_databa
 def fresh_database_url(
     pytestconfig: pytest.Config, postgres_url: URL, template_database: str
 ) -> Iterator[URL]:
-    """A migrated database for one test, which may commit and connect as it likes."""
+    """A migrated database for this test alone, which may commit."""
     run = pytestconfig.stash[RUN]
     name = run.prefix + secrets.token_hex(4)
     asyncio.run(_clone(postgres_url, name, template_database, run.strategy))
@@ -168,12 +171,12 @@ def fresh_database_url(
 
 async def _build_once(url: URL, name: str, alembic: Config) -> None:
     async with connect(url) as server:
-        # The first process builds, the others wait; the lock goes with the connection.
+        # The first process builds, and the others wait. The lock ends with the connection.
         await server.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": name})
         query = text("SELECT datistemplate FROM pg_database WHERE datname = :name")
         if await server.scalar(query, {"name": name}):
             return
-        # Not yet a template: left by a process whose migrations failed.
+        # A database that is no template was left behind by a process whose migrations failed.
         await server.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await server.exec_driver_sql(f'CREATE DATABASE "{name}"')
         engine = create_async_engine(url.set(database=name), poolclass=NullPool)
@@ -182,7 +185,7 @@ async def _build_once(url: URL, name: str, alembic: Config) -> None:
                 await connection.run_sync(_upgrade, alembic)
         finally:
             await engine.dispose()
-        # A database cannot be cloned while somebody is connected to it.
+        # PostgreSQL cannot clone a database that somebody is connected to.
         await server.exec_driver_sql(
             f'ALTER DATABASE "{name}" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false'
         )

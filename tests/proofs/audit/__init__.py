@@ -1,1 +1,1 @@
-"""Proofs of the option audit=triggers; rendered projects without it have nothing to prove here."""
+"""Proofs of the option audit=triggers. They run only in a project with this option."""

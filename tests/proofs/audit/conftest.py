@@ -1,4 +1,4 @@
-"""The fixtures of the audit's proofs."""
+"""The fixtures for the proofs of the audit."""
 
 from tests.proofs.audit.tables import library
 

@@ -1,4 +1,4 @@
-"""Audited tables: with what is excluded, below a foreign key, and with a key and names out of the way."""
+"""Audited tables: with excluded columns, with a foreign key, and with unusual keys and names."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -47,7 +47,7 @@ class Book(Audited, bigint.PrimaryKey, LibraryBase):
 
 
 class Seat(Audited, LibraryBase):
-    """A composite key, another schema, and names that have to be quoted."""
+    """A composite key, another schema, and names that need quotes."""
 
     __tablename__ = "Reading 'Seats'"
     __table_args__ = {"schema": "The House"}
@@ -60,7 +60,7 @@ class Seat(Audited, LibraryBase):
 
 
 class Namesake(Audited, bigint.PrimaryKey, LibraryBase):
-    """A table of the same name as another one's, elsewhere."""
+    """A table with the name of another table, in another schema."""
 
     __tablename__ = "books"
     __table_args__ = {"schema": "The House"}
@@ -74,7 +74,7 @@ class Visit(bigint.PrimaryKey, LibraryBase):
 
 @pytest.fixture
 async def library(fresh_database_url: URL) -> AsyncIterator[Database[db.UnitOfWork]]:
-    """A database of the test's own, with these tables, one connection and the actor's hook."""
+    """A database for this test alone, with these tables, one connection and the hook of the actor."""
     settings = DatabaseSettings(_env_file=None, url=fresh_database_url, pool_size=1, max_overflow=0)
     async with Database(settings, db.UnitOfWork, begin_hooks=(actor_hook,)) as database:
         async with database.engine.begin() as connection:
@@ -87,12 +87,12 @@ Change = tuple[str, str, dict[str, Any] | None, dict[str, Any] | None]
 
 
 async def entries(session: AsyncSession) -> list[AuditEntry]:
-    """The log as this session sees it, in its order."""
+    """Return the log as this session sees it, in its order."""
     return list(await session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
 async def changes(database: Database[db.UnitOfWork]) -> list[Change]:
-    """What is committed to the log."""
+    """Return the committed log."""
     async with database.unit_of_work() as work:
         return [
             (entry.operation, entry.table_name, entry.old, entry.new)

@@ -1,4 +1,4 @@
-"""The log knows who acted, and never takes one actor for another."""
+"""The log has the actor of each change, and never another actor."""
 
 import asyncio
 
@@ -50,7 +50,7 @@ async def test_on_the_same_connection_the_next_transaction_has_its_own_actor_or_
         await add(library, f"x{number}", Actor(actor))
         for number, actor in enumerate(["ada", "", "grace"])
     }
-    async with library.engine.begin() as connection:  # without the hook a leak shows
+    async with library.engine.begin() as connection:  # without the hook, a leaked actor would show
         await connection.execute(insert(Author).values(name="z"))
         backends.add(await connection.scalar(text("SELECT pg_backend_pid()")))
     backends.add(await add(library, "y"))

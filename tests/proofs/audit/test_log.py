@@ -1,4 +1,4 @@
-"""Every way of changing a row leaves its entry, in the same transaction."""
+"""Every way to change a row adds an entry to the log, in the same transaction."""
 
 from decimal import Decimal
 
@@ -247,7 +247,7 @@ def test_an_exclusion_of_no_column_or_of_the_key_is_refused(column: str) -> None
     class Base(db.Base, DeclarativeBase):
         pass
 
-    with pytest.raises(TypeError, match=f"names {column}, which is no column of wrong"):
+    with pytest.raises(TypeError, match=f"names {column}: name columns of wrong"):
 
         class Wrong(Audited, bigint.PrimaryKey, Base):
             __tablename__ = "wrong"

@@ -1,4 +1,4 @@
-"""A role that may change the tables has its changes logged, and can neither forge nor hide them."""
+"""The changes of a role are logged, and the role can neither forge nor hide entries."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -16,9 +16,9 @@ Library = Database[db.UnitOfWork]
 
 @pytest.fixture
 async def clerk(library: Library) -> AsyncIterator[AsyncSession]:
-    """A session as a role that may do anything with the audited table, and nothing with the log.
+    """A session of a role with all rights on the audited table, and no right on the log.
 
-    All in one transaction that is rolled back, as roles are the server's.
+    Everything happens in one transaction that is rolled back, because roles belong to the server.
     """
     role = f"clerk_{secrets.token_hex(4)}"
     async with library.sessions() as session:
@@ -79,7 +79,7 @@ async def test_names_in_a_schema_of_somebodys_own_do_not_deceive_the_function(
 
 
 async def logged(session: AsyncSession) -> list[tuple[str, str]]:
-    """What the owner finds in the log."""
+    """Return the log as its owner sees it."""
     await session.execute(text("RESET ROLE"))
     rows = await session.execute(text("SELECT operation, db_user FROM public.audit_log"))
     return [(operation, user) for operation, user in rows]

@@ -1,4 +1,4 @@
-"""Autogenerate writes what the audit needs into a revision: all of it, reversible, and only once."""
+"""Autogenerate writes everything that the audit needs into a revision, reversible and only once."""
 
 import io
 import re
@@ -35,7 +35,7 @@ ODD = """it's "\\odd\\" """
 def models(
     *, log: bool = True, audited: bool = True, exclude: tuple[str, ...] = (), users: bool = True
 ) -> MetaData:
-    """The models of a project at some point of its life."""
+    """The models of a project at some time."""
 
     class Base(db.Base, DeclarativeBase):
         metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
@@ -55,7 +55,7 @@ def models(
 
 
 class Project:
-    """A project with migrations of its own, on an empty database."""
+    """A project with its own migrations, on an empty database."""
 
     def __init__(self, directory: Path, url: URL, template: str) -> None:
         self.url = url
@@ -68,7 +68,7 @@ class Project:
         self.config.cmd_opts = Namespace(x=["allow=users", "allow=audit_log"])
 
     async def run(self, metadata: MetaData, *commands: Callable[[Config], object]) -> None:
-        """Run commands of Alembic as the project would with these models."""
+        """Run commands of Alembic as a project with these models would."""
 
         def run_on(connection: Connection) -> None:
             self.config.attributes.update(connection=connection, metadata=metadata)
@@ -86,7 +86,7 @@ class Project:
         return result
 
     async def revise(self, metadata: MetaData) -> str:
-        """Write a revision and apply it: to and fro, and nothing may be left to do."""
+        """Write a revision, apply it, take it back and apply it again. Then nothing may be left to do."""
         before = await self.catalogue()
         revision = f"{len(list(self.versions.glob('*.py'))) + 1:04}"
         await self.run(
@@ -104,7 +104,7 @@ class Project:
         return script.read_text()
 
     async def catalogue(self) -> list[str]:
-        """The tables, triggers and functions that are there, without Alembic's own table."""
+        """Return the existing tables, triggers and functions, without Alembic's own table."""
         return await catalogue(self.url)
 
 
@@ -228,7 +228,7 @@ async def test_a_function_of_an_older_template_is_replaced(project: Project) -> 
 
 
 async def test_audited_models_without_a_log_are_refused_in_one_sentence(project: Project) -> None:
-    with pytest.raises(CommandError, match="there is no log: add an AuditEntry"):
+    with pytest.raises(CommandError, match="no model is the log: add a subclass of AuditEntry"):
         await project.run(models(log=False), command.check)
 
 
@@ -262,7 +262,7 @@ async def test_the_revision_can_be_written_as_sql_and_does_the_same(project: Pro
 
 
 async def excluded(project: Project) -> list[str]:
-    """The arguments of the one trigger."""
+    """Return the arguments of the only trigger."""
     [trigger] = [
         each for each in await project.catalogue() if each.startswith("CREATE TRIGGER audit")
     ]

@@ -1,4 +1,4 @@
-"""The engine: what its settings mean to the server, and what happens when connections go stale."""
+"""The engine: the effects of its settings on the server, and stale connections."""
 
 import socket
 import subprocess
@@ -57,7 +57,7 @@ async def test_a_connection_is_pinged_only_after_it_was_idle(
         backend = await backend_of(database)
         await end_backend(database.settings, backend)
 
-        # Used a moment ago: nobody asks, and the statement fails.
+        # It was used a moment ago, so there is no ping, and the statement fails.
         now = 30.0
         with pytest.raises(errors.ConnectionFailure):
             await backend_of(database)
@@ -65,7 +65,7 @@ async def test_a_connection_is_pinged_only_after_it_was_idle(
         backend = await backend_of(database)
         await end_backend(database.settings, backend)
 
-        # Idle for longer: the ping finds out, and a new connection takes its place.
+        # It was idle for longer, so the ping fails, and a new connection takes its place.
         now = 60.1
         assert await backend_of(database) != backend
 

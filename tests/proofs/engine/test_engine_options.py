@@ -1,4 +1,4 @@
-"""The engine's options: each one does something, and a proof fails without it."""
+"""The options of the engine: without each of them a proof fails."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -14,7 +14,7 @@ Make = Callable[..., Database[Work]]
 
 @pytest.fixture
 async def make(proof_settings: DatabaseSettings) -> AsyncIterator[Make]:
-    """Makes databases with other settings."""
+    """A function that returns a database with other settings."""
     made: list[Database[Work]] = []
 
     def make(**values: Any) -> Database[Work]:
@@ -50,7 +50,7 @@ async def test_what_a_stale_connection_teaches_holds_for_the_whole_pool(make: Ma
 
     before = await both()
     async with make().unit_of_work() as work:
-        for backend in before[1:]:  # given back first, so it is the next to be handed out
+        for backend in before[1:]:  # it was given back first, so the pool hands it out next
             await work.session.execute(
                 text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend}
             )

@@ -1,4 +1,4 @@
-"""Each error of the tree, made by a real PostgreSQL, is told by its SQLSTATE."""
+"""A real PostgreSQL raises each error of the tree, and the SQLSTATE decides its class."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ VIOLATIONS: dict[str, tuple[type[errors.ConstraintViolation], str, dict[str, obj
     "23503": (errors.ForeignKeyViolation, "fk_accounts_owner_id_owners", {"owner_id": 404}),
 }
 
-# What the server raises on request, so that none needs its own accident.
+# The server raises these errors when asked, so no test must cause each of them.
 SQLSTATES: dict[str, type[errors.Error]] = {
     "08000": errors.ConnectionFailure,
     "08006": errors.ConnectionFailure,
@@ -70,7 +70,7 @@ async def test_no_traceback_tells_the_values_of_the_row(bank: Database[Work]) ->
         async with bank.unit_of_work() as work:
             await work.accounts.add(Account(name="c", secret="s3cr3t", balance=-1))
 
-    # Of the exceptions alone: the source of this test names the secret too.
+    # Only the text of the exceptions: the source of this test also has the secret.
     told, error = "", violation.value.__cause__
     while error is not None:
         told, error = f"{told} {error}", error.__cause__
@@ -218,7 +218,7 @@ async def test_a_mistake_of_the_program_is_no_error_of_the_database(bank: Databa
 @pytest.mark.parametrize(
     ("statement", "sqlstate", "expected"),
     [
-        ("SELEKT 1", "42601", errors.DatabaseError),  # no class of its own
+        ("SELEKT 1", "42601", errors.DatabaseError),  # it has no class
         ("SELECT 1 / 0", "22012", errors.DataException),
         ("SELECT 'many'::int", "22P02", errors.DataException),
         ("CREATE ROLE many; SET ROLE many; TABLE accounts", "42501", errors.InsufficientPrivilege),
@@ -247,7 +247,7 @@ async def test_each_sqlstate_has_its_error(bank: Database[Work]) -> None:
                     text(f"DO $$BEGIN RAISE 's3cr3t' USING ERRCODE = '{sqlstate}'; END$$")
                 )
         told[error.value.sqlstate] = type(error.value)
-        # Without names of tables, and without what the server said.
+        # Without names of tables, and without the server's message.
         unknown = f" ({sqlstate})" if SQLSTATES[sqlstate] is errors.DatabaseError else ""
         assert str(error.value) == SQLSTATES[sqlstate].summary + unknown
 

@@ -1,4 +1,4 @@
-"""Two tasks on one session are stopped, and what they leave behind is whole."""
+"""Two tasks on one session get an error, and the database and the pool stay intact."""
 
 import asyncio
 import warnings
@@ -18,7 +18,7 @@ SHARED = "two tasks use one session at the same time"
 
 @pytest.fixture
 async def single(bank: Database[Work]) -> AsyncIterator[Database[Work]]:
-    """The bank through one connection, so that the next one gets what the last one left."""
+    """A database with one connection, so that each unit of work gets the connection of the last one."""
     settings = bank.settings.model_copy(
         update={"pool_size": 1, "max_overflow": 0, "pool_timeout": 5, "application_name": "single"}
     )
@@ -42,7 +42,7 @@ async def until(bank: Database[Work], condition: str, count: int = 1) -> None:
 
 
 async def is_whole(bank: Database[Work], single: Database[Work]) -> None:
-    """Nothing is checked out, no transaction is open, and the next one works."""
+    """Check that no connection is in use, no transaction is open, and a new unit of work succeeds."""
     await until(bank, "application_name = 'single' AND state <> 'idle'", count=0)
     assert await names(single) == ["a", "b"]
     assert single.pool is not None
@@ -56,7 +56,7 @@ async def test_gather_over_one_session_is_refused(
 ) -> None:
     with pytest.raises(errors.UnitOfWorkError, match=SHARED):
         async with single.unit_of_work() as work:
-            if warm:  # or it is the getting of a connection that overlaps
+            if warm:  # otherwise the tasks would overlap while they get a connection
                 await work.session.execute(ONE)
             await asyncio.gather(work.session.execute(ONE), work.session.execute(ONE))
 
@@ -82,7 +82,7 @@ async def test_gather_over_a_repository_is_refused(
     bank: Database[Work], single: Database[Work]
 ) -> None:
     with pytest.raises(errors.UnitOfWorkError, match=SHARED), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # which says something of the kind
+        warnings.simplefilter("ignore", SAWarning)  # SQLAlchemy warns of it too
         async with single.unit_of_work() as work:
             await work.session.execute(ONE)
             await asyncio.gather(*(work.accounts.add(Account(name=name)) for name in "cd"))
@@ -140,7 +140,7 @@ async def test_a_statement_that_meets_the_fetch_of_a_stream_is_refused(
     with pytest.raises(errors.DatabaseError if fetch_first else errors.UnitOfWorkError):
         async with single.unit_of_work() as work:
             stream = await work.session.stream(text("SELECT generate_series(1, 1000)"))
-            await stream.fetchmany(50)  # as many as came with the statement
+            await stream.fetchmany(50)  # the rows that came with the statement
             both = [stream.fetchmany(200), work.session.execute(ONE)]
             await asyncio.gather(*(both if fetch_first else reversed(both)))
 

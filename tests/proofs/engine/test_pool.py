@@ -1,4 +1,4 @@
-"""The pool: who waits learns why, who holds too long is told, and the numbers add up."""
+"""The pool: errors name the holders, long check-outs are logged, and the numbers are right."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ Small = Callable[..., Database[Work]]
 
 @pytest.fixture
 async def small(proof_settings: DatabaseSettings) -> AsyncIterator[Small]:
-    """Makes databases with two connections at most."""
+    """A function that returns a database with at most two connections."""
     made: list[Database[Work]] = []
 
     def small(**values: Any) -> Database[Work]:
@@ -86,7 +86,7 @@ async def test_the_pool_explains_itself_after_a_dispose_too(small: Small) -> Non
     assert isinstance(database.engine.sync_engine.pool, QueuePool)
     assert status(database).timeouts == 1
     assert "first_holder" in message
-    assert "second_holder" not in message  # whose connection is none of the new pool
+    assert "second_holder" not in message  # its connection does not belong to the new pool
 
 
 async def test_the_place_is_the_callers_whatever_lies_between(
@@ -104,7 +104,7 @@ async def test_the_place_is_the_callers_whatever_lies_between(
     assert re.search(r"test_pool\.py:\d+ \S+<locals>\.read$", await database.transact(read))
 
     session = database.sessions()
-    await asyncio.create_task(session.execute(ONE))  # nobody's line of code
+    await asyncio.create_task(session.execute(ONE))  # no line of the program
     assert "taken at an unknown place" in await waiting_for(database)
     await session.close()
 
@@ -171,7 +171,7 @@ async def test_the_numbers_add_up(small: Small) -> None:
             assert status(database) == PoolStatus(
                 size=1, checked_out=2, overflow=1, checkouts=2, timeouts=1, opened=2, closed=0
             )
-        # Of the two, the first to come back is kept.
+        # The pool keeps the connection that comes back first.
     assert status(database) == PoolStatus(
         size=1, checked_out=0, overflow=0, checkouts=2, timeouts=1, opened=2, closed=1
     )
@@ -207,7 +207,7 @@ async def test_health_tells_an_exhausted_pool_from_a_server_that_does_not_answer
 
 @asynccontextmanager
 async def freezable(url: URL) -> AsyncIterator[tuple[URL, Callable[[], None]]]:
-    """A way to the server that can be frozen: it then swallows everything and says nothing."""
+    """A proxy to the server that can be frozen. Then it takes all bytes and answers nothing."""
     flows = asyncio.Event()
     flows.set()
     tasks: set[asyncio.Task[None]] = set()

@@ -1,4 +1,4 @@
-"""Statements are recorded, slow and repeated ones logged, and never with their parameters."""
+"""Statements are recorded, and slow and repeated ones are logged, without their parameters."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ MaxQueries = Callable[[int], AbstractContextManager[None]]
 
 @pytest.fixture
 async def changed(bank: Database[Work]) -> AsyncIterator[Change]:
-    """Makes databases like the bank with other settings."""
+    """A function that returns a database with other settings."""
     made: list[Database[Work]] = []
 
     def change(**values: Any) -> Database[Work]:
@@ -36,7 +36,7 @@ async def test_what_runs_is_recorded_until_the_block_ends(bank: Database[Work]) 
         await work.session.execute(text("SELECT 'before'"))
         with record_queries(bank.engine) as statements:
             await work.session.execute(text("SELECT :n, pg_sleep(0.05)"), {"n": "s3cr3t"})
-            async with work.savepoint():  # is none itself
+            async with work.savepoint():  # a savepoint is not recorded
                 await work.accounts.count()
         await work.session.execute(text("SELECT 'after'"))
 
@@ -70,7 +70,7 @@ async def test_only_the_engines_that_are_asked_for_are_recorded(
 async def test_max_queries_lists_what_ran(
     session: AsyncSession, database: Database[UnitOfWork], max_queries: MaxQueries
 ) -> None:
-    with max_queries(2):  # the savepoint that the session begins with does not count
+    with max_queries(2):  # the savepoint at the start of the session does not count
         await session.execute(text("SELECT 1"))
         async with database.unit_of_work() as uow:
             await uow.session.execute(text("SELECT 2"))
@@ -80,7 +80,7 @@ async def test_max_queries_lists_what_ran(
         async with database.unit_of_work() as uow:
             await uow.session.execute(text("SELECT 2"))
 
-    message = "2 queries ran, and the limit is 1:\n1. SELECT 1\n2. SELECT 2"
+    message = "the block ran 2 queries, and the limit is 1:\n1. SELECT 1\n2. SELECT 2"
     assert str(failure.value) == message
 
 

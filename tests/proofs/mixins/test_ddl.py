@@ -1,4 +1,4 @@
-"""The DDL of the mixins, the naming convention and the type map. After a release it never changes."""
+"""The DDL of the mixins, the naming convention and the type map. A release must never change it."""
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import registry

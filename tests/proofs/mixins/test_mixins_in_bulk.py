@@ -1,4 +1,4 @@
-"""Timestamps, versions and hidden rows hold when many rows are written at once."""
+"""Timestamps, versions and hidden rows are right after writes of many rows."""
 
 import pytest
 
@@ -15,7 +15,7 @@ async def person(database: Database[UnitOfWork], email: str) -> Person:
 
 @pytest.fixture
 async def people(hidden: Database[UnitOfWork]) -> Database[UnitOfWork]:
-    """Two more people, by COPY, of whom bob is hidden."""
+    """Insert two more people by COPY, and hide bob."""
     async with hidden.unit_of_work() as uow:
         assert (
             await People(uow.session).insert_rows({"email": name} for name in ("ada", "bob")) == 2
@@ -47,7 +47,7 @@ async def test_a_hidden_row_is_in_no_upserts_way(people: Database[UnitOfWork]) -
             rows, conflict_target=[Person.email], update=()
         )
 
-    assert written == 1  # ada is there, and was left alone
+    assert written == 1  # ada existed and did not change
     assert (await person(people, "bob")).deleted_at is None
 
 

@@ -1,4 +1,4 @@
-"""Timestamps: the server's, right by every way to write, and readable afterwards."""
+"""Timestamps come from the server, are right after every kind of write, and can be read then."""
 
 import datetime
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ class Memos(db.Repository[Memo, int]):
 
 @pytest.fixture
 async def clock(proof_settings: DatabaseSettings) -> AsyncIterator[Database[UnitOfWork]]:
-    """A database with one memo, "old", committed."""
+    """A database with one committed memo, "old"."""
     async with Database(proof_settings, UnitOfWork) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(ClockBase.metadata.create_all)
@@ -45,12 +45,12 @@ async def old(uow: UnitOfWork) -> Memo:
 
 
 async def begin(uow: UnitOfWork) -> datetime.datetime:
-    """What `now()` is in this transaction."""
+    """Return `now()` of this transaction."""
     return (await uow.session.scalars(select(func.now()))).one()
 
 
 async def changed(database: Database[UnitOfWork]) -> Memo:
-    """The memo as it is committed."""
+    """Return the committed memo."""
     async with database.unit_of_work() as uow:
         return (await Memos(uow.session).all(order_by=[Memo.id]))[0]
 
@@ -107,7 +107,8 @@ async def test_a_flush_that_changes_nothing_moves_nothing(clock: Database[UnitOf
 async def test_after_a_flush_updated_at_can_be_read(clock: Database[UnitOfWork]) -> None:
     async with clock.unit_of_work() as uow:
         memo = await Memos(uow.session).update(await old(uow), title="new")
-        assert memo.updated_at == await begin(uow)  # expired, it would be MissingGreenlet
+        # An expired attribute would raise MissingGreenlet.
+        assert memo.updated_at == await begin(uow)
 
 
 async def test_after_an_update_statement_an_entity_must_be_refreshed(

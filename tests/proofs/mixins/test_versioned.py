@@ -1,4 +1,4 @@
-"""Optimistic locking: what checks the version, what increases it, and what does neither."""
+"""Optimistic locking: which writes check the version, and which increase it."""
 
 from collections.abc import AsyncIterator
 
@@ -27,7 +27,7 @@ class Page(bigint.PrimaryKey, Versioned, PageBase):
 
 
 class Form(Page):
-    """Of a table of its own, joined to the versioned one."""
+    """A subclass in a second table, joined to the versioned table."""
 
     __tablename__ = "forms"
     __mapper_args__ = {"polymorphic_identity": "form"}
@@ -37,7 +37,7 @@ class Form(Page):
 
 
 class Link(bigint.PrimaryKey, Versioned, Timestamps, PageBase):
-    """Versioned too, and in a schema of its own."""
+    """A second versioned table, in another schema."""
 
     __tablename__ = "links"
     __table_args__ = {"schema": "web"}
@@ -51,7 +51,7 @@ class Pages(db.Repository[Page, int]):
 
 @pytest.fixture
 async def wiki(proof_settings: DatabaseSettings) -> AsyncIterator[Database[UnitOfWork]]:
-    """A database with one page, "old", committed."""
+    """A database with one committed page, "old"."""
     async with Database(proof_settings, UnitOfWork) as database:
         async with database.engine.begin() as connection:
             await connection.exec_driver_sql("CREATE SCHEMA web")
@@ -72,7 +72,7 @@ async def committed(database: Database[UnitOfWork]) -> tuple[str, int]:
 
 
 async def change(database: Database[UnitOfWork]) -> None:
-    """As somebody else does."""
+    """Change the page in another session."""
     async with database.sessions.begin() as session:
         await session.execute(update(Page).values(title="theirs"))
 
@@ -94,7 +94,7 @@ async def test_a_flush_increases_it_once(wiki: Database[UnitOfWork]) -> None:
         for expected in 2, 3:
             await Pages(uow.session).update(found, title=f"{expected}")
             assert found.version == expected
-        found.title = func.upper("x")  # an expression goes another way through the flush
+        found.title = func.upper("x")  # the flush handles an expression differently
         await uow.session.flush()
         assert found.version == 4
 
@@ -189,7 +189,7 @@ async def test_an_update_statement_expires_what_it_changes(wiki: Database[UnitOf
         with pytest.raises(MissingGreenlet):
             print(found.version)
 
-        await Pages(uow.session).update(found, title="newer")  # the flush reads it anew
+        await Pages(uow.session).update(found, title="newer")  # the flush reads it again
         assert found.version == 3
 
 

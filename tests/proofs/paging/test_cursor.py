@@ -1,4 +1,4 @@
-"""Cursors: every value comes back as it was, and no other text is one."""
+"""Cursors: every value is read as it was written, and any other text is refused."""
 
 import base64
 import datetime
@@ -19,7 +19,7 @@ from tests.proofs.support.books import Book, Color, Sample, walk
 
 UTC = datetime.UTC
 WALL = datetime.datetime(2024, 2, 29, 1, tzinfo=UTC).replace(tzinfo=None)
-INFINITY = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # as asyncpg has them
+INFINITY = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # as asyncpg returns them
 VALUES: dict[str, list[Any]] = {
     "moment": [
         INFINITY[0],
@@ -71,7 +71,7 @@ EXPRESSIONS = {
 async def test_values_of_each_type_are_found_again(
     tables: AsyncSession, order: Any, column: str, values: list[Any]
 ) -> None:
-    # Twice each, so that equality is asked for too; and NULL last.
+    # Each value occurs twice, so that equal values are tested. NULL is the last one.
     rows = [{"id": n, column: value} for n, value in enumerate([*values, *values, None])]
     await tables.execute(insert(Sample), rows)
 
@@ -94,7 +94,7 @@ async def test_the_ends_of_a_type_are_places_too(tables: AsyncSession) -> None:
 
 
 async def first_cursor(session: AsyncSession, *order: Any) -> list[Any]:
-    """What is in a cursor."""
+    """Return the content of a cursor."""
     await session.execute(
         insert(Sample),
         [
@@ -164,7 +164,7 @@ async def test_a_forged_value_is_refused_before_it_reaches_the_server(
         )
 
     assert caught.value.__cause__ is None
-    assert await tables.scalar(select(1)) == 1  # the transaction goes on
+    assert await tables.scalar(select(1)) == 1  # the transaction can continue
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What somebody outside asks for is looked up and converted, and never becomes SQL."""
+"""The text of a client is looked up and converted, and never becomes SQL."""
 
 import datetime
 import enum
@@ -105,7 +105,7 @@ def test_an_order_that_is_not_open_is_refused(order: str) -> None:
         {"balance.in": 7},
         {"balance": None},
         {"created.gt": "yesterday"},
-        {"created.gt": "2020-01-01T00:00:00"},  # of which zone?
+        {"created.gt": "2020-01-01T00:00:00"},  # it has no time zone
         {"room.null": "perhaps"},
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""Pages by keyset: what is on them, what is loaded with them, and where they lead."""
+"""Keyset pages: their rows, their loader options, and their cursors."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Books(db.Repository[Book, int]):
 
 @pytest.fixture
 async def books(tables: AsyncSession) -> AsyncSession:
-    """Seven books, of three authors and of none."""
+    """Seven books: most have one of three authors, and some have no author."""
     await tables.execute(insert(Author), [{"id": n, "name": f"author {n}"} for n in range(1, 4)])
     await tables.execute(
         insert(Book),
@@ -170,7 +170,7 @@ async def test_a_page_has_room_for_a_row(tables: AsyncSession) -> None:
 
 
 class Sortable(FunctionElement[str]):
-    """A construct of a project's own, which only PostgreSQL understands."""
+    """A construct that a project defines, and that only PostgreSQL compiles."""
 
     type = Text()
     inherit_cache = True

@@ -1,4 +1,4 @@
-"""A page reads a page: shown by what the server says of each plan, whatever the order and depth."""
+"""A page reads only its own rows, in every order and at every depth. The plans of the server show it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.proofs.support.books import Book, PagedBase, walk
 ROWS = 200_000
 LIMIT = 50
 
-# By name: the order, and how many places in the index it may begin at.
+# By name: the order, and the number of places in the index where a page may begin.
 ORDERS: dict[str, tuple[list[Any], int]] = {
     "by the key": ([], 1),
     "uniform": ([Book.year], 1),
@@ -25,10 +25,10 @@ ORDERS: dict[str, tuple[list[Any], int]] = {
 
 
 async def test_a_page_reads_no_more_rows_however_deep_it_is(tables: AsyncSession) -> None:
-    """An index serves each order; the form with OR would filter all the rows before the page."""
+    """Each order has an index. A condition with OR would filter all rows before the page."""
     connection = await tables.connection()
     indexes = PagedBase.metadata.tables["books"].indexes
-    for index in indexes:  # they are built faster when the rows are there
+    for index in indexes:  # it is faster to create them after the rows
         await connection.run_sync(index.drop)
     await tables.execute(
         text(
@@ -55,7 +55,7 @@ async def test_a_page_reads_no_more_rows_however_deep_it_is(tables: AsyncSession
 
 
 async def cursors_at(session: AsyncSession, order: list[Any], depth: float) -> list[str]:
-    """Where to go on and back from, deep in the list: read off a list of two of its rows."""
+    """Return cursors to the next and the previous page, deep in the list."""
     await session.execute(text("SET LOCAL plan_cache_mode = auto"))
     deep = select(Book.id).order_by(*order, Book.id).offset(int(ROWS * depth)).limit(2)
     two = select(Book).where(Book.id.in_((await session.scalars(deep)).all()))
@@ -68,7 +68,7 @@ async def cursors_at(session: AsyncSession, order: list[Any], depth: float) -> l
 async def explain(
     session: AsyncSession, order: list[Any], cursor: str
 ) -> tuple[float, float, float]:
-    """How many rows a page read, how many of them in vain, and its milliseconds on the server."""
+    """Return how many rows a page read, how many it dropped, and its milliseconds on the server."""
     connection = await session.connection()
     seen: list[tuple[str, tuple[object, ...]]] = []
 
@@ -81,7 +81,7 @@ async def explain(
     [(statement, parameters)] = seen
     session.expunge_all()
 
-    # As a prepared statement, which the application's is too.
+    # Prepare the statement, as the application does.
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     await driver.execute(f"PREPARE page AS {statement}")

@@ -1,4 +1,4 @@
-"""Pages against a sorted list: whatever the rows, the order and the changes meanwhile."""
+"""Pages compared with a sorted list, for many rows, orders and changes between pages."""
 
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ EXPRESSIONS: dict[str, ColumnElement[Any]] = {
 
 KEY = tuple_(Card.drawer, Card.number)
 
-# A row that is deleted and inserted again is another one, though the session knows its key.
+# A row that was deleted and inserted again is another row, although the session knows its key.
 CARDS = select(Card).execution_options(populate_existing=True)
 
 
@@ -68,7 +68,7 @@ class Term:
 
 
 def ordered(rows: Sequence[Row], terms: Sequence[Term]) -> list[Row]:
-    """What PostgreSQL is documented to do, by one stable sort a term."""
+    """Sort as PostgreSQL's documentation says, by one stable sort for each term."""
     down = bool(terms) and terms[-1].descending
     key = [Term("drawer", down, None), Term("number", down, None)]
     result = list(rows)
@@ -96,10 +96,10 @@ orders = st.lists(
     max_size=3,
 )
 limits = st.integers(1, 5)
-# Between two pages: rows that come, and the places of those that go.
+# Changes between two pages: new rows, and the places of deleted rows.
 changes = st.lists(st.tuples(st.lists(rows, max_size=4), st.sets(st.integers(0, 9))), max_size=8)
 
-# One transaction serves all examples, each in a savepoint of its own.
+# All examples share one transaction, and each has its own savepoint.
 examples = settings(
     max_examples=40,
     deadline=None,
@@ -164,7 +164,7 @@ async def test_a_row_that_stays_is_met_once_and_in_order_whatever_comes_and_goes
 async def change(
     session: AsyncSession, present: set[Row], added: Sequence[Row], doomed: Set[int]
 ) -> set[Row]:
-    """Delete the rows at these places and insert others; return what is there then."""
+    """Delete the rows at these places, insert others, and return all rows."""
     gone = {row for place, row in enumerate(sorted(present, key=Row.key)) if place in doomed}
     await session.execute(delete(Card).where(KEY.in_([row.key() for row in gone])))
     taken = {row.key() for row in present - gone}

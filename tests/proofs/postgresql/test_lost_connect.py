@@ -1,4 +1,4 @@
-"""A server that goes away while somebody connects."""
+"""A server that goes away while a program connects."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Behind a real PgBouncer in transaction mode, which lends a server connection per transaction."""
+"""A real PgBouncer in transaction mode: each transaction may get another server connection."""
 
 import asyncio
 import json
@@ -32,13 +32,13 @@ STARTUP = "statement_timeout,lock_timeout,idle_in_transaction_session_timeout"
 
 @contextmanager
 def pgbouncer(server: URL, **settings: object) -> Iterator[URL]:
-    """The way to a database through a PgBouncer of the test's own."""
+    """A database that the test reaches through its own PgBouncer."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
     assert program, "PgBouncer is not installed: apt-get install pgbouncer"
     with TemporaryDirectory() as directory:
         base = Path(directory)
         process: dict[str, Any] = {}
-        if os.geteuid() == 0:  # it refuses root
+        if os.geteuid() == 0:  # PgBouncer does not run as root
             group = pwd.getpwnam("nobody").pw_gid
             process = {"user": "nobody", "group": group, "extra_groups": []}
         (base / "users").write_text(f'"{server.username}" "{server.password}"\n')
@@ -51,7 +51,7 @@ def pgbouncer(server: URL, **settings: object) -> Iterator[URL]:
                     shutil.chown(path, "nobody")
             running = subprocess.Popen([program, "--quiet", base / "pgbouncer.ini"], **process)
             try:
-                if is_up(running, base / "log"):  # or something else took the port meanwhile
+                if is_up(running, base / "log"):  # if not, another program took the port
                     yield server.set(host="127.0.0.1", port=port)
                     return
             finally:
@@ -62,7 +62,7 @@ def pgbouncer(server: URL, **settings: object) -> Iterator[URL]:
 def configure(base: Path, program: str, server: URL, settings: dict[str, object]) -> None:
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     if tuple(map(int, version.stdout.split()[1].split(".")[:2])) >= (1, 21):
-        # From here on it can prepare statements itself. The layer must do without.
+        # This version can prepare statements itself. The layer must not need that.
         settings = {"max_prepared_statements": 0, **settings}
     settings = {
         "listen_addr": "127.0.0.1",
@@ -116,7 +116,7 @@ async def test_two_hundred_tasks_of_four_processes_pass(
 
 
 async def by_four_applications(url: URL, *left_out: str, **settings: Any) -> Counter[str]:
-    """A load of 40 tasks, in this process."""
+    """Run 40 tasks in this process."""
     settings = {
         "statement_timeout": 20,
         "pool_timeout": 60,
@@ -135,7 +135,7 @@ async def by_four_applications(url: URL, *left_out: str, **settings: Any) -> Cou
 async def test_without_the_setting_most_tasks_fail(
     fresh_database_url: URL, record_property: Record, ignored: str
 ) -> None:
-    """At connect, where the timeouts are refused; and if they are ignored, at their statements."""
+    """PgBouncer refuses timeouts at connect. If it ignores them, the statements fail."""
     with pgbouncer(fresh_database_url, ignore_startup_parameters=ignored) as url:
         results = await by_four_applications(url, pool_size=10)
 
@@ -172,7 +172,7 @@ async def test_a_statement_that_sqlalchemy_keeps_reads_wrong_values_when_the_sch
             await server.execute(text("ALTER TABLE numbers ALTER number TYPE double precision"))
 
             assert await read(right) == 7
-            assert await read(wrong) == 4619567317775286272  # the bytes of 7.0, and no error
+            assert await read(wrong) == 4619567317775286272  # the bytes of 7.0, without an error
 
 
 async def test_timeouts_hold_in_a_transaction_and_for_nobody_else(fresh_database_url: URL) -> None:
@@ -205,13 +205,15 @@ async def test_a_plain_set_reaches_the_next_client(fresh_database_url: URL) -> N
         one, other = await client(url), await client(url)
         await one.execute("SET statement_timeout = 250")
 
-        assert await other.fetchval("SHOW statement_timeout") == "250ms"  # the wrong recipe
+        assert (
+            await other.fetchval("SHOW statement_timeout") == "250ms"
+        )  # the wrong recipe changes it
         for each in (one, other):
             await each.close()
 
 
 async def client(url: URL) -> Any:
-    """Anybody else who comes through PgBouncer."""
+    """Another client of PgBouncer."""
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return await asyncpg.connect(address, statement_cache_size=0)
 

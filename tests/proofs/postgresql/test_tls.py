@@ -1,4 +1,4 @@
-"""TLS as URLs ask for it, on a server that has it: the wheel's does not, so it is the system's."""
+"""URLs that ask for TLS. The PostgreSQL of the wheel has no TLS, so this uses the system's."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def port(authority: trustme.CA) -> Iterator[int]:
-    """Where a PostgreSQL listens whose certificate is for localhost."""
+    """The port of a PostgreSQL whose certificate is for localhost."""
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
     with TemporaryDirectory() as directory:
         cluster = Cluster(Path(directory), binaries)

@@ -1,4 +1,4 @@
-"""Soft deletion: what hides a row from a query."""
+"""Soft delete: which queries leave out hidden rows."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.proofs.support.pets import SHOWN, Person, Pet, Toy, Work
 P = aliased(Person)
 BOTH = union_all(select(Person), select(Person).where(Person.id < 0))
 
-# A select of the rows that are alive (or of their number), by what it is; one row or one.
+# Queries by name. Each returns the one row that is not hidden, or the number 1.
 SELECTS: dict[str, Select[Any]] = {
     "entities": select(Person),
     "columns": select(Person.email),

@@ -1,4 +1,4 @@
-"""Soft deletion: what hides a row, what brings it back, and what would go past it."""
+"""Soft delete: how rows are hidden and restored, and which statements ignore that."""
 
 import pytest
 from sqlalchemy import delete, func, insert, literal, select, text, update
@@ -18,7 +18,7 @@ async def test_what_was_deleted_is_not_found_in_the_session(hidden: Database[Wor
 
         assert await work.people.get(person.id) is None
         assert person not in work.session
-        assert person.deleted_at is not None  # readable: neither expired nor a lazy load
+        assert person.deleted_at is not None  # it can be read: it did not expire
         assert person.version == version + 1
         assert person.updated_at == person.deleted_at
 
@@ -52,7 +52,7 @@ async def test_many_are_hidden_by_one_statement(hidden: Database[Work]) -> None:
         )
 
         assert await work.people.delete_by_keys([first.id, second.id, 0]) == 2
-        assert await work.people.delete_by_keys([first.id]) == 0  # hidden already
+        assert await work.people.delete_by_keys([first.id]) == 0  # it is hidden already
         assert await work.people.delete_by_keys([]) == 0
         assert await work.people.get(first.id) is None
         assert await work.people.get(third.id) is third
@@ -225,7 +225,7 @@ async def test_a_stale_row_is_not_hidden(hidden: Database[Work]) -> None:
 
 
 async def test_core_and_sql_see_all_rows(hidden: Database[Work]) -> None:
-    """The documented leaks."""
+    """The documentation names these ways."""
     people, pets = HideBase.metadata.tables["people"], HideBase.metadata.tables["pets"]
     async with hidden.unit_of_work() as work:
         execute = work.session.execute

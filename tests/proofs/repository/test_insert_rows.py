@@ -1,4 +1,4 @@
-"""COPY: what goes in comes out, from whatever yields it, and it is in the transaction."""
+"""COPY: rows of every kind and source are read as they were written, in the same transaction."""
 
 import logging
 import tracemalloc
@@ -38,7 +38,7 @@ NASTY = "tab\t, newline\n, \\N, \\., a quote ' and é"
 async def test_values_of_all_types_come_back_as_they_were(
     stock: Database[Work], model: type[Values], write: str
 ) -> None:
-    # An upsert of few rows goes by unnested arrays or, where the model has arrays, a temporary table.
+    # An upsert of few rows uses unnested arrays, or a temporary table if the model has arrays.
     extra: dict[str, object] = (
         {} if model is Flat else {"tags": ["a,b", NASTY], "colors": [Color.RED, Color.BLUE]}
     )
@@ -69,7 +69,7 @@ async def test_a_copy_before_any_statement_is_undone_with_the_rest(stock: Databa
 
 async def test_what_was_added_to_the_session_is_there_before(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
-        work.session.add(Person(id=99, email="b"))  # and not flushed
+        work.session.add(Person(id=99, email="b"))  # it was not flushed
         friends = [
             {"person_id": 99, "number": number, "name": f"friend {number}"} for number in (1, 2)
         ]
@@ -93,7 +93,7 @@ async def test_rows_may_be_models_and_come_from_any_iterable(stock: Database[Wor
         assert not list(work.session.sync_session.identity_map.values())
         found = await work.session.scalars(select(Person.id).order_by(Person.email))
 
-    assert found.all() == list(range(1, 10))  # identity keys, in the order of the rows
+    assert found.all() == list(range(1, 10))  # the server's keys follow the order of the rows
 
 
 async def test_the_version_and_the_class_of_a_row_are_what_a_flush_would_write(
@@ -134,7 +134,7 @@ async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
     assert found.all() == [("", "cba"), ("A5999", None)]
     assert [record.getMessage() for record in caplog.records] == [
         "no COPY into awkward: the default of awkward.capitals needs the context of its statement",
-        "no COPY into awkward: values of awkward.backwards are written by an SQL expression",
+        "no COPY into awkward: an SQL expression writes the values of awkward.backwards",
     ]
 
 
@@ -146,7 +146,7 @@ async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None
         ):
             await insert_rows(work.session, Person, rows)
 
-    assert await count(stock) == 0  # though a batch was written before, and the unit committed
+    assert await count(stock) == 0  # although one batch was written, and the unit of work committed
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_what_has_no_column_is_refused(
 
 
 async def test_under_row_security_the_rows_go_another_way(stock: Database[Work]) -> None:
-    async with stock.sessions() as session:  # which is not committed, the role included
+    async with stock.sessions() as session:  # nothing is committed, not even the role
         await become_tenant(session)
         assert await insert_rows(session, Person, people(6000, name="mine")) == 6000
         rows = people(6001, name="mine")
@@ -185,4 +185,4 @@ async def test_a_million_rows_would_not_be_in_memory_at_once(stock: Database[Wor
         finally:
             tracemalloc.stop()
 
-    assert peak < 6 * 2**20  # all of them are 12 MiB
+    assert peak < 6 * 2**20  # all rows have 12 MiB

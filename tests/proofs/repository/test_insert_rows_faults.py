@@ -1,4 +1,4 @@
-"""COPY when something goes wrong: the error is ours, nothing is written, the pool stays whole."""
+"""Errors during COPY: the layer raises its own error, writes nothing, and keeps the pool intact."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -42,7 +42,7 @@ async def test_a_value_that_does_not_fit_is_refused(
 
 
 async def test_an_error_of_a_trigger_is_a_database_error(stock: Database[Work]) -> None:
-    async with stock.sessions() as session:  # which is not committed, the trigger included
+    async with stock.sessions() as session:  # nothing is committed, not even the trigger
         for statement in (
             "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
             "CREATE TRIGGER no BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION no()",
@@ -106,7 +106,7 @@ async def test_a_cancellation_leaves_the_pool_whole(stock: Database[Work]) -> No
         assert await insert_rows(work.session, Person, people(10)) == 10
         gone = select(func.count() == 0).select_from(text("pg_stat_activity"))
         gone = gone.where(text("pid = :pid").bindparams(pid=backend))
-        async with asyncio.timeout(10):  # closed, as after any statement that was cancelled
+        async with asyncio.timeout(10):  # it was closed, as after each cancelled statement
             while not await work.session.scalar(gone):
                 await work.session.execute(text("SELECT pg_stat_clear_snapshot()"))
 
@@ -139,7 +139,7 @@ async def cancel(task: asyncio.Task[None]) -> None:
 
 
 async def copy_waits(session: AsyncSession) -> Sequence[int]:
-    """Wait until a COPY waits for a lock of this session's, and return the backend that does."""
+    """Wait until a COPY waits for a lock of this session, and return the number of its backend."""
     waiting = text(
         "SELECT pid FROM pg_locks "
         "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"

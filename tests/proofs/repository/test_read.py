@@ -1,4 +1,4 @@
-"""Rows are locked, counted and streamed as asked for."""
+"""Rows are locked, counted and streamed."""
 
 import asyncio
 import contextlib
@@ -56,7 +56,7 @@ async def test_a_weak_lock_lets_other_weak_locks_in(bank: Database[Work]) -> Non
 async def test_only_rows_of_the_model_are_locked_when_others_are_joined(
     bank: Database[Work],
 ) -> None:
-    # FOR UPDATE on both sides of an outer join is an error of PostgreSQL's.
+    # PostgreSQL refuses FOR UPDATE on both sides of an outer join.
     async with bank.unit_of_work() as work:
         statement = select(Account).outerjoin(Owner, Owner.id == Account.owner_id)
         with pytest.raises(errors.DatabaseError):
@@ -104,9 +104,9 @@ async def test_a_page_comes_with_the_count_of_all_pages(bank: Database[Work]) ->
 
     assert await page(0, 3) == (3, 8)
     assert await page(6, 3) == (2, 8)
-    assert await page(9, 3) == (0, 8)  # past the end, where count(*) OVER () is 0
+    assert await page(9, 3) == (0, 8)  # after the last row, where count(*) OVER () gives nothing
     assert await page(5, 3) == (3, 8)
-    assert [sum("count(" in each for each in statements)] == [3]  # not for the last page
+    assert [sum("count(" in each for each in statements)] == [3]  # the last page needs no count
 
 
 async def test_a_page_of_nothing_has_the_count_of_nothing(bank: Database[Work]) -> None:
@@ -119,7 +119,7 @@ async def test_a_page_of_nothing_has_the_count_of_nothing(bank: Database[Work]) 
 
 
 class Library(DeclarativeBase):
-    """Owners and accounts once more, with a relationship that the other proofs' models have not."""
+    """Owners and accounts again, with a relationship that the models of other proofs do not have."""
 
 
 class Shelf(Library):
@@ -245,7 +245,7 @@ async def test_any_number_of_rows_is_deleted_by_key(bank: Database[Work]) -> Non
         accounts = Accounts(work.session)
         keys = [account.id for account in await accounts.all()]
 
-        # More than the 32767 parameters that a statement may have.
+        # A statement can have 32767 parameters, and these are more.
         assert await accounts.delete_by_keys([*keys, *range(10**6, 10**6 + 40_000)]) == 12
         assert await accounts.delete_by_keys([]) == 0
 
@@ -266,5 +266,5 @@ async def test_an_empty_list_of_keys_means_no_rows(bank: Database[Work]) -> None
 
 async def test_a_repository_serves_any_declarative_model(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
-        shelf = await Shelves(work.session).add(Shelf())  # its base has nothing of ours
+        shelf = await Shelves(work.session).add(Shelf())  # its base class is not ours
         assert await Shelves(work.session).get(shelf.id) is shelf

@@ -1,4 +1,4 @@
-"""Changing many rows by key: all of them as they were expected, or none."""
+"""Changes of many rows by key: either all rows have the expected version, or none changes."""
 
 import asyncio
 import uuid
@@ -11,7 +11,8 @@ from shop.db import Database, errors
 from shop.db.repository.rows import insert_rows, update_rows
 from tests.proofs.support.people import Awkward, Counted, Flat, Friend, Person, Work, thing
 
-FEW, MANY = 10, 5100  # rows by unnested arrays, and by a temporary table in several batches
+# A few rows use unnested arrays. Many rows use a temporary table, in several batches.
+FEW, MANY = (10, 5100)
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
@@ -38,7 +39,7 @@ async def test_one_stale_row_undoes_all(
         with pytest.raises(errors.StaleData, match=f"only {number - 1} of {number} rows"):
             await update_rows(work.session, Counted, changes)
 
-    async with stock.unit_of_work() as work:  # though the one before committed
+    async with stock.unit_of_work() as work:  # although the one before committed
         assert set(await work.session.scalars(select(Counted.version))) == {1}
 
 

@@ -1,4 +1,4 @@
-"""Upserts: what decides that a row exists, what is changed then, and which of several rows wins."""
+"""Upserts: when a row exists, which values change, and which of several rows wins."""
 
 import asyncio
 import uuid
@@ -22,7 +22,8 @@ from tests.proofs.support.people import (
     become_tenant,
 )
 
-FEW, MANY = 10, 5100  # rows by unnested arrays, and by a temporary table in several batches
+# A few rows use unnested arrays. Many rows use a temporary table, in several batches.
+FEW, MANY = (10, 5100)
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
@@ -44,8 +45,8 @@ async def test_rows_are_inserted_or_changed(stock: Database[Work], number: int) 
             select(func.count()).where(Person.updated_at > Person.created_at)
         )
 
-    assert found.one() == (number, "new 0", number // 2)  # those that existed kept their keys
-    assert later == number // 2  # by their onupdate
+    assert found.one() == (number, "new 0", number // 2)  # rows that existed kept their keys
+    assert later == number // 2  # set by their onupdate
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
@@ -74,7 +75,7 @@ async def test_a_key_of_python_is_not_given_to_a_row_that_exists(stock: Database
 
         assert after is before
         assert after.id.version == 7
-        assert (after.number, after.version) == (5, 2)  # not as they were read before
+        assert (after.number, after.version) == (5, 2)  # they were read again
 
 
 async def test_only_what_is_named_is_overwritten(stock: Database[Work]) -> None:
@@ -237,7 +238,7 @@ async def test_a_violation_undoes_this_upsert_and_nothing_else(
 
 @pytest.mark.parametrize("number", [FEW, MANY])
 async def test_row_security_holds(stock: Database[Work], number: int) -> None:
-    async with stock.sessions() as session:  # which is not committed, the role included
+    async with stock.sessions() as session:  # nothing is committed, not even the role
         await insert_rows(session, Person, people(range(1), name="yours"))
         await become_tenant(session)
         mine = people(range(1, number), name="mine")
@@ -287,7 +288,7 @@ async def test_upserts_in_opposite_orders_do_not_wait_for_each_other_in_a_circle
     rows = [*people(range(1500))]
     counts = await asyncio.gather(*(write(rows[:: (-1) ** number]) for number in range(6)))
 
-    assert counts == [1500] * 6  # and no DeadlockDetected
+    assert counts == [1500] * 6  # there was no DeadlockDetected
 
 
 def people(

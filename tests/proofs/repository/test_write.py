@@ -1,4 +1,4 @@
-"""Repositories: keys of all kinds, loading, locking, and what reaches the server."""
+"""Repositories: all kinds of keys, loading, locking, and the statements that the server gets."""
 
 import asyncio
 import datetime
@@ -134,7 +134,7 @@ async def test_a_change_moves_updated_at_and_leaves_it_loaded(bank: Database[Wor
         created = account.created_at
         await work.accounts.update(account, balance=1)
 
-        # Without eager_defaults this attribute would be expired: MissingGreenlet.
+        # Without eager_defaults this attribute would be expired, and raise MissingGreenlet.
         assert account.updated_at > created
         assert account.created_at == created
 

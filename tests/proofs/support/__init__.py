@@ -1,1 +1,1 @@
-"""What several proofs share: tables, faults, projects, loads."""
+"""Tables, faults, projects and loads that several proofs share."""

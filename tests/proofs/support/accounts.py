@@ -1,4 +1,4 @@
-"""Tables of the proofs' own, so that they hold whatever the example becomes."""
+"""Tables for proofs. They do not depend on the example."""
 
 import enum
 from collections.abc import AsyncIterator
@@ -93,7 +93,7 @@ def proof_settings(fresh_database_url: URL) -> DatabaseSettings:
 
 @pytest.fixture
 async def bank(proof_settings: DatabaseSettings) -> AsyncIterator[Database[Work]]:
-    """A database of the test's own, with these tables and two accounts of 100."""
+    """A database for this test alone, with these tables and two accounts of 100."""
     async with Database(proof_settings, Work) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(ProofBase.metadata.create_all)
@@ -105,6 +105,6 @@ async def bank(proof_settings: DatabaseSettings) -> AsyncIterator[Database[Work]
 
 
 async def names(database: Database[Work]) -> list[str]:
-    """What is committed."""
+    """Return the committed balances."""
     async with database.unit_of_work() as work:
         return [account.name for account in await work.accounts.all(order_by=[Account.id])]

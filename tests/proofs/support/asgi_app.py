@@ -1,4 +1,4 @@
-"""A web application on the layer, as small as can be: how its seams are meant to be used."""
+"""A very small web application that uses the layer as intended."""
 
 import asyncio
 import http
@@ -30,7 +30,7 @@ STATUS: list[tuple[type[Exception], int]] = [
 
 
 async def problem(_: Request, error: Exception) -> JSONResponse:
-    """An error as RFC 9457 has it; the layer's messages hold no values and no SQL."""
+    """Return an error as in RFC 9457. The messages of the layer have no values and no SQL."""
     status = next(status for kind, status in STATUS if isinstance(error, kind))
     title = http.HTTPStatus(status).phrase
     body = {"title": title, "status": status, "detail": str(error)}
@@ -54,7 +54,7 @@ async def unit_of_work(request: Request, database: App) -> AsyncIterator[UnitOfW
     tasks.append(asyncio.current_task())
 
 
-# With its own scope a unit of work ends before the response begins. By default it ends afterwards.
+# With this scope a unit of work ends before the response begins. By default it ends afterwards.
 Work = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
 LateWork = Annotated[UnitOfWork, Depends(unit_of_work)]
 
@@ -101,7 +101,7 @@ def application(settings: DatabaseSettings) -> FastAPI:
     @app.get("/posts")
     async def all_posts(database: App) -> StreamingResponse:
         async def lines() -> AsyncIterator[str]:
-            # Its own: the handler and what it depends on are over when this begins.
+            # A new unit of work, because the handler and its dependencies have ended already.
             async with database.unit_of_work() as uow:
                 rows = await uow.session.stream(select(Post.title, Post.body))
                 async for part in rows.partitions(200):

@@ -1,4 +1,4 @@
-"""What the proofs of pagination page through."""
+"""Tables for the proofs of paging."""
 
 import datetime
 import enum
@@ -39,7 +39,7 @@ class PagedBase(db.Base, DeclarativeBase):
 
 
 class Card(PagedBase):
-    """A composite key, and columns with few values, so that there are ties."""
+    """A composite key, and columns with few values, so that many rows are equal in them."""
 
     __tablename__ = "cards"
 
@@ -60,7 +60,7 @@ class Author(bigint.PrimaryKey, PagedBase):
 
 
 class Editor(Author):
-    """An author with more to say, which is in a table beside."""
+    """An author with more columns, in a second table."""
 
     __tablename__ = "editors"
 
@@ -69,7 +69,7 @@ class Editor(Author):
 
 
 class Book(bigint.PrimaryKey, PagedBase):
-    """Many rows, with an index for each order that they are read in."""
+    """Many rows, and an index for each order in which proofs read them."""
 
     __tablename__ = "books"
 
@@ -96,7 +96,7 @@ class Color(enum.Enum):
 
 
 class Shouted(TypeDecorator[str]):
-    """Text that is upper case here and lower case there."""
+    """Text that is in upper case in Python and in lower case in the database."""
 
     impl = Text(collation="C")
     cache_ok = True
@@ -131,7 +131,7 @@ class Sample(bigint.PrimaryKey, PagedBase):
 
 @pytest.fixture
 async def tables(session: AsyncSession) -> AsyncSession:
-    """A session in whose transaction these tables are, and with which they go."""
+    """A session whose transaction created these tables, and is rolled back."""
     connection = await session.connection()
     await connection.run_sync(PagedBase.metadata.create_all)
     return session
@@ -145,7 +145,7 @@ async def walk(
     start: db.Page[M] | None = None,
     back: bool = False,
 ) -> AsyncIterator[db.Page[M]]:
-    """Go from page to page: from the first on, or from the one given."""
+    """Yield page after page, from the first one or from a cursor."""
     page = start
     for _ in range(1000):
         cursor = None if page is None else page.previous if back else page.next

@@ -1,4 +1,4 @@
-"""What the proofs of faults share: users with credits, a count of what happened, a final check."""
+"""Users with credits, a count of outcomes, and a final check, for the proofs of faults."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from tools.sources import connect
 Shop = Database[UnitOfWork]
 Work = Callable[[UnitOfWork], Awaitable[object]]
 
-# The application's sessions, and those of them that are in a transaction or hold a lock.
+# The sessions of the application, and its sessions that are in a transaction or hold a lock.
 SESSIONS = """
     SELECT count(DISTINCT pid) FROM pg_stat_activity LEFT JOIN pg_locks USING (pid)
     WHERE datname = current_database() AND application_name = 'shop'
@@ -34,7 +34,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE pid = :backend AND NOT granted"
 
 @dataclass
 class Tally:
-    """What was done to units of work, and what became of them."""
+    """Faults that units of work met, and how often each outcome occurred."""
 
     injected: int = 0
     committed: int = 0
@@ -50,7 +50,7 @@ class Tally:
         attempts: int = 5,
         isolation_level: IsolationLevel | None = None,
     ) -> None:
-        """Do it, count, and raise what it raises."""
+        """Await a unit of work, count its outcome, and raise its error."""
         runs = 0
 
         async def counted(uow: UnitOfWork) -> None:
@@ -79,7 +79,7 @@ class Tally:
 def tally(
     request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> Iterator[Tally]:
-    """A count that is printed under the test's name."""
+    """A count that is printed with the name of the test."""
     tally = Tally()
     yield tally
     record_property(request.node.name.removeprefix("test_").replace("_", " "), str(tally))
@@ -87,14 +87,14 @@ def tally(
 
 @pytest.fixture
 async def server(fresh_database_url: URL) -> AsyncIterator[AsyncConnection]:
-    """The test's own connection to its database, in autocommit and in no pool."""
+    """A connection to the database for the test itself, in autocommit mode and without a pool."""
     async with connect(fresh_database_url) as connection:
         yield connection
 
 
 @asynccontextmanager
 async def opened(url: URL, **values: Any) -> AsyncIterator[Shop]:
-    """The database of an application with these settings."""
+    """Return the database of an application with these settings."""
     async with Database(DatabaseSettings(_env_file=None, url=url, **values), UnitOfWork) as shop:
         yield shop
 
@@ -116,13 +116,13 @@ async def backend_of(uow: UnitOfWork) -> int:
 
 
 async def end(server: AsyncConnection, backend: int) -> None:
-    """End a session as an administrator does, and wait until it is gone."""
+    """End a session as an administrator would, and wait until it has ended."""
     query = text("SELECT pg_terminate_backend(:backend, 10000)")
     assert await server.scalar(query, {"backend": backend})
 
 
 async def wait_until(server: AsyncConnection, query: str, expected: object, **values: Any) -> None:
-    """Ask until the server says so, for a minute at most."""
+    """Ask the server until the answer is true, for a minute at most."""
     answer: object = None
     try:
         async with asyncio.timeout(60):
@@ -133,10 +133,10 @@ async def wait_until(server: AsyncConnection, query: str, expected: object, **va
 
 
 async def assert_whole(database: Shop, total: int) -> None:
-    """A fault left nothing behind: no transaction, lock or connection, and no slot is lost.
+    """Check that a fault left no transaction, lock or connection behind, and that the pool is whole.
 
-    The server notices a moment later that nobody awaits a session any more; and who was cancelled
-    while its connection is given back does not wait for the end of that.
+    The server notices a moment later that a client has gone. A task that was cancelled while it
+    gives back its connection does not wait for the end of that.
     """
     pool = database.engine.pool
     assert isinstance(pool, QueuePool)
@@ -152,7 +152,7 @@ async def assert_whole(database: Shop, total: int) -> None:
 
 
 async def use_all_of(database: Shop) -> None:
-    """Have as many units of work open at once as the pool allows."""
+    """Open as many units of work at the same time as the pool allows."""
     slots = database.settings.pool_size + database.settings.max_overflow
     everybody = asyncio.Barrier(slots)
 

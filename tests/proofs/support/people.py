@@ -1,4 +1,4 @@
-"""Tables for the proofs of bulk writes: every type, every kind of default and of key."""
+"""Tables for the proofs of bulk writes, with all types, all kinds of defaults and all kinds of keys."""
 
 import datetime
 import enum
@@ -48,7 +48,7 @@ class Color(enum.StrEnum):
 
 
 class Lower(TypeDecorator[str]):
-    """Written in lower case, by Python."""
+    """Text that Python writes in lower case."""
 
     impl = String(5)
     cache_ok = True
@@ -58,7 +58,7 @@ class Lower(TypeDecorator[str]):
 
 
 class Reversed(TypeDecorator[str]):
-    """Written in reverse, by the server."""
+    """Text that the server writes in reverse."""
 
     impl = Text
     cache_ok = True
@@ -68,7 +68,7 @@ class Reversed(TypeDecorator[str]):
 
 
 class Values(uuid7.PrimaryKey, BulkBase):
-    """All types but arrays."""
+    """All types without arrays."""
 
     __abstract__ = True
 
@@ -93,7 +93,7 @@ class Flat(Values):
 
 
 class Thing(Values):
-    """With arrays, and a name that another schema has too."""
+    """A table with arrays, and with a name that another schema also has."""
 
     __tablename__ = "things"
     __table_args__ = {"schema": "stock"}
@@ -124,7 +124,7 @@ class Person(bigint.PrimaryKey, Timestamps, BulkBase):
 
 
 class Friend(BulkBase):
-    """A composite key, part of which is a foreign one."""
+    """A composite key. A part of it is a foreign key."""
 
     __tablename__ = "friends"
 
@@ -134,7 +134,7 @@ class Friend(BulkBase):
 
 
 class Seat(bigint.PrimaryKey, BulkBase):
-    """Where there may be only one without a number."""
+    """A table that allows only one row without a number."""
 
     __tablename__ = "seats"
     __table_args__ = (UniqueConstraint("number", postgresql_nulls_not_distinct=True),)
@@ -144,7 +144,7 @@ class Seat(bigint.PrimaryKey, BulkBase):
 
 
 class Place(bigint.PrimaryKey, BulkBase):
-    """In another schema by the name of the seats, and numbered in text."""
+    """A table with the name of the seats, in another schema, whose numbers are text."""
 
     __tablename__ = "seats"
     __table_args__ = {"schema": "stock"}
@@ -154,7 +154,7 @@ class Place(bigint.PrimaryKey, BulkBase):
 
 
 class Counted(uuid7.PrimaryKey, Timestamps, BulkBase):
-    """With a version."""
+    """A table with a version."""
 
     __tablename__ = "counted"
 
@@ -166,12 +166,12 @@ class Counted(uuid7.PrimaryKey, Timestamps, BulkBase):
 
 
 def name_in_capitals(context: DefaultExecutionContext) -> Any:
-    parameters: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy's, which has no types
+    parameters: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
     return parameters["name"].upper()
 
 
 class Computed(bigint.PrimaryKey, BulkBase):
-    """A default that is SQL."""
+    """A column whose default is SQL."""
 
     __tablename__ = "computed"
 
@@ -180,7 +180,7 @@ class Computed(bigint.PrimaryKey, BulkBase):
 
 
 class Awkward(bigint.PrimaryKey, BulkBase):
-    """A default that wants a context, and a type that wants an expression."""
+    """A default that needs a context, and a type that needs an SQL expression."""
 
     __tablename__ = "awkward"
 
@@ -199,13 +199,13 @@ class Animal(bigint.PrimaryKey, BulkBase):
 
 
 class Cat(Animal):
-    """In the table of its parent."""
+    """A subclass in the table of its parent."""
 
     __mapper_args__ = {"polymorphic_identity": "cat"}
 
 
 class Fish(Animal):
-    """In a table beside that of its parent."""
+    """A subclass with a second table."""
 
     __tablename__ = "fish"
 
@@ -215,7 +215,7 @@ class Fish(Animal):
 
 
 class Work(db.UnitOfWork):
-    """No repositories: what is proved takes a session."""
+    """A unit of work without repositories, because these proofs use only its session."""
 
     def __init__(self, session: AsyncSession) -> None:
         super().__init__(session)
@@ -223,7 +223,7 @@ class Work(db.UnitOfWork):
 
 @pytest.fixture(scope="session")
 async def stock_url(database_url: URL) -> URL:
-    """One database for all of these proofs; a database for each would take most of their time."""
+    """One database for all of these proofs. A new database for each proof would take too long."""
     url = database_url.set(database=f"{database_url.database}_stock")
     async with connect(database_url) as server:
         await server.execute(text(f'CREATE DATABASE "{url.database}"'))
@@ -235,7 +235,7 @@ async def stock_url(database_url: URL) -> URL:
 
 @pytest.fixture
 async def stock(stock_url: URL) -> AsyncIterator[Database[Work]]:
-    """A database with these tables, all empty, which may be written and committed."""
+    """A database with these tables, all empty. A proof may commit."""
     settings = DatabaseSettings(_env_file=None, url=stock_url)
     tables = ", ".join(table.fullname for table in BulkBase.metadata.sorted_tables)
     async with Database(settings, Work) as database:
@@ -245,7 +245,7 @@ async def stock(stock_url: URL) -> AsyncIterator[Database[Work]]:
 
 
 def thing(title: str, **values: object) -> dict[str, object]:
-    """A row of `Flat` in which nothing is plain."""
+    """Return a row of `Flat` with unusual values."""
     return {
         "title": title,
         "color": Color.BLUE,
@@ -263,7 +263,7 @@ def thing(title: str, **values: object) -> dict[str, object]:
 
 
 async def become_tenant(session: AsyncSession) -> None:
-    """For the rest of the transaction, be a role that sees and writes only people named `mine`."""
+    """For the rest of the transaction, use a role that sees and writes only people named `mine`."""
     for statement in (
         "CREATE ROLE tenant_of_bulk",
         "GRANT ALL ON people TO tenant_of_bulk",
@@ -276,12 +276,12 @@ async def become_tenant(session: AsyncSession) -> None:
 
 
 def people(number: int, prefix: str = "a", name: str | None = None) -> Iterator[dict[str, object]]:
-    """Rows of `Person`."""
+    """Return rows of `Person`."""
     for each in range(number):
         yield {"email": f"{prefix}{each}@example.org", "name": name or str(each)}
 
 
 async def count(database: Database[Work]) -> int:
-    """How many people are committed."""
+    """Return the number of committed people."""
     async with database.unit_of_work() as work:
         return await work.session.scalar(select(func.count(Person.id))) or 0

@@ -39,7 +39,7 @@ class Pet(bigint.PrimaryKey, SoftDelete, HideBase):
 
 
 class Toy(bigint.PrimaryKey, HideBase):
-    """A model that is not soft-deletable."""
+    """A model without soft delete."""
 
     __tablename__ = "toys"
 
@@ -84,7 +84,7 @@ SHOWN = {"include_deleted": True}
 
 @pytest.fixture
 async def hidden(proof_settings: DatabaseSettings) -> AsyncIterator[Database[Work]]:
-    """Two people with a pet each, which has a toy; "gone" is hidden, and so is its pet."""
+    """Two people. Each has a pet with a toy. The person "gone" and its pet are hidden."""
     async with Database(proof_settings, Work) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(HideBase.metadata.create_all)

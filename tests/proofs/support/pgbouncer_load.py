@@ -1,6 +1,6 @@
-"""What an application does behind PgBouncer; as a program, one of the processes of the proof.
+"""The load of an application behind PgBouncer. As a program, it is one process of the proof.
 
-It prints what became of its tasks: how many passed, and how many failed by which error.
+It prints how many tasks passed, and how many failed with which error.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Shop = Database[UnitOfWork]
 
 
 async def work(database: Shop) -> None:
-    """Five units of work, whose statements drivers like to prepare once and use again."""
+    """Run five units of work with statements that drivers prepare once and use again."""
     timeout = f"{database.settings.statement_timeout:g}s"
     async with database.unit_of_work() as uow:
         names = [str(uuid.uuid4()) for _ in range(2)]
@@ -43,13 +43,13 @@ async def work(database: Shop) -> None:
 
 
 async def load(database: Shop, tasks: int) -> Counter[str]:
-    """Do that in many tasks at once."""
+    """Run that in many tasks at the same time."""
     results = await asyncio.gather(*(work(database) for _ in range(tasks)), return_exceptions=True)
     return Counter("passed" if result is None else type(result).__name__ for result in results)
 
 
 def leave_out(database: Shop, *left_out: str) -> None:
-    """Connect without some of the options that the layer gives the driver."""
+    """Connect without some options that the layer gives to the driver."""
     dialect = database.engine.dialect
     connect = dialect.connect
 
@@ -58,7 +58,7 @@ def leave_out(database: Shop, *left_out: str) -> None:
             del options[option]
         return connect(*args, **options)
 
-    dialect.connect = connect_without  # type: ignore[method-assign]  # the wrong recipe
+    dialect.connect = connect_without  # type: ignore[method-assign]  # this is the wrong recipe
 
 
 async def main(tasks: int) -> None:

@@ -1,4 +1,4 @@
-"""The layer in a FastAPI application, behind a real server on a real socket."""
+"""The layer in a FastAPI application, with a real server and a real socket."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ from shop.models import Key, Post
 from tests.proofs.support.asgi_app import application
 from tests.proofs.support.faults import assert_whole, credits_by_user, make_users, opened
 
-# What only COMMIT finds out.
+# Violations that only COMMIT reports.
 UNIQUE_AT_COMMIT = (
     "ALTER TABLE posts ADD CONSTRAINT uq_posts_title UNIQUE (title) DEFERRABLE INITIALLY DEFERRED"
 )
@@ -26,9 +26,9 @@ UNIQUE_AT_COMMIT = (
 
 @asynccontextmanager
 async def served(url: URL, **values: Any) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    """The application, and a client that speaks to it."""
+    """The application, and a client of it."""
     app = application(DatabaseSettings(_env_file=None, url=url, **values))
-    listener = socket.create_server(("127.0.0.1", 0))  # a client may connect from now on
+    listener = socket.create_server(("127.0.0.1", 0))  # clients can connect now
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -52,7 +52,7 @@ async def number_of_posts(server: AsyncConnection) -> int:
 
 
 def is_a_problem(response: httpx.Response, status: int, *never: str) -> bool:
-    """Whether it is one, and tells neither SQL nor what the client sent."""
+    """Return whether the answer is a problem, and shows neither SQL nor the client's values."""
     assert response.json()["status"] == response.status_code
     assert response.headers["content-type"] == "application/problem+json"
     for told in ("SELECT", "INSERT", "UPDATE", "COMMIT", *never):
@@ -82,7 +82,10 @@ async def test_in_the_default_scope_a_commit_that_fails_would_have_been_a_succes
     async with served(fresh_database_url) as (app, client):
         answers = [await client.post(f"/late/{users[0]}/secret") for _ in range(2)]
 
-        assert [answer.status_code for answer in answers] == [200, 200]  # the wrong recipe
+        assert [answer.status_code for answer in answers] == [
+            200,
+            200,
+        ]  # the wrong recipe says success
         assert await number_of_posts(server) == 1
         await assert_whole(app.state.database, 2000)
 
@@ -134,7 +137,7 @@ async def test_a_dependency_and_its_handler_are_one_task_which_has_one_unit_of_w
 ) -> None:
     order = {"sender": str(users[0]), "recipient": str(users[1])}
     async with served(fresh_database_url) as (app, client):
-        for _ in range(2):  # over one connection, kept alive
+        for _ in range(2):  # all over one connection
             assert (await client.post("/moves", json=order)).status_code == 200
         first, second = app.state.tasks[:3], app.state.tasks[3:]
         assert len(set(first)) == len(set(second)) == 1
@@ -154,7 +157,7 @@ async def test_a_hundred_requests_at_once_share_nothing(
     ada, bob = users
     order = {"sender": str(ada), "recipient": str(bob)}
     async with served(fresh_database_url, pool_size=10, max_overflow=0) as (app, client):
-        # Ten at a time wait for each other in the middle of their transactions.
+        # Ten requests at a time wait for each other in the middle of their transactions.
         answers = await asyncio.gather(
             *(client.post("/moves?together", json=order) for _ in range(100))
         )
@@ -188,7 +191,7 @@ async def test_a_streamed_body_has_a_unit_of_work_of_its_own(
 async def test_a_client_that_leaves_in_the_middle_of_a_stream_leaves_the_pool_whole(
     fresh_database_url: URL, users: list[Key], server: AsyncConnection
 ) -> None:
-    await write_posts(server, users[0], 20000)  # more than the sockets' buffers hold
+    await write_posts(server, users[0], 20000)  # more than the buffers of the sockets can hold
     async with served(fresh_database_url) as (app, client):
         for _ in range(5):
             async with client.stream("GET", "/posts") as response:

@@ -1,4 +1,4 @@
-"""What is said at the begin of a transaction costs one statement, and holds until its end."""
+"""The settings at the beginning of a transaction cost one statement, and hold until its end."""
 
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
@@ -27,11 +27,11 @@ async def test_hooks_speak_once_a_transaction_and_hold_until_its_end(bank: Datab
             said = await work.session.scalar(
                 text("SELECT current_setting('app.actor') || current_setting('app.tenant')")
             )
-        async with hooked.engine.connect() as connection:  # the same one, without a session
+        async with hooked.engine.connect() as connection:  # the same connection, without a session
             outside = await connection.scalar(text("SELECT current_setting('app.actor', true)"))
 
     assert said == "ada7"
-    assert outside == ""  # what PostgreSQL says of a setting that was local
+    assert outside == ""  # PostgreSQL shows this for a setting that was local
     assert sum("set_config" in statement for statement in statements) == 1
 
 

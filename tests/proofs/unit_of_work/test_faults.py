@@ -1,4 +1,4 @@
-"""A connection that is lost: before COMMIT the unit of work runs again, from COMMIT on it does not."""
+"""A lost connection: before COMMIT the unit of work runs again, and from COMMIT on it does not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from tests.proofs.support.faults import (
     wait_until,
 )
 
-# COMMIT lasts until somebody gives the lock back.
+# COMMIT waits until this lock is released.
 SLOW_COMMIT = [
     "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
     " 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END'",
@@ -85,7 +85,7 @@ async def test_a_backend_ended_while_a_statement_runs_costs_one_more_run(
             await wait_until(server, WAITING, 1, backend=first)
             tally.injected += 1
             await end(server, first)
-            assert await begun.get() != first  # it begins again
+            assert await begun.get() != first  # a new attempt begins
         await moving
 
         assert tally == Tally(injected=1, committed=1, retried=1)
@@ -105,7 +105,7 @@ async def test_a_backend_ended_in_commit_leaves_the_outcome_unknown_and_nothing_
         async def move(uow: UnitOfWork) -> None:
             backends.append(await backend_of(uow))
             await transfer(uow, sender=ada, recipient=bob, amount=30)
-            await uow.session.flush()  # what waits from here on is COMMIT
+            await uow.session.flush()  # COMMIT waits from here on
 
         moving = asyncio.create_task(tally.transact(database, move))
         await wait_until(server, BLOCKED, 1)
@@ -144,13 +144,13 @@ async def test_a_commit_whose_answer_is_lost_was_done_and_is_not_done_twice(
 
         assert tally == Tally(injected=1, unknown=1)
         assert list((await credits_by_user(direct)).values()) == [70, 130]  # not [40, 160]
-        await direct.dispose()  # or its sessions would be counted as the other's
+        await direct.dispose()  # otherwise its sessions would count as sessions of the other one
         await assert_whole(database, 200)
 
 
 @asynccontextmanager
 async def losing_answers(url: URL, answers: asyncio.Event) -> AsyncIterator[URL]:
-    """A way to the server that cuts the connection in place of an answer, unless `answers` is set."""
+    """A proxy to the server that cuts the connection instead of answering, unless `answers` is set."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await asyncio.open_connection(url.host, url.port)

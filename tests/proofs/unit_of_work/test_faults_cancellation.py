@@ -1,4 +1,4 @@
-"""A cancellation at every await of a unit of work, from the connect to the end of COMMIT."""
+"""A cancellation at each await of a unit of work, from the connect to the end of COMMIT."""
 
 import asyncio
 import contextlib
@@ -26,17 +26,17 @@ from tests.proofs.support.faults import (
 
 Ending = Callable[[Shop, Work], Coroutine[Any, Any, None]]
 
-# How the task is cancelled that waits for a future (None when it only yields to others).
+# A function that cancels the task. The task waits for a future, or for None if it only yields.
 Cancel = Callable[["asyncio.Task[Any]", "asyncio.Future[Any] | None"], object]
 
 
 def at_once(task: "asyncio.Task[Any]", future: "asyncio.Future[Any] | None") -> None:
-    """While it waits: the answer will find nobody."""
+    """Cancel while it waits, so that nobody takes the answer."""
     task.cancel()
 
 
 def with_the_answer(task: "asyncio.Task[Any]", future: "asyncio.Future[Any] | None") -> None:
-    """When the answer is there, and before the task has seen it: it is lost on the way."""
+    """Cancel after the answer came, and before the task sees it, so that the answer is lost."""
     if future is None:
         task.cancel()
     else:
@@ -44,10 +44,10 @@ def with_the_answer(task: "asyncio.Task[Any]", future: "asyncio.Future[Any] | No
 
 
 class CancelledAt(Awaitable[None]):
-    """Awaits a coroutine, and cancels the task at the coroutine's n-th suspension.
+    """Await a coroutine, and cancel the task at the n-th suspension of the coroutine.
 
     Attributes:
-        cancelled: whether there were as many.
+        cancelled: whether the coroutine had so many suspensions.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], number: int, cancel: Cancel) -> None:
@@ -69,7 +69,7 @@ class CancelledAt(Awaitable[None]):
             thrown = None
             try:
                 yield future
-            except BaseException as error:  # what the event loop throws is for the coroutine
+            except BaseException as error:  # errors of the event loop go to the coroutine
                 thrown = error
 
 
@@ -107,7 +107,7 @@ async def test_a_cancellation_at_any_await_of_a_warm_pool_leaves_nothing_half_do
                 break
             await assert_whole(database, 200)
 
-    assert tally.injected > 8  # at least: begin, two savepoints, two statements, commit
+    assert tally.injected > 8  # at least these: begin, two savepoints, two statements, commit
 
 
 @pytest.mark.parametrize("cancel", [at_once, with_the_answer])
@@ -135,7 +135,7 @@ def move(sender: Key, recipient: Key) -> Work:
 
 
 async def is_cancelled(stepped: CancelledAt, other: Shop, tally: Tally) -> bool:
-    """Run it in a task, and check that what was moved agrees with what it says."""
+    """Run it in a task, and check that the moved credits agree with its outcome."""
 
     async def awaiting() -> None:
         await stepped
@@ -153,8 +153,9 @@ async def is_cancelled(stepped: CancelledAt, other: Shop, tally: Tally) -> bool:
     else:
         tally.failed += 1
         assert isinstance(outcome, asyncio.CancelledError)
-        assert not moved  # or it would be unknown
-    gc.collect()  # a coroutine that nobody awaited, a connection that nobody gave back: a warning
+        assert not moved  # otherwise the outcome would be unknown
+    # A coroutine that was not awaited, or a connection that was not given back, now causes a warning.
+    gc.collect()
     return True
 
 
@@ -169,7 +170,7 @@ async def test_who_is_cancelled_in_the_queue_for_a_connection_takes_none(
                 asyncio.create_task(tally.transact(database, move(ada, bob))) for _ in range(10)
             ]
             for task in waiting[::2]:
-                await asyncio.sleep(0)  # it begins to wait
+                await asyncio.sleep(0)  # the task begins to wait
                 tally.injected += 1
                 task.cancel()
         results = await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Units of work that are in each other's way: deadlocks, lost updates, write skew, full pools."""
+"""Units of work that conflict: deadlocks, lost updates, write skew, full pools."""
 
 import asyncio
 from functools import partial
@@ -27,7 +27,7 @@ LEVELS: list[IsolationLevel] = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZAB
 
 
 class Meeting:
-    """Where tasks wait for each other at their first run, so that they collide for certain."""
+    """A place where tasks wait for each other in their first attempt, so that they always collide."""
 
     def __init__(self, number: int) -> None:
         self._barrier = asyncio.Barrier(number)
@@ -96,7 +96,7 @@ async def test_an_update_of_what_was_only_read_is_lost_unless_isolated(
 async def test_write_skew_is_prevented_by_serializable_alone(
     fresh_database_url: URL, tally: Tally, level: IsolationLevel
 ) -> None:
-    """Ada and Bob may each give away all they have, as long as the other one keeps something."""
+    """Ada and Bob may each give away all credits, if the other one still has some."""
     async with opened(fresh_database_url) as database:
         ada, bob, eve, dan = await make_users(database, 4)
         meeting = Meeting(2)

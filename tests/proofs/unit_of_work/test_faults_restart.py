@@ -1,4 +1,4 @@
-"""A server that restarts: between units of work, and in the middle of a storm of them."""
+"""A server that restarts, between units of work and in the middle of many."""
 
 import asyncio
 import random
@@ -29,11 +29,11 @@ from tools.embedded import Cluster, find_binaries
 
 
 class Restartable:
-    """A server of the test's own, as the run's must stay up for the other tests."""
+    """A server for this test alone, because other tests need the server of the run."""
 
     def __init__(self, cluster: Cluster, port: int) -> None:
         self._cluster = cluster
-        # Only the disk may lie: a commit that was answered has to survive a crash of the server.
+        # Without fsync an answered commit must still survive a crash of the server (not of the machine).
         self._settings = {"port": str(port), "fsync": "off", "max_connections": "100"}
         self.url = URL.create("postgresql", "me", "secret", "127.0.0.1", port, "postgres")
 
@@ -56,7 +56,7 @@ async def server_of_our_own() -> AsyncIterator[Restartable]:
         while True:
             with socket.create_server(("127.0.0.1", 0)) as probe:
                 server = Restartable(cluster, probe.getsockname()[1])
-            if await server.start():  # or something else took the port meanwhile
+            if await server.start():  # otherwise another program took the port meanwhile
                 break
         try:
             yield server
@@ -86,7 +86,7 @@ async def test_a_restart_between_units_of_work_is_found_out_by_the_ping(
         tally.injected += 1
 
         for _ in range(database.settings.pool_size):
-            async with database.unit_of_work() as uow:  # and nobody tries it again
+            async with database.unit_of_work() as uow:  # and it is not tried again
                 await backend_of(uow)
             tally.committed += 1
 
@@ -122,14 +122,14 @@ async def test_a_restart_between_units_of_work_without_a_ping_costs_one_more_run
 async def test_a_restart_in_a_storm_loses_nothing_and_does_nothing_twice(
     restartable: Restartable, tally: Tally, mode: str
 ) -> None:
-    chance = random.Random(mode)  # noqa: S311  # to be the same in each run
+    chance = random.Random(mode)  # noqa: S311  # so that each run is the same
     async with opened(restartable.url) as database:
         keys = await make_users(database, 6, 1000)
         done, unknown = set[str](), set[str]()
         enough = asyncio.Event()
 
         async def move(number: int) -> None:
-            """A transfer that leaves a post behind, from which its effect can be told."""
+            """A transfer that also adds a post. The posts show which transfers were committed."""
             sender, recipient = chance.sample(keys, 2)
             title = f"{number}: {keys.index(sender)} to {keys.index(recipient)}"
 
@@ -172,7 +172,7 @@ async def titles_of(database: Shop) -> Counter[str]:
 
 
 def expected(titles: Counter[str], number: int, credits_each: int) -> list[int]:
-    """The credits that users have after the transfers of these titles."""
+    """Return the credits of users after the transfers with these titles."""
     balances = [credits_each] * number
     for title in titles:
         _, sender, _, recipient = title.split()

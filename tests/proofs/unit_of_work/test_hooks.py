@@ -1,4 +1,4 @@
-"""What is to happen after the commit happens after it, and only then."""
+"""Hooks run after the commit, and only then."""
 
 import asyncio
 import logging
@@ -23,12 +23,12 @@ async def test_hooks_run_in_order_when_the_rows_can_be_seen(bank: Database[Work]
 
     async def look() -> None:
         seen.append(bank.engine.sync_engine.pool.checkedout())  # type: ignore[attr-defined]  # a queue
-        seen.append(await names(bank))  # in a unit of work of its own
+        seen.append(await names(bank))  # in its own unit of work
 
     async with bank.unit_of_work() as work:
         await work.accounts.add(Account(name="c"))
         work.after_commit(look)
-        work.after_commit(remember(seen, "second"))  # type: ignore[arg-type]  # a list of any
+        work.after_commit(remember(seen, "second"))  # type: ignore[arg-type]  # a list of anything
 
     assert seen == [0, ["a", "b", "c"], "second"]
 
@@ -116,7 +116,7 @@ async def test_an_error_of_a_hook_does_not_run_the_transaction_again(bank: Datab
 
 async def test_no_hook_runs_when_the_outcome_is_unknown(bank: Database[Work]) -> None:
     done: list[str] = []
-    # COMMIT takes as long as this lock is held.
+    # COMMIT waits until this lock is released.
     async with bank.engine.begin() as connection:
         for statement in (
             "CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql AS "

@@ -1,4 +1,4 @@
-"""A unit of work sees what its isolation allows, and changes nothing when it is read-only."""
+"""A unit of work sees what its isolation level allows, and changes nothing if it is read-only."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ async def test_a_repeatable_read_sees_one_moment(bank: Database[Work]) -> None:
 
 
 async def test_write_skew_is_run_again(bank: Database[Work]) -> None:
-    """Two who each leave the other one in charge: only SERIALIZABLE sees it."""
+    """Two transactions each rely on what the other one changes: only SERIALIZABLE notices it."""
     both_have_read = asyncio.Barrier(2)
     attempts = 0
 

@@ -1,4 +1,4 @@
-"""What is run again, as a whole, and what is not."""
+"""Which transactions run again, as a whole, and which do not."""
 
 import asyncio
 import time
@@ -69,7 +69,7 @@ async def test_trying_again_has_an_end_and_a_fresh_session_each_time(bank: Datab
 async def test_what_the_work_returns_is_returned_after_the_commit(bank: Database[Work]) -> None:
     account = await bank.transact(lambda work: work.accounts.add(Account(name="c")))
 
-    assert account.name == "c"  # and reading it needs no session
+    assert account.name == "c"  # it can be read without a session
     assert await names(bank) == ["a", "b", "c"]
 
 
@@ -108,7 +108,7 @@ async def test_a_connection_lost_while_the_rest_is_written_is_tried_again(
             await connection.execute(text(statement))
 
     async def add(work: Work) -> None:
-        work.session.add(Account(name="c"))  # written when the block ends, and that is not COMMIT
+        work.session.add(Account(name="c"))  # it is written when the block ends, before COMMIT
 
     await bank.transact(add)
 
@@ -133,7 +133,7 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
         nonlocal attempts
         attempts += 1
         await work.accounts.add(Account(name="c"))
-        # A deferred trigger is how to make the server die while it commits.
+        # A deferred trigger ends the server process during COMMIT.
         await work.session.execute(
             text(
                 "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
@@ -167,7 +167,7 @@ async def test_the_waits_grow_and_differ_and_only_their_number_ends_them(
     async def fail() -> None:
         raise errors.SerializationFailure
 
-    # A minute, on a clock that only the waits move.
+    # A minute, by a clock that only waits move forward.
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(waits))
     with pytest.raises(errors.SerializationFailure):

@@ -1,4 +1,4 @@
-"""Two hundred transfers at once, fifty times over: the sum holds and nobody is overdrawn."""
+"""Two hundred transfers at the same time, fifty times: the sum is right, and no balance is negative."""
 
 import asyncio
 import random
@@ -47,9 +47,9 @@ async def test_a_storm_of_transfers_keeps_the_sum_and_overdraws_nobody(
         tally.injected = RUNS * TRANSFERS
 
         assert tally.committed + tally.failed == tally.injected
-        assert min(tally.committed, tally.failed) > RUNS  # both happened, and not only once
+        assert min(tally.committed, tally.failed) > RUNS  # both happened, and more than once
         await assert_whole(database, USERS * CREDITS_EACH)
-    # Rows that are locked in one order never wait in a circle. A busy machine may still refuse a
-    # connection, and that is retried.
+    # Transactions that lock rows in one order do not deadlock. A busy machine may still refuse a
+    # connection, and then the work runs again.
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     assert await server.scalar(text(deadlocks)) == 0

@@ -1,4 +1,4 @@
-"""A unit of work commits all or nothing, whatever happens in it."""
+"""A unit of work commits everything or nothing."""
 
 import asyncio
 
@@ -108,7 +108,9 @@ async def test_an_error_is_caught_outside_of_a_savepoint_not_inside(bank: Databa
             async with work.savepoint():
                 try:
                     work.session.add(Account(name="a"))
-                except errors.UniqueViolation:  # never: it is written when the block ends
+                except (
+                    errors.UniqueViolation
+                ):  # it is never raised here, because the row is written when the block ends
                     pytest.fail("caught inside")
         await work.accounts.add(Account(name="c"))
 

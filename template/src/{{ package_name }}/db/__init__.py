@@ -1,6 +1,6 @@
-"""The data layer. It belongs to the template: `copier update` renews it, extend it from outside.
+"""The data layer. It belongs to the template, and `copier update` renews it: extend it from outside.
 
-Import from here, from `errors` and from `mixins`; the other modules may move.
+Import from here, from `errors` and from `mixins`. Other modules may get other names.
 
 ========================================  =======================================================
 To                                        read

@@ -1,6 +1,6 @@
-"""What all models share: how constraints are named, and which column type a Python type means.
+"""What all models share: the names of constraints, and the column types of Python types.
 
-A project makes its own base of it, and extends it there::
+A project defines its own base class, and extends it there::
 
     class Base(db.Base, DeclarativeBase):
         metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
@@ -24,7 +24,7 @@ from .dialect import dialect
 
 
 def _index_label(index: Index, table: Table) -> str:
-    """Return what tells an index from the others of its table: expressions, then method, predicate.
+    """Return a label that other indexes of the table do not have: expressions, method, predicate.
 
     `lower(users.email)` becomes `lower_email`, and `WHERE NOT published` becomes
     `where_not_published`. So a plain and a functional index on one column have different names.
@@ -57,23 +57,26 @@ TYPE_ANNOTATION_MAP: dict[Any, Any] = {
 }
 """The column types of `Mapped[…]`.
 
-`int` is `bigint`: four bytes saved do not pay for the day on which a column overflows. `datetime` is
-aware. Text has no length; where a length matters, a CHECK with a name says so. An enumeration is text
-with a CHECK, because a native one cannot lose a value, and its type outlives a downgrade. For a native
-one write `mapped_column(Enum(Color, name="color"))`. None in a JSON column is NULL, not JSON's `null`.
+`int` is `bigint`, because an `integer` column overflows one day, and `bigint` costs only four more
+bytes. `datetime` has a time zone. `str` has no length: write a CHECK where a length matters.
+
+An enumeration is text with a CHECK, because a native enumeration cannot lose a value, and its type
+stays after a downgrade. For a native one write `mapped_column(Enum(Color, name="color"))`.
+
+None in a JSON column is NULL, not JSON's `null`.
 """
 
 
 class Base(AsyncAttrs):
-    """What each model can do."""
+    """The base of all models: a `repr()` without secrets, and `awaitable_attrs`."""
 
     __mapper__: ClassVar[Mapper[Any]]
 
     __repr_attributes__: ClassVar[tuple[str, ...]] = ()
-    """Attributes that `repr()` shows beside the primary key; by default none, so no secrets."""
+    """More attributes that `repr()` shows. By default it shows only the primary key, so no secrets."""
 
     def __repr__(self) -> str:
-        # From __dict__, which never loads anything: expired and deferred attributes are left out.
+        # Reading from __dict__ loads nothing: it has no expired and no deferred attributes.
         keys = [self.__mapper__.get_property_by_column(c).key for c in self.__mapper__.primary_key]
         shown = [
             f"{name}={self.__dict__[name]!r}"
@@ -86,6 +89,6 @@ class Base(AsyncAttrs):
 @event.listens_for(Base, "instrument_class", propagate=True)
 def _fetch_what_the_server_computes(mapper: Mapper[Any], _: type[Base]) -> None:
     # An UPDATE returns what the server computes (RETURNING). Otherwise the attribute would expire, and
-    # reading it later would be I/O outside of `await`: MissingGreenlet. This is an event, since a model
-    # that has __mapper_args__ of its own would replace those of the base.
+    # reading it later would be I/O outside of `await`: MissingGreenlet. This is an event, because a
+    # model with its own __mapper_args__ would replace the __mapper_args__ of the base.
     mapper.eager_defaults = True

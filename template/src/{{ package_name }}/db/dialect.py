@@ -1,6 +1,6 @@
-"""Which database system this project uses: the room that knows its driver and its SQL.
+"""Which database system this project uses. The named room knows its driver and its SQL.
 
-A room of another system is a directory beside `postgresql/`, with the same names and signatures.
+The room of another system would be a directory beside `postgresql/`, with the same functions.
 """
 
 from . import postgresql as dialect

@@ -33,11 +33,12 @@
         └── CommitUnknown         the connection was lost, or the task was cancelled, during COMMIT
 
 A program that prints one sentence catches `Error`. A worker that waits and tries again catches
-`DatabaseError`: the branches above it are mistakes, and a second try repeats them.
+`DatabaseError`. It does not catch the branches above, because they are mistakes, and a second try
+would repeat them.
 
-An error has PostgreSQL's own name for its SQLSTATE where there is one. An error without a class of
-its own is a `DatabaseError`. Messages name constraints and tables, never values and never SQL. The
-driver's own error is the `__cause__`. `engine/translation.py` chooses the class.
+A class has PostgreSQL's name for its SQLSTATE. An SQLSTATE that has no class here is a
+`DatabaseError`. Messages name constraints and tables, never values and never SQL. The driver's error
+is the `__cause__`. `engine/translation.py` chooses the class.
 """
 
 from typing import ClassVar
@@ -46,7 +47,7 @@ from typing import ClassVar
 class Error(Exception):
     """The root of the tree.
 
-    `sqlstate` is PostgreSQL's five-character code, or None where the server did not send one.
+    `sqlstate` is PostgreSQL's code of five characters, or None if the server sent no code.
     """
 
     summary: ClassVar[str] = "the data layer reported an error"
@@ -102,8 +103,8 @@ class StaleData(DatabaseError):
 class ConstraintViolation(DatabaseError):
     """A constraint refused the change.
 
-    `constraint`, `table` and `column` are the server's names, or None where the server does not send
-    them. Only a not-null violation names a column, and it names no constraint.
+    `constraint`, `table` and `column` are the names that the server sent, or None. The server names a
+    column only for a not-null violation, and then it names no constraint.
     """
 
     summary = "a constraint was violated"
@@ -191,8 +192,8 @@ class InsufficientPrivilege(DatabaseError):
 
 
 class SchemaMismatch(DatabaseError):
-    summary = "the database has no such table or column: is it at the newest revision?"
+    summary = "the database has no such table or column: migrate it to the newest revision"
 
 
 class CommitUnknown(DatabaseError):
-    summary = "nobody knows whether the transaction was committed: the server did not answer COMMIT"
+    summary = "the server did not answer COMMIT: check whether the transaction was committed"

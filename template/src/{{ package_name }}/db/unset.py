@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Unset(enum.Enum):
-    """The type of `UNSET`; an enumeration, so that type checkers narrow `value is UNSET`."""
+    """The type of `UNSET`. It is an enumeration, so that type checkers narrow `value is UNSET`."""
 
     UNSET = "UNSET"
 

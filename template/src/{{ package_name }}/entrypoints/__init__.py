@@ -1,1 +1,1 @@
-"""Where the program begins: each opens the units of work that the services receive."""
+"""The programs that people and servers start. Each opens units of work for the services."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Comment(PrimaryKey, Timestamps, Base):
-    """What somebody says about a post."""
+    """A text that a user writes about a post."""
 
     __tablename__ = "comments"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Post(PrimaryKey, Timestamps, Base):
-    """What a user writes; a draft until it is published, by hand or by the worker when it is due."""
+    """A text of a user. It is a draft until somebody publishes it, or the worker at `publish_at`."""
 
     __tablename__ = "posts"
     __table_args__ = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class User(PrimaryKey, Timestamps, Base):
-    """Somebody who writes posts and has credits to give away."""
+    """A person who writes posts, and who can transfer credits to others."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("credits >= 0", name="credits_not_negative"),)
@@ -28,14 +28,14 @@ class User(PrimaryKey, Timestamps, Base):
     bio: Mapped[str | None]
     deactivated_at: Mapped[datetime.datetime | None]
 
-    # The foreign key deletes a user's posts; SQLAlchemy need not load them for that.
+    # The foreign key deletes a user's posts, so SQLAlchemy does not load them before.
     posts: Mapped[list["Post"]] = relationship(
         back_populates="author", cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
     )
 
     @hybrid_property
     def active(self) -> bool:
-        """Whether the user may log in; in Python and, as `User.active`, in a query."""
+        """Whether the user may log in. `User.active` is the same as a condition of a query."""
         return self.deactivated_at is None
 
     @active.inplace.expression
@@ -45,4 +45,4 @@ class User(PrimaryKey, Timestamps, Base):
 
     @validates("email")
     def _in_lower_case(self, _: str, email: str) -> str:
-        return email.lower()  # or two spellings would be two addresses
+        return email.lower()  # otherwise two spellings would be two addresses

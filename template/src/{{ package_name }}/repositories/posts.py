@@ -1,4 +1,4 @@
-"""The queries for posts that the domain has names for."""
+"""The queries of the domain for posts."""
 
 import datetime
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class PostQueries(ReadRepository[Post]):
     model = Post
 
     async def by_author(self, author: Key, *, drafts: bool = False) -> Sequence[Post]:
-        """Return an author's posts, the oldest first; with `drafts`, the drafts too."""
+        """Return an author's posts, the oldest first, with or without the drafts."""
         states = [True, False] if drafts else [True]
         return await self.all(
             Post.author_id == author,
@@ -39,7 +39,7 @@ class PostQueries(ReadRepository[Post]):
             cursor: `next` or `previous` of another page; None for the first one.
 
         Raises:
-            InvalidCursor: it is no cursor of this list.
+            InvalidCursor: the cursor does not belong to this list.
         """
         return await self.paginate(
             Post.published.is_(True),
@@ -81,9 +81,9 @@ class PostQueries(ReadRepository[Post]):
 
 class PostRepository(PostQueries, Repository[Post]):
     async def due(self, now: datetime.datetime, *, limit: int) -> Sequence[Post]:
-        """Lock drafts whose time has come, and return them, the oldest first.
+        """Lock drafts that are due, and return them, the oldest first.
 
-        Drafts that another worker has locked are left out, so workers share the work.
+        It leaves out the drafts that another worker has locked, so workers share the work.
         """
         return await self.all(
             Post.published.is_(False),

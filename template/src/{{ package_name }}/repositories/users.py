@@ -1,4 +1,4 @@
-"""The queries for users that the domain has names for."""
+"""The queries of the domain for users."""
 
 from collections.abc import Mapping, Sequence
 

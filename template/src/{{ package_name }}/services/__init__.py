@@ -1,6 +1,7 @@
-"""What the program does: functions that get an open unit of work and never commit.
+"""What the program does: functions that receive an open unit of work and never commit.
 
-Each is one step of a transaction that an entry point has opened, so they can be called together::
+An entry point opens the transaction and commits it. So it can call several of these functions in one
+transaction::
 
     async with database.unit_of_work() as uow:
         ada = await register(uow, …)

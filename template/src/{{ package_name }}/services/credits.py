@@ -6,7 +6,7 @@ from .protocols import UnitOfWork
 
 
 class InsufficientCredits(Exception):
-    """The sender has fewer credits than were to be transferred."""
+    """The sender has fewer credits than the amount of the transfer."""
 
 
 async def transfer(uow: UnitOfWork, *, sender: Key, recipient: Key, amount: int) -> None:
@@ -18,7 +18,7 @@ async def transfer(uow: UnitOfWork, *, sender: Key, recipient: Key, amount: int)
     Raises:
         ValueError: the amount is not positive, or sender and recipient are the same.
         NotFound: one of the users does not exist.
-        InsufficientCredits: the sender has too few.
+        InsufficientCredits: the sender has too few credits.
     """
     if amount <= 0:
         raise ValueError("the amount of a transfer must be positive")
@@ -28,6 +28,8 @@ async def transfer(uow: UnitOfWork, *, sender: Key, recipient: Key, amount: int)
     if len(users) < 2:
         raise NotFound("one of the users does not exist")
     if users[sender].credits < amount:
-        raise InsufficientCredits(f"{users[sender].credits} credits are fewer than {amount}")
+        raise InsufficientCredits(
+            f"the sender has {users[sender].credits} credits, and {amount} are needed"
+        )
     users[sender].credits -= amount
     users[recipient].credits += amount

@@ -16,10 +16,15 @@ async def write(
     published: bool = False,
     publish_at: datetime.datetime | None = None,
 ) -> Post:
-    """Write a post; a draft unless it is published at once.
+    """Write a post.
 
     Args:
-        publish_at: when the worker publishes the draft; None if never.
+        uow: the open unit of work.
+        author: the user who writes it.
+        title: the title.
+        body: the text.
+        published: whether it is published now, or a draft.
+        publish_at: when the worker publishes the draft, or None for never.
     """
     return await uow.posts.add(
         Post(
@@ -40,7 +45,7 @@ async def publish(uow: UnitOfWork, post: Key) -> Post:
 async def publish_due(
     uow: UnitOfWork, now: datetime.datetime, *, limit: int = 100
 ) -> Sequence[Post]:
-    """Publish drafts whose time has come, at most `limit`, and return them."""
+    """Publish drafts that are due at the time `now`, `limit` at most, and return them."""
     posts = await uow.posts.due(now, limit=limit)
     for post in posts:
         await uow.posts.update(post, published=True)
@@ -48,10 +53,10 @@ async def publish_due(
 
 
 async def give_posts(uow: UnitOfWork, *, sender: Key, recipient: Key) -> None:
-    """Make all posts of one user another one's.
+    """Give all posts of one user to another user.
 
     Raises:
-        NotFound: there is no such recipient.
+        NotFound: the recipient does not exist.
     """
     await uow.users.get_one(recipient)
     await uow.posts.give(sender=sender, recipient=recipient)

@@ -1,6 +1,6 @@
-"""What the services ask of a unit of work, and no more.
+"""The part of a unit of work that the services use.
 
-The real one has it, and so have the fakes of the unit tests, which need no database.
+The real unit of work has it. The fakes of the unit tests have it too, and they need no database.
 """
 
 import datetime

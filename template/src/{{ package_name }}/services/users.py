@@ -1,4 +1,4 @@
-"""Registering users, and letting them go."""
+"""Registering, deactivating and removing users."""
 
 import asyncio
 import datetime
@@ -14,14 +14,15 @@ async def register(uow: UnitOfWork, *, email: str, username: str, password: str)
     """Register a user.
 
     Args:
-        email: kept in lower case, so that two spellings are one address.
-        username: as it will be shown.
-        password: kept as an Argon2 hash only.
+        uow: the open unit of work.
+        email: the address. It is stored in lower case, so two spellings are one address.
+        username: the name that others see.
+        password: only its Argon2 hash is stored.
 
     Raises:
-        UniqueViolation: the e-mail or the username is taken; `constraint` says which.
+        UniqueViolation: another user has the e-mail or the username. `constraint` says which.
     """
-    # Hashing is slow on purpose; in a thread, so that the event loop goes on meanwhile.
+    # Hashing is slow on purpose. A thread does it, so the event loop is not blocked.
     password_hash = await asyncio.to_thread(PasswordHasher().hash, password)
     return await uow.users.add(
         User(email=email, username=username, password_hash=password_hash, credits=0)
@@ -31,28 +32,28 @@ async def register(uow: UnitOfWork, *, email: str, username: str, password: str)
 async def register_with_welcome_post(
     uow: UnitOfWork, *, email: str, username: str, password: str
 ) -> User:
-    """Register a user and publish a first post in their name: both or neither."""
+    """Register a user, and publish a first post in their name."""
     user = await register(uow, email=email, username=username, password=password)
     await write(uow, author=user, title="Hello", body=f"I am {username}.", published=True)
     return user
 
 
 async def set_active(uow: UnitOfWork, user: Key, active: bool) -> User:
-    """Let a user log in, or no longer.
+    """Allow a user to log in, or forbid it.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: the user does not exist.
     """
     deactivated_at = None if active else datetime.datetime.now(datetime.UTC)
     return await uow.users.update(await uow.users.get_one(user), deactivated_at=deactivated_at)
 
 
 async def remove(uow: UnitOfWork, user: Key, *, heir: Key | None = None) -> None:
-    """Delete a user, with the posts unless an heir takes them over: all of it or nothing.
+    """Delete a user. The heir gets the posts; without an heir they are deleted too.
 
     Raises:
         ValueError: the heir is the user.
-        NotFound: there is no such user, or no such heir.
+        NotFound: the user or the heir does not exist.
     """
     if heir == user:
         raise ValueError("the heir must be another user")

@@ -1,4 +1,4 @@
-"""Who acts: given to a unit of work, and told to PostgreSQL at the beginning of its transaction.
+"""Who acts. A program gives it to a unit of work, and a begin hook tells it to PostgreSQL.
 
 ::
 
@@ -7,7 +7,7 @@
     async with database.unit_of_work(info=Actor(request.user.id)) as uow:
         …
 
-Limits: without the hook, or without an actor, an entry has none.
+Limits: without the hook, or without an actor, the entries have no actor.
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ class Actor:
     """Who acts.
 
     Args:
-        name: any name or key; the log shows what `str()` makes of it.
+        name: any name or key. The log has its `str()`.
     """
 
     name: object
 
 
 def actor_hook(session: Session) -> Mapping[str, str]:
-    """The begin hook that tells PostgreSQL who acts; give it to the `Database`."""
+    """Return the setting that tells PostgreSQL who acts. Give this begin hook to the `Database`."""
     actor = session.info.get(Actor)
     return {"app.actor": str(actor.name) if actor else ""}

@@ -1,8 +1,8 @@
-"""What a new revision has to do so that the triggers are those which the models ask for.
+"""What a new revision must do, so that the database has the triggers that the models need.
 
-`db/migrations/authoring/plugins.py` names this plugin. It compares with the server's catalogue
-and writes statements, not operations of its own: the revision then runs without this directory, so
-the option can be switched off again.
+`db/migrations/authoring/plugins.py` names this plugin. It compares the models with the catalogue of the
+server. It writes plain statements into the revision, and no operations: so old revisions also run after
+the option was switched off, and this directory is gone.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ from .triggers import Name, Statements, audit_of, trigger_arguments
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparison; Alembic calls it."""
+    """Register the comparison. Alembic calls this."""
     plugin.add_autogenerate_comparator(
         _compare,
         "schema",
         "audit",
         qualifier="postgresql",
-        priority=DispatchPriority.LAST,  # with the tables' own changes there already
+        priority=DispatchPriority.LAST,  # after the changes of the tables
     )
 
 
 class Execute(MigrateOperation):
-    """Statements, those that take them back, and the phase of the revision that they belong to."""
+    """Statements, the statements that take them back, and the phase of their revision."""
 
     def __init__(
         self, statements: Sequence[str], undo: Sequence[str], phase: str = "expand"
@@ -40,18 +40,18 @@ class Execute(MigrateOperation):
         self.phase = phase
 
     def reverse(self) -> "Execute":
-        """The same for the downgrade."""
+        """Return the operation for the downgrade."""
         return Execute(self.undo, self.statements, self.phase)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """What `alembic check` says."""
+        """Return what `alembic check` prints."""
         return ("execute", *self.statements)
 
 
 @renderers.dispatch_for(Execute)
 def _render(_: AutogenContext, operation: Execute) -> list[str]:
     return [
-        # As SQL is read, unless Python would read something else.
+        # In several lines, like other SQL, unless Python would read a backslash or quotes in it.
         f"op.execute({statement!r})"
         if "\\" in statement or '"""' in statement
         else f'op.execute("""\n{statement}\n""")'
@@ -68,8 +68,8 @@ def _compare(
     audit = audit_of(metadata)
     if audit.tables and audit.log is None:
         raise CommandError(
-            "models are Audited, but there is no log: add an AuditEntry to the models, "
-            "as db/audit/__init__.py says"
+            "models are Audited, but no model is the log: add a subclass of AuditEntry to the models, "
+            "as db/audit/__init__.py describes"
         )
     sql = Statements(connection.dialect, audit.log)
     function = _find_function(connection, sql.function)
@@ -79,7 +79,7 @@ def _compare(
         for table, excluded in audit.tables.items()
     }
 
-    # What the code that runs now does is to be in the log until it has ended.
+    # Triggers are dropped in the contract phase, so the log has the changes of the old code too.
     first: list[MigrateOperation] = [
         Execute([sql.drop_trigger(table)], [sql.create_trigger(table, found[table])], "contract")
         for table in sorted(found.keys() - wanted.keys())
@@ -91,7 +91,7 @@ def _compare(
             first.append(Execute([sql.drop_function()], again, "contract"))
     elif function is None:
         last.append(Execute(sql.create_function(), [sql.drop_function()]))
-    elif function.source.split() != sql.body.split():  # a revision indents it
+    elif function.source.split() != sql.body.split():  # a revision indents the source
         last.append(Execute(sql.create_function(), [function.definition]))
     for table, arguments in sorted(wanted.items()):
         before = found.get(table)
@@ -109,7 +109,7 @@ class _Function(NamedTuple):
 
 
 def _find_function(connection: Connection, function: Name) -> _Function | None:
-    """The function as it is now, where it is there."""
+    """Return the function as the database has it, or None."""
     row = connection.execute(
         text(
             "SELECT prosrc, pg_get_functiondef(function.oid) FROM pg_proc AS function "
@@ -122,7 +122,7 @@ def _find_function(connection: Connection, function: Name) -> _Function | None:
 
 
 def _find_triggers(connection: Connection, function: Name) -> dict[Name, list[str]]:
-    """The tables with a trigger that calls the function, and its arguments."""
+    """Return the tables whose trigger calls the function, with its arguments."""
     rows = connection.execute(
         text(
             "SELECT place.nspname, relname, tgargs FROM pg_trigger "
@@ -131,7 +131,7 @@ def _find_triggers(connection: Connection, function: Name) -> dict[Name, list[st
             "JOIN pg_proc AS function ON function.oid = tgfoid "
             "JOIN pg_namespace AS schema ON schema.oid = pronamespace "
             "WHERE schema.nspname = :schema AND proname = :name "
-            "AND tgparentid = 0"  # a partition has the trigger from its parent
+            "AND tgparentid = 0"  # a partition gets the trigger from its parent
         ),
         function._asdict(),
     )

@@ -1,4 +1,4 @@
-"""The models' part: which tables are audited, and the log as a model."""
+"""The part of the models: the mixin of audited models, and the log as a model."""
 
 import datetime
 from typing import Any, ClassVar, Literal
@@ -25,10 +25,10 @@ from .triggers import audit_of, create_triggers
 
 
 class Audited:
-    """A model whose changes are logged."""
+    """A mixin for a model whose changes are logged."""
 
     __audit_exclude__: ClassVar[tuple[str, ...]] = ()
-    """Names of columns that never come into the log. The primary key cannot be one of them."""
+    """Names of columns that the log never has. A column of the primary key is not allowed."""
 
 
 class AuditEntry:
@@ -37,16 +37,16 @@ class AuditEntry:
     __tablename__ = "audit_log"
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    """In the order of writing; transactions that overlap are mixed, and some may be missing."""
+    """The order of writing. Transactions that overlap are mixed, and numbers may be missing."""
 
     at: Mapped[datetime.datetime] = mapped_column(DateTime(timezone=True))
-    """When the transaction began, as in `Timestamps`."""
+    """The beginning of the transaction, as in `Timestamps`."""
 
     transaction_id: Mapped[int] = mapped_column(BigInteger)
-    """What was changed together; unique until the data is restored into another server."""
+    """The number of the transaction. It is unique until the data is restored into another server."""
 
     actor: Mapped[str | None] = mapped_column(Text)
-    """Who acted, as far as the application said."""
+    """Who acted, if the application said it."""
 
     db_user: Mapped[str] = mapped_column(Text)
     """The role that logged in."""
@@ -56,7 +56,7 @@ class AuditEntry:
     operation: Mapped[Literal["insert", "update", "delete"]] = mapped_column(Text)
 
     key: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """The primary key by its columns."""
+    """The primary key: values by the names of its columns."""
 
     old: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     new: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -64,20 +64,20 @@ class AuditEntry:
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[SchemaItem, ...]:
-        # BRIN is a thousandth of the size, and fits as rows are only appended.
+        # Rows are only appended, so a BRIN index works. It is a thousand times smaller.
         return (Index(None, "table_name", "key"), Index(None, "at", postgresql_using="brin"))
 
     @classmethod
     def about(cls, model: type[Audited], key: Any) -> ColumnElement[bool]:
-        """A condition: the entries about one row, be it there or deleted.
+        """Return a condition for the entries about one row, which may be deleted already.
 
         Args:
-            model: the row's class.
-            key: its primary key, a tuple where that has several columns.
+            model: the class of the row.
+            key: its primary key. A composite key is a tuple.
         """
         table = inspect(model).local_table
         values = key if isinstance(key, tuple) else (key,)
-        # As the server writes it: a UUID, for one, is text there.
+        # The server builds the same JSON as the trigger. For example, a UUID becomes text.
         pairs = [
             part
             for column, value in zip(table.primary_key, values, strict=True)
@@ -95,14 +95,14 @@ def _register_audited(mapper: Mapper[Any], model: type[Audited]) -> None:
     table = mapper.local_table
     assert isinstance(table, Table)
     excluded = set(model.__audit_exclude__)
-    # Those of all its tables, as a model may inherit the exclusions from a parent with another one.
+    # The columns of all its tables, because a model may inherit exclusions from a parent's table.
     names = {column.name for column in mapper.persist_selectable.columns if not column.primary_key}
     if wrong := sorted(excluded - names):
         raise TypeError(
-            f"{model.__name__}.__audit_exclude__ names {', '.join(wrong)}, which is no column of "
-            f"{table.name}, or is in its primary key"
+            f"{model.__name__}.__audit_exclude__ names {', '.join(wrong)}: name columns of "
+            f"{table.name} that are not in its primary key"
         )
-    # Models that share a table add up.
+    # Several models may share a table: add the exclusions of each.
     audit_of(table.metadata).tables.setdefault(table, set()).update(
         excluded & {column.name for column in table.columns}
     )

@@ -1,9 +1,9 @@
-"""The function that writes the log and the triggers that call it, in PostgreSQL's language.
+"""The function that writes the log, and the triggers that call it, as SQL.
 
-A revision has these statements as they were when it was written, so it runs the same for ever. When
-the function changes here, the next revision replaces it.
+A revision has a copy of these statements, so it always does the same. When the function changes here,
+the next revision replaces it in the database.
 
-`MetaData.create_all` makes them too; `drop_all` leaves the function behind.
+`MetaData.create_all` creates the function and the triggers too. `drop_all` leaves the function.
 """
 
 import json
@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Dialect, MetaData, Table, text
 TRIGGER = "audit"
 FUNCTION = "write_audit_log"
 
-# SECURITY DEFINER: it writes as its owner, so that nobody else needs to be able to. Its search path
-# has no schema in which others could put a function of the same name; hence the log's full name.
-# Loops where they can be: in PL/pgSQL they take half as long as a query for each row.
+# SECURITY DEFINER: it writes with the rights of its owner, so other roles need no right on the log.
+# Its search path has no schema in which others could create functions, so the log has its full
+# name. It uses loops where possible, because in PL/pgSQL they take half the time of a query per
+# row.
 BODY = """
 DECLARE
     before jsonb := to_jsonb(OLD);
@@ -57,7 +58,7 @@ END
 
 
 class Name(NamedTuple):
-    """A table's or a function's name with its schema."""
+    """The name of a table or a function, with its schema."""
 
     schema: str
     name: str
@@ -65,25 +66,25 @@ class Name(NamedTuple):
 
 @dataclass
 class Audit:
-    """What the models of a metadata say: their log, and the audited tables with what is excluded."""
+    """What the models say: the table of the log, and the excluded columns of each audited table."""
 
     log: Table | None = None
     tables: dict[Table, set[str]] = field(default_factory=dict)
 
 
 def audit_of(metadata: MetaData) -> Audit:
-    """What the models of this metadata say."""
-    # Not in Table.info, which Alembic would write into a revision.
+    """Return what the models of this metadata say."""
+    # It is not in Table.info, because Alembic would write that into a revision.
     audit: Audit = metadata.info.setdefault("audit", Audit())
     return audit
 
 
 class Statements:
-    """The statements for a log, by the names that they have on a server.
+    """The statements for a log, with the names that a server has.
 
     Args:
-        dialect: one that has been connected, so that it knows the default schema.
-        log: the log's table; None where there is none any more.
+        dialect: a dialect that has connected, so that it knows the default schema.
+        log: the table of the log, or None if the models have no log.
     """
 
     def __init__(self, dialect: Dialect, log: Table | None) -> None:
@@ -96,11 +97,11 @@ class Statements:
             self.body = BODY.replace("{log}", self._quoted(self.name(log)))
 
     def name(self, table: Table) -> Name:
-        """Where the server has a table."""
+        """Return the name of a table, with its schema."""
         return Name(table.schema or self._default_schema, table.name)
 
     def create_function(self) -> tuple[str, ...]:
-        """Make or replace the function."""
+        """Return the statements that create or replace the function."""
         function = self._quoted(self.function)
         return (
             f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql\n"
@@ -109,15 +110,20 @@ class Statements:
         )
 
     def revoke_function(self) -> str:
-        """Take from everybody else the right to make triggers of it, by which they could forge."""
+        """Return the statement that forbids other roles to write false entries by their triggers."""
         return f"REVOKE ALL ON FUNCTION {self._quoted(self.function)}() FROM PUBLIC"
 
     def drop_function(self) -> str:
-        """Remove the function, which no trigger may call any more."""
+        """Return the statement that drops the function. No trigger may call it then."""
         return f"DROP FUNCTION {self._quoted(self.function)}()"
 
     def create_trigger(self, table: Name, arguments: Sequence[str]) -> str:
-        """Make or replace a table's trigger; the arguments are those of `trigger_arguments`."""
+        """Return the statement that creates or replaces the trigger of a table.
+
+        Args:
+            table: the name of the table.
+            arguments: as `trigger_arguments` returns them.
+        """
         literals = ", ".join("'" + each.replace("'", "''") + "'" for each in arguments)
         return (
             f"CREATE OR REPLACE TRIGGER {TRIGGER}\n"
@@ -126,7 +132,7 @@ class Statements:
         )
 
     def drop_trigger(self, table: Name) -> str:
-        """Remove a table's trigger."""
+        """Return the statement that drops the trigger of a table."""
         return f"DROP TRIGGER {TRIGGER} ON {self._quoted(table)}"
 
     def _quoted(self, name: Name) -> str:
@@ -134,8 +140,8 @@ class Statements:
 
 
 def trigger_arguments(table: Table, excluded: Collection[str]) -> list[str]:
-    """The columns of the key and those that are left out, each as an array of PostgreSQL's."""
-    # Within such an array a quoted name looks as in JSON.
+    """Return two arrays as PostgreSQL writes them: columns of the key, and excluded columns."""
+    # In an array of PostgreSQL a quoted name looks like a string of JSON.
     return [
         "{" + ",".join(json.dumps(name, ensure_ascii=False) for name in names) + "}"
         for names in ([column.name for column in table.primary_key], sorted(excluded))
@@ -145,7 +151,7 @@ def trigger_arguments(table: Table, excluded: Collection[str]) -> list[str]:
 def create_triggers(
     metadata: MetaData, connection: Connection, *, tables: Collection[Table], **_: Any
 ) -> None:
-    """Make the function and the triggers behind `create_all`; a listener to "after_create"."""
+    """Create the function and the triggers after `create_all`: a listener for "after_create"."""
     audit = audit_of(metadata)
     sql = Statements(connection.dialect, audit.log)
     statements = list(sql.create_function()) if audit.log in tables else []

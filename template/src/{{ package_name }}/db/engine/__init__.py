@@ -1,1 +1,1 @@
-"""The engine: how it is made, its pool, its guards, its errors and its log of queries."""
+"""The engine: the function that creates it, its pool, its guards, its errors and its query log."""

@@ -1,7 +1,9 @@
 """The call site of a connection or a statement: file, line and function of the program.
 
-SQLAlchemy runs in a greenlet of its own, so the frames of its callers hang on the parent greenlet. A
-coroutine that became a task right away has no call site: no frame awaits it by name.
+SQLAlchemy runs in its own greenlet, so the frames of its callers belong to the parent greenlet.
+
+Limits: `asyncio.create_task(session.execute(…))` has no call site, because no frame of the program
+awaits that coroutine.
 """
 
 import sys
@@ -17,7 +19,7 @@ _LOOP = ("asyncio.events", "asyncio.base_events", "asyncio.runners")
 
 
 class CallSite(NamedTuple):
-    """A line of code. Making one takes about a microsecond, and reads no source."""
+    """A line of code. Creating one takes about a microsecond, and reads no source file."""
 
     code: CodeType
     line: int
@@ -27,7 +29,7 @@ class CallSite(NamedTuple):
 
 
 def find_call_site() -> CallSite | None:
-    """Return the innermost caller that belongs neither to a library nor to the data layer."""
+    """Return the innermost caller that is neither in a library nor in the data layer."""
     current: greenlet.greenlet | None = greenlet.getcurrent()
     frame: FrameType | None = sys._getframe(1)
     while current is not None:

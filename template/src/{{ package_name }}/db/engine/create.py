@@ -1,4 +1,4 @@
-"""The engine: one for an application, made by a function. It connects when it is first used."""
+"""The function that creates the engine of an application. The engine connects when it is first used."""
 
 from typing import Any
 
@@ -17,9 +17,10 @@ from .translation import translate
 
 
 def create_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """Return an engine with an explicit pool, explicit timeouts, and the errors of `errors.py`.
+    """Return an engine with the pool, the timeouts and the guards that the settings describe.
 
-    The driver's exception is the `__cause__` of an error. The caller disposes of the engine.
+    It raises the errors of `errors.py`. The driver's error is the `__cause__`. The caller must call
+    `dispose()` on the engine.
     """
     url, connect_args = dialect.engine_arguments(
         settings.url,

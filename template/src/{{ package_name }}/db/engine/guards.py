@@ -1,15 +1,15 @@
-"""Mistakes that would go wrong in silence, and are refused.
+"""Guards against two mistakes that raise no error by themselves.
 
-**One session, one task.** `asyncio.gather` over one session often succeeds, because the driver makes
-one statement wait for the other. Then one task commits what the other has half done. So a statement,
-a COMMIT or a ROLLBACK that meets a running statement on its connection is a `UnitOfWorkError`. A
-session may be handed from one task to another: the guard refuses overlap, it does not check owners.
+**Two tasks use one session.** `asyncio.gather` over one session often succeeds, because the driver
+makes one statement wait for the other. Then one task commits half of what the other task does. So a
+statement, a COMMIT or a ROLLBACK raises a `UnitOfWorkError` while another statement runs on the same
+connection. A task may pass a session on to another task: the guard refuses only overlap.
 
-**A COMMIT of nothing.** PostgreSQL answers COMMIT of an aborted transaction with ROLLBACK and no
-error. So an error that was caught inside would undo the whole transaction, and nobody would know.
+**A task commits an aborted transaction.** PostgreSQL answers this COMMIT with a ROLLBACK and no error.
+So a program that caught the error inside would lose the whole transaction without a message.
 
-Limits: the driver itself refuses a statement that meets the fetch of a stream. That error is a
-`DatabaseError`, and does not say why.
+Limits: when a stream is fetching, the driver itself refuses another statement. That error is a
+`DatabaseError`, and does not name the reason.
 """
 
 from typing import Any
@@ -52,7 +52,7 @@ def refuse_empty_commit(engine: AsyncEngine) -> None:
 
 
 def refuse_overlap(engine: AsyncEngine) -> None:
-    """Raise an error when a statement meets another one that runs on the same connection."""
+    """Raise an error when a statement begins while another one runs on the same connection."""
     # The key is SQLAlchemy's connection, which lives for one check-out, and not the pooled one. So no
     # mark outlives its transaction. The id of the execution is enough, and keeps nothing alive.
     running: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()

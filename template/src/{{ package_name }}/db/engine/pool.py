@@ -1,13 +1,13 @@
-"""The pool: it says which code holds its connections, and hands out no stale ones.
+"""The pool of connections. It knows which code holds them, and checks idle ones before use.
 
 * A task that waits too long gets a `PoolTimeout`. The message names the code that has held
   connections longest. This costs some microseconds for each check-out.
-* A connection that was held for longer than `log_checkouts_longer_than` is a warning of this logger
-  when it comes back, with the code that took it.
-* `Database.pool` has the numbers for a gauge, see `PoolStatus`.
+* If code holds a connection for longer than `log_checkouts_longer_than`, the pool logs a warning
+  when the connection comes back. The warning names the code.
+* `Database.pool` has numbers for monitoring, see `PoolStatus`.
 
 A transaction that waits for something else than the database (a mail, another service) exhausts a
-pool. Do that work before or after the transaction; a larger pool does not help.
+pool. Do that work before or after the transaction. A larger pool does not help.
 """
 
 import logging
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """What the pool does now, and what it did since the engine was made."""
+    """What the pool does now, and what it has done since the engine was created."""
 
     size: int
     """`pool_size`: connections that are kept."""
@@ -40,7 +40,7 @@ class PoolStatus:
     checkouts: int
     """How often a connection was handed out."""
     timeouts: int
-    """How often a task waited in vain (`PoolTimeout`)."""
+    """How often a task waited and got no connection (`PoolTimeout`)."""
     opened: int
     """Connections that were opened."""
     closed: int
@@ -64,7 +64,7 @@ class Usage:
 
 
 class QueuePool(AsyncAdaptedQueuePool):
-    """SQLAlchemy's pool, with an error that names the holders of connections."""
+    """SQLAlchemy's pool, with an error that names the code that holds connections."""
 
     # A private attribute. Nothing else keeps the messages of `echo_pool` below the logger
     # "sqlalchemy", where its handler and everybody's configuration are.
@@ -78,7 +78,7 @@ class QueuePool(AsyncAdaptedQueuePool):
         """Hand out a connection.
 
         Raises:
-            PoolTimeout: none became free within `pool_timeout`.
+            PoolTimeout: no connection became free within `pool_timeout`.
         """
         started = monotonic()
         try:
@@ -88,7 +88,7 @@ class QueuePool(AsyncAdaptedQueuePool):
             raise PoolTimeout(self.explain(monotonic() - started)) from error
 
     def recreate(self) -> "QueuePool":
-        """Return a new pool that goes on with these counts; `dispose` asks for it."""
+        """Return a new pool that keeps these counts. `dispose` calls this."""
         pool = super().recreate()
         assert isinstance(pool, QueuePool)
         self.usage.held.clear()  # a connection in use is closed when it comes back
@@ -97,11 +97,11 @@ class QueuePool(AsyncAdaptedQueuePool):
 
     @property
     def exhausted(self) -> bool:
-        """Whether all connections are in use. A connection that is being opened is not in use yet."""
+        """Whether all connections are in use. A connection that is still being opened is not."""
         return len(self.usage.held) >= self.size() + self._max_overflow
 
     def explain(self, waited: float) -> str:
-        """Say in one sentence why there was no connection, and which code holds them longest."""
+        """Say in one sentence why no connection is free, and which code holds them longest."""
         longest = sorted(self.usage.held.values(), key=lambda checkout: checkout.since)[:3]
         return (
             f"no connection became free within {waited:.1f} s, because all of them are in use (pool_size"
@@ -119,7 +119,7 @@ def watch(pool: Pool, log_longer_than: float) -> None:
     """Count what the pool does, and log connections that were held for too long.
 
     Args:
-        log_longer_than: seconds; 0 logs nothing.
+        log_longer_than: the limit in seconds. 0 logs nothing.
     """
     usage = pool.usage if isinstance(pool, QueuePool) else Usage()
     held, counts = usage.held, usage.counts
@@ -149,10 +149,10 @@ def watch(pool: Pool, log_longer_than: float) -> None:
 
 
 def ping_after_idle(pool: Pool, seconds: float, timeout: float) -> None:
-    """Ping a connection before use when it was idle for longer than `seconds`.
+    """Ping a connection before use if it was idle for longer than `seconds`.
 
-    SQLAlchemy's `pool_pre_ping` asks at every check-out, which costs a round trip each time. A
-    connection that answered a moment ago is alive. The idea is HikariCP's `aliveBypassWindowMs`.
+    SQLAlchemy's `pool_pre_ping` pings at every check-out, which costs a round trip each time. A
+    connection that answered a moment ago is alive. HikariCP has this as `aliveBypassWindowMs`.
 
     Args:
         timeout: seconds to wait for the answer.

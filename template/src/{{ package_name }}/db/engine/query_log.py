@@ -1,4 +1,4 @@
-"""The log of queries: which statements ran and how long they took, never their parameters.
+"""The query log: which statements ran and how long they took. It never has their parameters.
 
 ::
 
@@ -6,12 +6,13 @@
         await list_posts(uow)
     assert len(queries) <= 2
 
-In a test, the fixture `max_queries` says the same in one line. The log gets two warnings. One is for
-a statement that took longer than `log_statements_longer_than`. The other is for development: a
-statement that ran more often than `log_statements_repeated_more_than` in one transaction. That is
-mostly a query in a loop (N+1), and an eager load or one `IN` can replace it.
+In a test the fixture `max_queries` is shorter.
 
-Limits: a time ends when the first rows arrive. What a stream fetches later does not count. BEGIN,
+The logger writes a warning when a statement takes longer than `log_statements_longer_than`. In
+development it also warns when a statement runs more often than `log_statements_repeated_more_than` in
+one transaction. That is mostly a query in a loop (N+1), which an eager load or one `IN` can replace.
+
+Limits: the measured time ends when the first rows arrive, so it is too short for a stream. BEGIN,
 COMMIT and savepoints are not recorded.
 """
 
@@ -32,7 +33,7 @@ from .call_site import find_call_site
 logger = logging.getLogger(__name__)
 
 _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
-_LONGEST = 1000  # characters of a statement in the log: an INSERT of many rows has megabytes
+_LONGEST = 1000  # characters of a statement in the log: an INSERT of many rows can have megabytes
 
 
 _Listener = Callable[[Connection, "RecordedQuery", bool], None]
@@ -51,7 +52,7 @@ class RecordedQuery(NamedTuple):
 
 @contextmanager
 def record_queries(*engines: AsyncEngine) -> Iterator[list[RecordedQuery]]:
-    """Yield a list that grows by each statement of these engines while the block runs."""
+    """Yield a list to which each statement of these engines is added while the block runs."""
     queries: list[RecordedQuery] = []
     stops = [_listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
     try:
@@ -62,7 +63,7 @@ def record_queries(*engines: AsyncEngine) -> Iterator[list[RecordedQuery]]:
 
 
 def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
-    """Log each statement that took longer than this."""
+    """Log each statement that takes longer than this."""
 
     def log(_: Connection, query: RecordedQuery, __: bool) -> None:
         if query.seconds > seconds:
@@ -72,7 +73,7 @@ def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
 
 
 def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
-    """Log a statement that runs more often than this in one transaction, once a transaction."""
+    """Log a statement that runs more often than this in one transaction, once per transaction."""
     counts: WeakKeyDictionary[Connection, Counter[str]] = WeakKeyDictionary()
 
     @event.listens_for(engine.sync_engine, "begin")

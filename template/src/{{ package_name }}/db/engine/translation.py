@@ -1,4 +1,4 @@
-"""Which error of the layer stands for an error of SQLAlchemy or of the driver."""
+"""Which error of the layer replaces an error of SQLAlchemy or of the driver."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ _BY_TYPE: list[tuple[type[BaseException], type[Error]]] = [
 
 
 def translate(error: BaseException) -> Error | None:
-    """Return the layer's error for one of SQLAlchemy or of the driver, or None if there is none."""
+    """Return the layer's error for an error of SQLAlchemy or of the driver, or None."""
     for kind, ours in _BY_TYPE:
         if isinstance(error, kind):
             return ours()
@@ -33,10 +33,10 @@ def translate(error: BaseException) -> Error | None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the layer's error in place of SQLAlchemy's, in a block where the session can fail.
+    """Replace errors of SQLAlchemy's session by errors of the layer, in a block.
 
-    The engine already translates what fails in the driver. This is for what fails in the session: a
-    stale row in a flush, or a pool without a free connection.
+    The engine already translates the errors of the driver. This translates the errors of the session:
+    a stale row in a flush, or a pool without a free connection.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""Columns and behaviour that several models share, one mixin a file.
+"""Columns and behaviour that several models share. Each file has one mixin.
 
-A model takes the mixins that it needs: `class User(PrimaryKey, Timestamps, Base)`. The DDL that a mixin emits
-never changes: new behaviour is a new mixin.
+A model takes the mixins that it needs: `class User(PrimaryKey, Timestamps, Base)`. The DDL that a
+mixin emits never changes: new behaviour is a new mixin.
 """
 
 from . import bigint, uuid4, uuid7

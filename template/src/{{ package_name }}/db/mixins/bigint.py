@@ -1,7 +1,7 @@
-"""A counted primary key: eight bytes, readable, made by the server.
+"""A counted primary key: eight bytes, easy to read, created by the server.
 
-It reveals how many rows there are, and keys can be guessed: a row needs other protection. The key is
-known only after the row is written.
+It reveals how many rows there are, and clients can guess keys: protect rows by other means. The key
+is known only after the row is written.
 """
 
 from sqlalchemy import BigInteger, Identity

@@ -6,10 +6,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class SoftDelete:
-    """`deleted_at`, NULL while the row is alive.
+    """`deleted_at`: the time at which the row was hidden, or NULL.
 
-    It has no index: most rows are alive, so the planner would not use one. Give the indexes of your
-    queries `postgresql_where=text("deleted_at IS NULL")`.
+    It has no index: most rows are not hidden, so the planner would not use one. Give the indexes of
+    your queries `postgresql_where=text("deleted_at IS NULL")`.
     """
 
     deleted_at: Mapped[datetime.datetime | None] = mapped_column(sort_order=1)

@@ -1,10 +1,9 @@
-"""The times at which a row was made and last changed, by the server's clock.
+"""The times at which a row was created and last changed, by the server's clock.
 
 Limits: `now()` is the beginning of the transaction, so all rows of one transaction have the same
-time. A flush and `update()` of SQLAlchemy set `updated_at`, and so does a repository's `upsert`. Raw
-SQL and an ON CONFLICT of your own must set it. After an `update()` refresh the entities in the
-session, or let it return them: `.returning(Model)` with the execution option
-`populate_existing=True`.
+time. A flush, `update()` of SQLAlchemy and a repository's `upsert` set `updated_at`. Raw SQL and
+your own ON CONFLICT must set it. After an `update()` refresh the entities in the session, or let it
+return them: `.returning(Model)` with the execution option `populate_existing=True`.
 """
 
 import datetime
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class Timestamps:
-    """`created_at` and `updated_at`, aware."""
+    """`created_at` and `updated_at`, with time zone."""
 
     created_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now(), sort_order=1)
     updated_at: Mapped[datetime.datetime] = mapped_column(

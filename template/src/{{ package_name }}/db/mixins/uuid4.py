@@ -1,7 +1,7 @@
 """A random primary key: UUID version 4.
 
-It reveals nothing, not even when the row was made. In exchange, inserts are scattered over all pages
-of the index. Where the time of a row is no secret, use `uuid7.py`.
+It reveals nothing, not even when the row was created. In exchange, inserts are scattered over all
+pages of the index. If the time of a row is not secret, use `uuid7.py`.
 """
 
 import uuid
@@ -14,7 +14,7 @@ Key = uuid.UUID
 
 
 class PrimaryKey:
-    """`id`, a random UUID. The application makes it; for other SQL the server does."""
+    """`id`, a random UUID. The application creates it, and for raw SQL the server."""
 
     id: Mapped[Key] = mapped_column(
         primary_key=True,

@@ -1,1 +1,1 @@
-"""Pages by keyset, their cursors, and sorting and filtering for clients."""
+"""Keyset pages and their cursors. Sorting, filtering and searching for clients."""

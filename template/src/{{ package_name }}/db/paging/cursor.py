@@ -1,9 +1,9 @@
 """A cursor: a place in an order of rows, as text for a client.
 
 It is JSON in URL-safe base64: the values of the row beside the place, the direction, and a checksum
-of the order. It is not signed, and does not need to be: the values are checked against the types of
-the columns and become bound parameters, so a client can only choose another place. It is not
-encrypted either: do not order by values that the client must not see.
+of the order. It needs no signature: its values are checked against the types of the columns and
+become bound parameters. So a client that changes them only chooses another place. It is not
+encrypted: do not order by values that the client must not see.
 """
 
 import base64
@@ -27,7 +27,7 @@ class Cursor:
     """A place, and the rows that are read from it.
 
     Args:
-        values: the values of the order in the row beside the place; the row may be gone.
+        values: the values of the order in the row beside the place. The row may be deleted already.
         backward: whether to read the rows before the place.
         inclusive: whether the row beside the place is one of them.
     """
@@ -38,10 +38,10 @@ class Cursor:
 
 
 class CursorFormat:
-    """How the cursors of one order are written and read.
+    """Write and read the cursors of one order.
 
     Args:
-        checksum: stands for the order; a cursor with another checksum belongs to another list.
+        checksum: identifies the order. A cursor with another checksum belongs to another list.
         types: the type of each value of the order, and whether it may be NULL.
     """
 
@@ -60,7 +60,7 @@ class CursorFormat:
         """Read a cursor.
 
         Raises:
-            InvalidCursor: it is malformed, or of another order, or a value does not fit its column.
+            InvalidCursor: the text is malformed, belongs to another order, or has a wrong value.
         """
         try:
             padded = text + "=" * (-len(text) % 4)
@@ -68,7 +68,7 @@ class CursorFormat:
                 base64.b64decode(padded, altchars=b"-_", validate=True)
             )
         except ValueError:
-            raise InvalidCursor from None  # pydantic's message shows the values
+            raise InvalidCursor from None  # the message of pydantic shows the values
         checksum, backward, inclusive, *values = fields
         if checksum != self._checksum:
             raise InvalidCursor
@@ -96,7 +96,7 @@ def _storable(value: object) -> object:
 
 
 def _instant(value: datetime.datetime) -> datetime.datetime:
-    # The driver returns UTC. With another offset a value could leave the range of years.
+    # The driver returns UTC. In another time zone a value could leave the range of years.
     if value.utcoffset() != datetime.timedelta() and value not in _INFINITIES:
         raise ValueError
     return value

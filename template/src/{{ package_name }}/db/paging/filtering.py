@@ -1,6 +1,6 @@
-"""Sorting, filtering and searching for a client, by an allow-list.
+"""Sorting, filtering and searching for a client, by a list of allowed fields.
 
-The program says which columns are open, and under which names::
+The program says which columns clients may use, and by which names::
 
     POSTS = AllowedFields(
         {"title": Post.title, "created": Post.created_at, "author": Post.author_id}
@@ -12,8 +12,8 @@ The program says which columns are open, and under which names::
         order_by=POSTS.order_by("-created,title"),
     )
 
-The text of a client never becomes SQL. Names are looked up, and values are converted to the type of
-the column and bound.
+The text of a client never becomes SQL. Names are looked up in the list. Values are converted to the
+type of the column, and become bound parameters.
 
 Limits: a search reads the whole table, unless each column has a trigram index
 (`Index(None, func.lower(title), postgresql_using="gin", …)` with `gin_trgm_ops`, extension pg_trgm).
@@ -62,10 +62,10 @@ class AllowedFields:
         self._columns = columns
 
     def order_by(self, names: str) -> Sequence[ColumnElement[Any]]:
-        """Return the order that `"-created,title"` asks for; a minus sorts from high to low.
+        """Return the order for a text such as `"-created,title"`. A minus sorts from high to low.
 
         Raises:
-            InvalidInput: a name is not in the list, or is given twice.
+            InvalidInput: a name is not in the list, or occurs twice.
         """
         given = [name.strip() for name in names.split(",") if name.strip()]
         order = {name.removeprefix("-"): name.startswith("-") for name in given}
@@ -77,17 +77,17 @@ class AllowedFields:
         ]
 
     def criteria(self, values: Mapping[str, object]) -> Sequence[ColumnElement[bool]]:
-        """Return one criterion for each entry; all of them must hold.
+        """Return one criterion for each entry. A row must meet all of them.
 
         Args:
-            values: by `name` or `name.operator`. The operators are `eq` (the default), `ne`, `lt`,
-                `le`, `gt`, `ge`; `in` with a sequence or with text that has commas, where an empty
-                one means no rows; `null` with true or false. Text is converted, since a query
-                string has nothing else.
+            values: values by `name` or `name.operator`. The operators are `eq` (the default), `ne`,
+                `lt`, `le`, `gt` and `ge`. `in` takes a sequence, or text with commas. An empty one
+                matches no row. `null` takes true or false. Text is converted to the type of the
+                field, since a query string has only text.
 
         Raises:
-            InvalidInput: a name is not in the list, there is no such operator, or the value does
-                not fit the type of the column.
+            InvalidInput: a name is not in the list, the operator is unknown, or the value does not
+                fit the type of the column.
         """
         return [self._criterion(*name.partition("."), value) for name, value in values.items()]
 
@@ -113,7 +113,7 @@ class AllowedFields:
 
 
 def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElement[bool]:
-    """Return a criterion: each word of the text is in one of the columns, in any case of letters.
+    """Return a criterion: each word of the text occurs in one of the columns, in upper or lower case.
 
     `%` and `_` are ordinary characters. Without a word every row matches. Without a column no row
     does.
@@ -127,7 +127,7 @@ def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElemen
     )
 
 
-_adapter = cache(TypeAdapter[Any])  # making one takes far longer than using it
+_adapter = cache(TypeAdapter[Any])  # creating one takes much longer than using it
 
 
 def _convert(name: str, kind: Any, value: object) -> Any:

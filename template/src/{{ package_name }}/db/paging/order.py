@@ -1,4 +1,4 @@
-"""An order of rows in which each row has a place of its own."""
+"""An order of rows in which no two rows have the same place."""
 
 import zlib
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ class Term:
     nulls_first: bool
     nullable: bool
     key: Any = None
-    """The attribute, if it is one of the primary key."""
+    """The attribute, if it belongs to the primary key."""
 
     def reversed(self) -> "Term":
-        """Return the term that reads the same order from its end."""
+        """Return the term for the reversed order."""
         return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
 
     def ordered(self, column: ColumnElement[Any]) -> UnaryExpression[Any]:
@@ -58,14 +58,14 @@ def complete_order(entity: Any, order_by: Sequence[ColumnExpressionArgument[Any]
     for item in order_by:
         expression, descending, nulls_first = _parts(item)
         key = next((key for key in missing if expression.compare(key.__clause_element__())), None)
-        # By an outer join, a column of another table can be NULL even if it is declared NOT NULL.
+        # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
         nullable = key is None and not (own and not expression.nullable)
         column = type_coerce(expression, _widest(expression.type))
         terms.append(Term(column, descending, nulls_first, nullable, key))
         missing = [other for other in missing if other is not key]
         if not missing:
-            return terms  # the key is unique: terms after it decide nothing
+            return terms  # the key is unique, so later terms change nothing
     down = terms[-1].descending if terms else False
     return terms + [
         Term(type_coerce(key, _widest(key.type)), down, down, nullable=False, key=key)
@@ -92,7 +92,7 @@ def _parts(item: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[Any], boo
 
 
 def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type that cuts off no value; NUMERIC(10, 2) would cut a product.
+    """Return a type that does not shorten values: NUMERIC(10, 2) would round a product.
 
     A type that the project decorates becomes the type in the database.
     """
@@ -104,6 +104,6 @@ def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def checksum(terms: Sequence[Term], dialect: Dialect) -> int:
-    """Return a number that tells one order from another, the same in every process."""
+    """Return a number that identifies an order. It is the same in every process."""
     compiled = tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
     return zlib.crc32(f"{compiled} {compiled.params}".encode())

@@ -1,4 +1,4 @@
-"""Pages of a list by keyset: a page begins at a place in the order, not at a number.
+"""Keyset pages of a list: a page begins at a place in the order, and not at a row number.
 
 ::
 
@@ -12,8 +12,8 @@ two pages neither repeat other rows nor hide them. A row whose place in the orde
 twice, or not at all.
 
 Any order works: columns and SQL expressions, `desc()`, `nulls_first()`, `nulls_last()`. The missing
-columns of the primary key are appended in the direction of the last column, so that each row has a
-place of its own.
+columns of the primary key are appended in the direction of the last column, so that no two rows
+have the same place.
 
 The index has first the columns that the criteria compare by `=`, then the order with its key.
 

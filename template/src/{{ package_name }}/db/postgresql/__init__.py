@@ -1,7 +1,7 @@
-"""All that only PostgreSQL and its driver asyncpg know.
+"""Everything that is special to PostgreSQL and its driver asyncpg.
 
-The rest of the layer reaches it as `dialect`, see `db/dialect.py`. The functions take tables,
-columns and batches of values; they know no models and no settings objects.
+The rest of the layer imports it as `dialect`, see `db/dialect.py`. The functions take tables, columns
+and batches of values. They never take models or settings objects.
 """
 
 from .connect import connect_error, engine_arguments, ping

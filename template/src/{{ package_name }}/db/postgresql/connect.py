@@ -1,4 +1,4 @@
-"""Connections of asyncpg: what the driver is told, what its refusals mean, and a cheap ping."""
+"""Connections of asyncpg: their arguments, the errors of opening one, and a cheap ping."""
 
 import ssl
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ def engine_arguments(
         application_name: the name that `pg_stat_activity` shows.
         connect_timeout: seconds to wait for the server when a connection is opened.
         timeouts: PostgreSQL's timeouts by name, in milliseconds.
-        transaction_pooling: whether PgBouncer gives each transaction another connection. It refuses
-            the timeouts at connect, so the caller must set them in each transaction.
+        transaction_pooling: whether PgBouncer gives each transaction another connection. PgBouncer
+            refuses timeouts at connect, so the caller must set them in each transaction.
     """
     url, arguments = split_url(url)
     server_settings = {"application_name": application_name}
@@ -36,9 +36,9 @@ def engine_arguments(
         server_settings |= timeouts
     connect_args = {**arguments, "timeout": connect_timeout, "server_settings": server_settings}
     if transaction_pooling:
-        # The server's connection belongs to another client in the next transaction, so no statement
-        # may stay prepared on it. Both asyncpg and SQLAlchemy keep a cache of them. Without its own
-        # cache asyncpg does not name its statements either.
+        # In the next transaction the server's connection belongs to another client, so no statement
+        # may stay prepared on it. Both asyncpg and SQLAlchemy have a cache of prepared statements.
+        # Without its cache asyncpg also gives statements no name.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     return url, connect_args
 
@@ -60,8 +60,8 @@ def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
             return SettingsError(f"the URL of {where} is not valid: {error}")
         case FileNotFoundError() if over_network:
             return SettingsError(f"a file that the URL of {where} names is missing")
-        # asyncpg reports a server without TLS as a bare ConnectionError, and only the text tells. A
-        # server that goes away meanwhile is a bare ConnectionError too.
+        # asyncpg raises a plain ConnectionError for a server without TLS, and also for a server
+        # that goes away meanwhile. Only the text tells them apart.
         case ConnectionError() if type(error) is ConnectionError and "SSL" in str(error):
             return ConnectionRejected(f"{where} refuses the connection: {error}")
         case OSError():
@@ -74,9 +74,9 @@ def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
 
 
 def ping(connection: AdaptedConnection, timeout: float) -> bool:
-    """Ask the server on an idle connection whether it is alive.
+    """Ask the server on an idle connection whether it answers.
 
-    Without arguments asyncpg uses the simple protocol: one round trip, and nothing is prepared.
+    Without arguments asyncpg uses the simple protocol: one round trip, and no prepared statement.
 
     Args:
         timeout: seconds to wait for the answer.

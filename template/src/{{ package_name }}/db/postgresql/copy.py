@@ -1,7 +1,8 @@
 """COPY: the fastest way to insert rows.
 
-COPY belongs to the driver and goes past SQLAlchemy. So this file does what SQLAlchemy does for its
-own statements: it translates errors, and it closes a connection that was cancelled in the middle.
+COPY is a function of the driver, and SQLAlchemy does not know it. So this file does what SQLAlchemy
+does for its own statements: it translates errors, and it closes a connection that was cancelled
+meanwhile.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ Batch = Sequence[list[Any]]
 
 
 async def can_copy(connection: AsyncConnection, table: Table) -> bool:
-    """Tell whether the server accepts COPY into a table: not under row-level security."""
+    """Return whether the server accepts COPY into a table. Row-level security forbids it."""
     name = connection.dialect.identifier_preparer.format_table(table)
     return not await connection.scalar(select(func.row_security_active(name)))
 
@@ -33,8 +34,8 @@ async def copy_batches(
 ) -> None:
     """Insert rows by COPY, batch by batch.
 
-    The transaction must have begun on the server, or the rows are outside of it. A savepoint is
-    enough.
+    The transaction must have begun on the server, or the rows would be outside of it. A statement or a
+    savepoint begins it.
 
     Raises:
         ConstraintViolation: a row breaks a constraint.
@@ -74,7 +75,7 @@ async def copy_into(
 def processed(
     connection: AsyncConnection, columns: Sequence[Column[Any]], values: Batch
 ) -> list[Iterable[Any]]:
-    """Return values as the driver wants them: an enumeration as text, JSON as a string."""
+    """Return values as the driver needs them: an enumeration as text, JSON as a string."""
     dialect = connection.dialect
     processors = [each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns]
     return [

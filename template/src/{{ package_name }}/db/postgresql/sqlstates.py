@@ -1,7 +1,7 @@
-"""Which error of the layer stands for an error of the driver.
+"""Which error of the layer replaces an error of the driver.
 
-The SQLSTATE decides, and the fields that the server sends beside it. The text of a message never
-does, because it changes with the server's version and language.
+The SQLSTATE decides, and the other fields that the server sends. The text of a message does not
+decide, because it depends on the server's version and language.
 
 asyncpg reports only constraint violations as `IntegrityError`. Deadlocks, serialization failures and
 both timeouts arrive as a bare `DBAPIError`, so `except OperationalError` catches none of them.
@@ -49,21 +49,21 @@ _BY_CLASS: dict[str, type[Error]] = {
 def translate(error: BaseException) -> Error | None:
     """Return the layer's error for an error of SQLAlchemy's engine or of the driver.
 
-    The server's DETAIL holds values of rows. It is removed from the driver's error, so that a logged
-    traceback does not show them.
+    The server's DETAIL has values of rows. This function removes it from the driver's error, so that a
+    logged traceback does not show them.
 
     Returns:
-        None where the error does not come from the database.
+        None if the error does not come from the database.
     """
-    # SQLAlchemy's error holds the adapter's as `orig`. The adapter's holds asyncpg's as its cause, and
-    # only that one has the fields that the server sent.
+    # SQLAlchemy's error has the adapter's error as `orig`. The adapter's error has asyncpg's error as
+    # its cause. Only asyncpg's error has the fields that the server sent.
     driver = error
     while not isinstance(driver, asyncpg.PostgresError) and (
         inner := getattr(driver, "orig", None) or driver.__cause__
     ):
         driver = inner
     if getattr(driver, "detail", None):
-        driver.detail = None  # type: ignore[attr-defined]  # asyncpg's, which has no types
+        driver.detail = None  # type: ignore[attr-defined]  # asyncpg has no types
     if isinstance(driver, asyncpg.InvalidCachedStatementError):
         return errors.TransientError(
             "the schema changed while a prepared statement used it: run the transaction again"

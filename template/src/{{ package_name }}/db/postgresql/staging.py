@@ -37,23 +37,23 @@ async def staged(
 ) -> AsyncIterator[FromClause]:
     """Yield a table with the rows of the batches.
 
-    Few rows are arrays of one statement. Many rows are a temporary table, which costs rows in the
-    catalogue and is dropped at the end. Every role may create one by default.
+    A few rows become arrays in one statement. Many rows become a temporary table, which is dropped at
+    the end. It adds rows to the catalogue of the server. By default every role may create one.
 
     Args:
         target: the table that the rows are for.
-        columns: columns of it; the yielded table has their names, and `ORDINAL`, which counts rows.
+        columns: columns of the target. The yielded table has them, and `ORDINAL`, which counts rows.
         batches: the values.
-        few: whether there is only one batch, and a small one.
+        few: whether there is only one batch, and it is small.
     """
     kinds = [each.type.compile(connection.dialect) for each in columns]
-    # An array of arrays would be unnested to the bottom, and a cast to bit(n) cuts in silence.
+    # unnest() would take apart arrays inside of arrays, and a cast to bit(n) cuts without an error.
     if few and not any(kind.startswith("BIT") or kind.endswith("]") for kind in kinds):
         [values] = [batch async for batch in batches]
         yield _unnested(connection, columns, kinds, values)
         return
-    # Named after the table: the driver remembers the types of columns by the text of a statement.
-    # Created by text: SQLAlchemy's DDL makes every connection forget its prepared statements.
+    # The name contains the table's name, because the driver caches column types by the text of a
+    # statement. Text creates it, because after DDL of SQLAlchemy all connections drop their caches.
     name = f"stage of {target.fullname}"
     quoted = connection.dialect.identifier_preparer.quote(name)
     number = literal_column("0::bigint", BigInteger).label(ORDINAL)
@@ -79,7 +79,7 @@ def _unnested(
     """Return one batch as arrays that the server unnests."""
     ready = processed(connection, columns, values)
     arrays = [
-        # A cast to varchar(n) would cut in silence, so its values go as text.
+        # A cast to varchar(n) would cut without an error, so its values are sent as text.
         bindparam(None, list(texts), type_=ARRAY(Text(), dimensions=1))
         if kind.startswith(("VARCHAR", "CHAR"))
         else bindparam(None, raw, type_=ARRAY(each.type, dimensions=1))

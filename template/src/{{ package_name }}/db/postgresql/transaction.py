@@ -1,4 +1,4 @@
-"""What PostgreSQL is told when a transaction begins."""
+"""The options and settings of a PostgreSQL transaction."""
 
 from collections.abc import Mapping
 

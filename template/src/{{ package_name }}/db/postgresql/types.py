@@ -1,4 +1,4 @@
-"""Types of PostgreSQL, what their values can hold, and the names of constraints that only it has."""
+"""Types of PostgreSQL, the values that they can hold, and names for PostgreSQL's own constraints."""
 
 import decimal
 
@@ -16,14 +16,14 @@ NAMING_CONVENTION: dict[type, str] = {ExcludeConstraint: "ex_%(table_name)s_%(co
 
 
 def is_storable(value: object) -> bool:
-    """Tell whether PostgreSQL can hold a value that its Python type allows."""
+    """Return whether PostgreSQL can store a value that its Python type allows."""
     match value:
         case int():
             return -(2**63) <= value < 2**63
         case str():
             return "\0" not in value
         case decimal.Decimal():
-            exponent = value.as_tuple().exponent  # a letter if it is no number; N is signalling
+            exponent = value.as_tuple().exponent  # n, N or F if it is NaN, signalling NaN, infinite
             return exponent in {"n", "F"} or (
                 isinstance(exponent, int) and max(-exponent, value.adjusted()) < 2**14
             )
@@ -31,7 +31,7 @@ def is_storable(value: object) -> bool:
 
 
 def index_options(index: Index) -> list[object]:
-    """Return the method and the predicate of an index, if it does not have the default ones."""
+    """Return the method and the predicate of an index, as far as the model gives them."""
     options = index.dialect_options["postgresql"]
     method, predicate = options.get("using"), options.get("where")
     return [*([method] if method else []), *(["where", predicate] if predicate is not None else [])]

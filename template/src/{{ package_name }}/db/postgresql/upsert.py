@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT for rows that are staged."""
+"""INSERT … ON CONFLICT for staged rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,15 +29,16 @@ def upsert_statement(
 ) -> Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
 
-    Of staged rows with the same key the last one wins. Rows are written in the order of the key, so
-    that two such statements do not wait for each other in a circle.
+    If several staged rows have the same key, the last one wins. The statement writes rows in the order
+    of the key, so two such statements do not deadlock.
 
     Args:
         into: what `insert()` takes: a table, or a class that is mapped to it.
         columns: the columns of the stage.
         stage: the rows, as `staged` yields them.
         target: the constraint or index that says whether a row exists.
-        new_values: takes the excluded row, returns what an existing row gets. None leaves it alone.
+        new_values: takes the excluded row, and returns the values that an existing row gets. With
+            None an existing row is not changed.
     """
     query = _last_of_each(columns, target, stage)
     statement = insert(into).from_select(list(columns), query)
@@ -51,7 +52,7 @@ def _last_of_each(
     target: PrimaryKeyConstraint | UniqueConstraint | Index,
     stage: FromClause,
 ) -> Select[Any]:
-    """Select, of the rows with the same key, the last one; in the order of the key."""
+    """Select the last one of the rows with the same key, in the order of the key."""
 
     def replace(element: Any, **_: Any) -> Any:
         return stage.c[element.name] if isinstance(element, Column) else None
@@ -59,7 +60,7 @@ def _last_of_each(
     expressions: list[Any] = [
         *(target.expressions if isinstance(target, Index) else target.columns)
     ]
-    # A column that the rows do not fill has the server's default: the same for all of them.
+    # A column that the rows do not fill has the server's default, which is the same for all rows.
     filled = {*columns}
     keys = [
         replacement_traverse(expression, {}, replace)
@@ -68,7 +69,8 @@ def _last_of_each(
     ]
     nullable = any(getattr(expression, "nullable", True) for expression in expressions)
     if nullable and not target.dialect_options["postgresql"].get("nulls_not_distinct"):
-        # NULL equals nothing, so such rows are no duplicates, but DISTINCT takes them for duplicates.
+        # For a unique constraint two NULLs are different, and for DISTINCT they are equal. So a row
+        # with a NULL in its key gets its number as another key.
         keys.append(case((func.num_nulls(*keys) > 0, stage.c[ORDINAL])))
     query = select(*(stage.c[column.name] for column in columns))
     return query.ext(distinct_on(*keys)).order_by(*keys, stage.c[ORDINAL].desc())

@@ -1,15 +1,14 @@
 """The URL of a database, in the forms that people and hosting services use.
 
-Accepted: `postgres://`, `postgresql://` and `postgresql+asyncpg://`, with the query parameters that
-libpq knows and asyncpg understands, TLS included (`sslmode=verify-full&sslrootcert=…`).
+A URL begins with `postgres://`, `postgresql://` or `postgresql+asyncpg://`. It may have the parameters
+of libpq that asyncpg understands, also for TLS (`sslmode=verify-full&sslrootcert=…`).
 
-SQLAlchemy 2.1 takes psycopg 3 for a URL without a driver, so the driver is made explicit here. As
-keyword arguments asyncpg would refuse `sslmode`, so it gets the parameters as a DSN, which it reads
-as libpq does.
+SQLAlchemy 2.1 uses psycopg 3 for a URL without a driver, so `parse_url` adds the driver. asyncpg does
+not take `sslmode` as a keyword argument, so it gets the parameters as a DSN, which it reads like libpq.
 
-Limits: one host, or several hosts as repeated `host=` parameters. `channel_binding` is removed, since
-asyncpg does not have it; `sslmode=verify-full` protects against the same attack. `connect_timeout` is
-removed too, since it is a setting of this layer.
+Limits: a URL has one host, or several hosts as repeated parameters `host=`. `channel_binding` is
+removed, because asyncpg does not have it. `sslmode=verify-full` protects against the same attack.
+`connect_timeout` is removed too, because it is a setting of this layer.
 """
 
 from collections.abc import Mapping
@@ -41,11 +40,11 @@ _LEFT_OUT = {"channel_binding", "connect_timeout"}
 
 
 def parse_url(text: str | URL) -> URL:
-    """Return the URL with the driver made explicit; its `str()` and `repr()` hide the password.
+    """Return the URL with its driver. `str()` and `repr()` of it hide the password.
 
     Raises:
-        ValueError: it is not a URL of PostgreSQL, or it has an unknown parameter. Of the URL the
-            message holds only names of parameters.
+        ValueError: it is not a URL of PostgreSQL, or it has an unknown parameter. The message shows
+            only the names of parameters.
     """
     try:
         url = make_url(text)
@@ -59,7 +58,7 @@ def parse_url(text: str | URL) -> URL:
     if not url.database:
         raise ValueError("it names no database after the last slash")
     if any(mark in (url.host or "") for mark in "@,"):
-        # Everything before the last @ would count as the password, and the rest would be shown.
+        # The last @ ends the password, so messages would show a part of it as the host.
         raise ValueError("its host has an @ or a comma: percent-encode them in the password")
     if url.port is not None and not 0 < url.port < 65536:
         raise ValueError("its port is not between 1 and 65535")

@@ -1,1 +1,1 @@
-"""The rows of one model: read, write, many rows at once, and rows that are hidden."""
+"""The rows of one model: read and write them, singly or many at once, and hide them."""

@@ -1,4 +1,4 @@
-"""Rows on their way to the server: mappings or models go in, batches of values by column come out.
+"""Read mappings or models in batches, and yield the values of a batch by column.
 
 Only one batch is in memory at a time. All rows of one call have the same keys, so the first row tells
 which columns are filled.
@@ -26,33 +26,33 @@ from ..dialect import dialect
 M = TypeVar("M", bound=DeclarativeBase)
 
 Values = Mapping[str, object]
-"""A row that is no entity: values by attribute name."""
+"""A row that is not an entity: values by attribute name."""
 
 Rows = Iterable[Values | M] | AsyncIterable[Values | M]
-"""Rows as mappings, or as models that are in no session: a list, a generator, an async generator."""
+"""Rows as mappings or as models without a session, in a list, a generator or an async generator."""
 
 BATCH = 5000
 
 
 class Batches(Generic[M]):
-    """Rows of one model with the same keys, which can be read once.
+    """Rows of one model with the same keys. They can be read once.
 
-    Iterating yields the values of a batch: one list for each column, in the order of `columns`.
+    Iterating yields the values of each batch: one list for each column, in the order of `columns`.
 
     Args:
         connection: the session's connection.
         model: a model with one table.
         first: the first batch of rows.
         rest: the other batches.
-        defaults: whether to make values for columns that the rows do not give.
+        defaults: whether to add default values for columns that the rows do not give.
 
     Attributes:
         given: the columns that the rows give, with the names of their attributes.
-        columns: these, and the columns whose values Python makes for each row: scalar and callable
-            defaults, the first version, and the class of the row.
-        count: how many rows were read until now.
-        few: whether the first batch holds all rows, and not many.
-        expressions: whether a column that the rows do not give has a default that is SQL.
+        columns: the columns of `given`, and the columns that Python fills for each row: scalar and
+            callable defaults, the first version, and the class of the row.
+        count: how many rows have been read.
+        few: whether there is only one batch, and it is small.
+        expressions: whether the default of a missing column is an SQL expression.
         obstacle: why only a plain INSERT can write the rows, or the empty string.
 
     Raises:
@@ -84,7 +84,7 @@ class Batches(Generic[M]):
         for column in self.columns:
             kind = column.type.dialect_impl(connection.dialect)
             if kind.bind_expression(bindparam("value")) is not None:
-                self.obstacle = f"values of {column} are written by an SQL expression"
+                self.obstacle = f"an SQL expression writes the values of {column}"
         self._first, self._rest = first, rest
 
     def columns_of(self, names: Collection[str]) -> list[Column[Any]]:
@@ -124,7 +124,7 @@ class Batches(Generic[M]):
                 self._made[column] = _constant(default.arg)
             elif not default.is_callable:  # SQL, or a sequence
                 self.expressions = True
-            elif hasattr(default.arg, "__wrapped__"):  # by SQLAlchemy: it ignores the context
+            elif hasattr(default.arg, "__wrapped__"):  # a wrapper that ignores the context
                 self._made[column] = default.arg
             else:
                 self.obstacle = f"the default of {column} needs the context of its statement"
@@ -133,7 +133,7 @@ class Batches(Generic[M]):
 async def read_batches(
     session: AsyncSession, model: type[M], rows: Rows[M], *, defaults: bool = True
 ) -> Batches[M] | None:
-    """Return the records of these rows, or None where there is not even one; see `Records`."""
+    """Read the first batch. Return the batches, or None if there are no rows."""
     connection = await session.connection(bind_arguments={"mapper": model})
     lists = _lists(rows)
     first = await anext(lists, None)
@@ -141,7 +141,11 @@ async def read_batches(
 
 
 async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
-    """Yield the rows in lists, all as mappings; refuse rows with other keys than the first one."""
+    """Yield lists of rows as mappings.
+
+    Raises:
+        ValueError: a row has other keys than the first row.
+    """
     count, keys = 0, set[str]()
     async for batch in _chunks(rows):
         mappings = [_attributes(row) if isinstance(row, DeclarativeBase) else row for row in batch]

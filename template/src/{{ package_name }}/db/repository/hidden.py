@@ -1,4 +1,4 @@
-"""Soft delete: rows that are hidden instead of deleted, and can be restored.
+"""Soft delete: a repository hides rows instead of deleting them, and can restore them.
 
 ::
 
@@ -10,12 +10,12 @@
     class UserRepository(SoftDeleteRepository[User, Key], Repository[User]):
         model = User
 
-A query shows hidden rows when it has the execution option `include_deleted=True`. With the index
-above a hidden row frees its e-mail. Such an index is not a constraint, so a foreign key cannot refer
-to it. A repository's `upsert` finds it by its columns. An ON CONFLICT of your own must name it by
-`index_elements` and `index_where`.
+A query shows hidden rows if it has the execution option `include_deleted=True`. With the index
+above, another row may use the e-mail of a hidden row. Such an index is not a constraint, so a
+foreign key cannot refer to it. A repository's `upsert` finds it by its columns. Your own ON
+CONFLICT must name it by `index_elements` and `index_where`.
 
-Data that the law wants deleted needs `purge`. For a history of changes use an audit.
+If a law demands that data is deleted, use `purge`. For a history of changes use an audit.
 
 Statement                                                 What happens to hidden rows
 ========================================================  ==========================================
@@ -72,7 +72,7 @@ class SoftDeleteRepository(Repository[M, K]):
         self.session.expunge(entity)
 
     async def delete_where(self, *criteria: Criterion) -> int:
-        """Hide the rows that meet all criteria, in one statement; return how many."""
+        """Hide the rows that meet all criteria, in one statement. Return how many."""
         mapper = self.model.__mapper__
         statement = update(self.model).where(*criteria).values(deleted_at=func.now())
         hidden = await self.session.execute(
@@ -91,7 +91,7 @@ class SoftDeleteRepository(Repository[M, K]):
 
         Raises:
             NotFound: no hidden row has this key.
-            UniqueViolation: another row has taken its unique values.
+            UniqueViolation: another row has its unique values.
         """
         statement = (
             update(self.model)
@@ -109,8 +109,8 @@ class SoftDeleteRepository(Repository[M, K]):
         """Really delete a row, hidden or not, and the rows that its foreign keys delete with it.
 
         Raises:
-            NotFound: there is no such row.
-            ForeignKeyViolation: other rows still refer to it.
+            NotFound: no row has this key.
+            ForeignKeyViolation: other rows still refer to this row.
         """
         statement = (
             delete(self.model)
@@ -124,7 +124,7 @@ class SoftDeleteRepository(Repository[M, K]):
 
 @event.listens_for(SoftDelete, "instrument_class", propagate=True)
 def _begin_to_hide(*_: object) -> None:
-    # Not before there is such a model, since each statement pays for the hook.
+    # The hook costs time for each statement, so only projects with such a model have it.
     if not event.contains(GuardedSession, "do_orm_execute", _hide_deleted):
         event.listen(GuardedSession, "do_orm_execute", _hide_deleted)
 
@@ -138,13 +138,13 @@ def _hide_deleted(state: ORMExecuteState) -> None:
         mapper = state.bind_mapper
         if (state.is_delete or rows_by_key) and mapper and issubclass(mapper.class_, SoftDelete):
             raise UnitOfWorkError(
-                f"{mapper.class_.__name__} has soft delete, and this statement goes past it: use a "
+                f"{mapper.class_.__name__} has soft delete, and this statement ignores that: use a "
                 "SoftDeleteRepository, or the execution option include_deleted=True"
             )
     elif not state.is_select or state.is_column_load:
         return
     elif state.is_relationship_load and "include_deleted" in options:
-        return  # the statement that loads the parents has passed the option on
+        return  # the statement that loads the parents gave its option to this one
     state.update_execution_options(include_deleted=False)
     state.statement = state.statement.options(_ALIVE)
 
@@ -152,6 +152,6 @@ def _hide_deleted(state: ORMExecuteState) -> None:
 @event.listens_for(SoftDelete, "before_delete", propagate=True)
 def _refuse_to_delete(mapper: Mapper[Any], *_: object) -> None:
     raise UnitOfWorkError(
-        f"{mapper.class_.__name__} has soft delete, and this would really delete a row: use delete() "
-        "or purge() of a SoftDeleteRepository"
+        f"{mapper.class_.__name__} has soft delete, so its rows cannot be deleted like this: use "
+        "delete() or purge() of a SoftDeleteRepository"
     )

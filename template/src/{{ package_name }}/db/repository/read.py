@@ -1,9 +1,9 @@
 """Read the rows of one model.
 
-The names are SQLAlchemy's. By primary key they are those of the session: `get` returns None where
-there is no row, and `get_one` raises. By criteria they are those of a result: `one_or_none`, `all`.
-Criteria are SQLAlchemy expressions, so values are always bound parameters. For any other query write
-a method on a repository of your own, with `self.session` and `select()`.
+The names are SQLAlchemy's. By primary key they are the names of the session: `get` returns None if
+there is no row, and `get_one` raises an error. By criteria they are the names of a result:
+`one_or_none`, `all`. Criteria are SQLAlchemy expressions, so values are always bound parameters.
+For any other query, write a method in your own repository, with `self.session` and `select()`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -34,9 +34,10 @@ Options = Sequence[ORMOption]
 class RowLock(TypedDict, total=False):
     """How rows are locked, in SQLAlchemy's words. `{}` is a plain FOR UPDATE.
 
-    `nowait` raises `LockNotAvailable` at once. `skip_locked` leaves locked rows out (a queue).
-    `key_share` and `read` are weaker locks. `of` names the models whose rows are locked; the default
-    is the repository's own model, since the rows of an outer join cannot be locked.
+    `nowait` raises `LockNotAvailable` instead of waiting. `skip_locked` leaves locked rows out, as
+    a queue needs it. `key_share` and `read` are weaker locks. `of` names the models whose rows are
+    locked. The default is the model of the repository, since PostgreSQL cannot lock the rows of an
+    outer join.
     """
 
     nowait: bool
@@ -67,7 +68,7 @@ class ReadRepository(Generic[M, K]):
     ) -> M | None:
         """Return the row with this primary key, or None.
 
-        A row that is in the session costs no query, and is returned as it was read.
+        If the session has the row, this runs no query, and returns the row as it was read before.
 
         Args:
             key: the primary key.
@@ -75,7 +76,7 @@ class ReadRepository(Generic[M, K]):
             with_for_update: lock the row until the transaction ends, and read it again.
         """
         if options or with_for_update is not False:
-            # The session would return a row that it has as it is, and ignore the options.
+            # If the session had the row, it would return it unchanged, and ignore the options.
             statement = self._select(self._has_key([key]), options=options, lock=with_for_update)
             return (await self.session.scalars(statement)).unique().one_or_none()
         return await self.session.get(self.model, key)
@@ -87,10 +88,10 @@ class ReadRepository(Generic[M, K]):
         options: Options = (),
         with_for_update: bool | RowLock = False,
     ) -> M:
-        """Return the row with this primary key; see `get`.
+        """Return the row with this primary key. The arguments are those of `get`.
 
         Raises:
-            NotFound: there is no such row, or it is locked and `skip_locked` left it out.
+            NotFound: no row has this key, or the row is locked and `skip_locked` left it out.
         """
         entity = await self.get(key, options=options, with_for_update=with_for_update)
         if entity is None:
@@ -125,9 +126,9 @@ class ReadRepository(Generic[M, K]):
         """Return the rows that meet all criteria, all of them in memory.
 
         Args:
-            order_by: columns or `column.desc()`; without it the order is not defined.
-            limit: how many rows at most. Give one where the number of rows has no bound.
-            offset: how many rows to leave out first. The server reads them nevertheless.
+            order_by: columns or `column.desc()`. Without it the order is not defined.
+            limit: how many rows at most. Give one if the number of rows can grow.
+            offset: how many rows to leave out first. The server still reads them.
             options: loader options, such as `selectinload(User.posts)`.
             with_for_update: lock the rows until the transaction ends, and read them again. The
                 server locks in the order of the result: without `order_by` two calls may deadlock.
@@ -148,8 +149,8 @@ class ReadRepository(Generic[M, K]):
 
         The server reads all pages before this one, and counts every row: for long lists use
         `paginate`. The count is a second statement, because `count(*) OVER ()` gives no number on a
-        page past the end. In READ COMMITTED it may see other rows than the page. The last page
-        needs no count.
+        page after the last row. In READ COMMITTED it may see other rows than the page. On the last
+        page no count is needed.
         """
         page = await self.all(
             *criteria, order_by=order_by, limit=limit, offset=offset, options=options
@@ -168,8 +169,8 @@ class ReadRepository(Generic[M, K]):
     ) -> Page[M]:
         """Return the page that begins at a cursor, of the rows that meet all criteria.
 
-        With an index for the order it is as fast at any depth. See `paging/page.py`, also for the
-        arguments and the errors.
+        With an index for the order, every page is equally fast. `paging/page.py` describes the
+        index, the arguments and the errors.
         """
         return await paginate(
             self.session,
@@ -188,22 +189,23 @@ class ReadRepository(Generic[M, K]):
         options: Options = (),
         yield_per: int = 1000,
     ) -> AsyncIterator[AsyncIterator[Sequence[M]]]:
-        """Read any number of rows in constant memory, one partition after another.
+        """Read any number of rows in constant memory, in partitions.
 
-        The cursor is closed when the block ends, also by an error::
+        The cursor is closed when the block ends or raises::
 
             async with uow.posts.stream(Post.published, order_by=[Post.id]) as partitions:
                 async for posts in partitions:
                     …
 
         The cursor belongs to the transaction, which cannot commit before the block ends. Load
-        collections by `selectinload`, one statement a partition; SQLAlchemy refuses `joinedload`.
+        collections by `selectinload`, which runs one statement per partition. SQLAlchemy refuses
+        `joinedload`.
 
         Args:
-            yield_per: how many rows are fetched and returned at once; memory grows with it.
+            yield_per: the number of rows in a partition. More rows need more memory.
 
         Raises:
-            UnitOfWorkError: the transaction ended inside of the block.
+            UnitOfWorkError: the transaction ended before the block did.
         """
         statement = self._select(*criteria, options=options).order_by(*order_by)
         execution_options = {"yield_per": yield_per}
@@ -228,7 +230,7 @@ class ReadRepository(Generic[M, K]):
         return (await self.session.scalars(statement)).one()
 
     async def exists(self, *criteria: Criterion) -> bool:
-        """Return whether a row meets all criteria; the server stops at the first one."""
+        """Return whether a row meets all criteria. The server stops at the first one."""
         return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
 
     def _select(
@@ -243,7 +245,7 @@ class ReadRepository(Generic[M, K]):
         flags: RowLock = {"of": self.model}
         if lock is not True:
             flags |= lock
-        # Without this, a row in the session would be locked but keep its old values: a lost update.
+        # Otherwise a row in the session would be locked but keep its old values: a lost update.
         return statement.with_for_update(**flags).execution_options(populate_existing=True)
 
     def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:

@@ -1,21 +1,22 @@
-"""Rows that never enter the session: insert by COPY, and change by key.
+"""Insert rows by COPY and change rows by key. These rows never enter the session.
 
 ::
 
     written = await insert_rows(session, User, ({"email": line[0]} for line in csv.reader(file)))
     changed = await update_rows(session, User, [{"id": 1, "version": 3, "name": "Ada"}])
 
-Rows are mappings by attribute name, or models. They may come from a generator or an async generator,
-and are read in batches, so their number has no bound. All rows of a call have the same keys. A call
-writes all rows or none: it has a savepoint of its own. After an error the transaction can go on,
-unless the connection is lost.
+Rows are mappings by attribute name, or models. They may come from a generator or an async
+generator. A call reads them in batches, so their number is not limited. All rows of a call have the
+same keys. A call writes all rows or none, since it has its own savepoint. After an error the
+transaction can continue, unless the connection is lost.
 
-Models are only read. They do not get what the server fills in, and values of their relationships are
-refused. Events of the mapper and cascades do not run. For entities use `Repository.add_many`.
+Models are only read. They do not get the values that the server fills in. A call refuses models
+that have values in their relationships. Events of the mapper and cascades do not run. For entities
+use `Repository.add_many`.
 
-`statement_timeout` counts for one batch, not for the time that the generator takes between two
-batches. `idle_in_transaction_session_timeout` does count that time. Where the rows go through a
-temporary table (see `staging.py` of the dialect), one statement empties it, however many rows it has.
+`statement_timeout` is for one batch. `idle_in_transaction_session_timeout` is for the time that the
+generator needs between two batches. Some rows go through a temporary table (see `staging.py` of the
+dialect). One statement reads all rows of it, so `statement_timeout` must be long enough.
 """
 
 import logging
@@ -35,9 +36,9 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
     """Insert rows by COPY, the fastest way, and return how many.
 
     Python's defaults are applied to each row. The server's defaults fill the columns that the rows
-    leave out. Under row-level security, and for defaults that are SQL, the rows go through a
-    temporary table. Where COPY cannot write a value, the rows go through plain INSERTs; that is
-    three times slower, and is logged once a call.
+    leave out. With row-level security, and for defaults that are SQL, the rows go through a
+    temporary table. If COPY cannot write a value, the rows are inserted by plain INSERTs. That is
+    three times slower, and is logged once per call.
 
     Raises:
         TypeError: the model has no such column, or it has several tables.
@@ -45,7 +46,7 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         ConstraintViolation: a row breaks a constraint.
         DataException: a value does not fit its column.
     """
-    async with session.begin_nested():  # this begins the transaction on the server, too
+    async with session.begin_nested():  # this also begins the transaction on the server
         batches = await read_batches(session, model, rows)
         if batches is None:
             return 0
@@ -65,12 +66,12 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
 async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
     """Change rows by their primary keys, and return how many.
 
-    Each row gives its whole key, its new values, and the version that it expects where the model
-    has one. `updated_at` is set, and the version is increased. Entities in the session are not read
-    again.
+    Each row gives its whole key and its new values. If the model has a version, each row also gives
+    the version that it expects. `updated_at` is set, and the version is increased. Entities in the
+    session are not read again.
 
     Raises:
-        StaleData: some row is gone, is hidden, has another version, or was given twice.
+        StaleData: a row is gone, is hidden, has another version, or was given twice.
         TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
     """
     async with session.begin_nested():
@@ -90,7 +91,7 @@ async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
             }
             if version is not None:
                 new[version] = version + 1
-            # An UPDATE of the model, through the session, so that its rules for hidden rows hold.
+            # An UPDATE through the session, so that the rules for hidden rows apply.
             result = await session.execute(
                 update(model).where(*(key == stage.c[key.name] for key in keys)).values(new),
                 execution_options={"synchronize_session": False},

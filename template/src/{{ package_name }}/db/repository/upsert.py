@@ -5,8 +5,8 @@
     await upsert_rows(session, User, rows, conflict_target=[User.email])
     await upsert_rows(session, User, rows, conflict_target="uq_users_email", update=[User.name])
 
-As in `rows.py`, rows are mappings or models from any iterable, all with the same keys. A call writes
-all rows or none.
+As in `rows.py`, rows are mappings or models from any iterable, and all have the same keys. A call
+writes all rows or none.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -41,18 +41,18 @@ async def upsert_rows(
     conflict_target: ConflictTarget,
     update: Attributes | None = None,
 ) -> int:
-    """Insert rows, or change the rows with the same key; return how many were inserted or changed.
+    """Insert rows, or change the rows with the same key. Return how many were inserted or changed.
 
-    Of rows with the same key the last one wins. Rows are written in the order of the key, so that
-    two such calls do not wait for each other in a circle.
+    If several rows have the same key, the last one wins. Rows are written in the order of the key,
+    so two such calls do not deadlock.
 
     Args:
-        conflict_target: what says that a row exists: the attributes of the primary key or of a
-            unique constraint or index, or its name. A partial or functional index works too, if the
-            model declares it.
-        update: the attributes that an existing row gets; by default all that the rows give, except
-            the conflict target and the primary key. `()` leaves the row as it is. Columns with an
-            `onupdate` are set, and a version is increased; neither is checked.
+        conflict_target: the attributes of the primary key, or of a unique constraint or index, or
+            its name. A row exists already if it has the same values in them. A partial or
+            functional index works too, if the model declares it.
+        update: the attributes that an existing row gets. By default these are all attributes of the
+            rows, except the conflict target and the primary key. `()` leaves the row as it is.
+            Columns with an `onupdate` are set, and a version is increased but not checked.
 
     Raises:
         ValueError: the conflict target names no unique constraint or index, or the rows do not give
@@ -77,7 +77,7 @@ async def upsert_entities(
 ) -> Sequence[M]:
     """Do the same as `upsert_rows`, and return the entities as they are now.
 
-    Rows that were left as they are, by `update=()`, are not among them.
+    With `update=()`, entities that existed already are left out.
     """
     async with _statement(session, model, rows, conflict_target, update) as statement:
         if statement is None:
@@ -95,7 +95,7 @@ async def _statement(
     conflict_target: ConflictTarget,
     update: Attributes | None,
 ) -> AsyncIterator[Insert | None]:
-    """Stage the rows, and yield the statement that writes them, or None where there is no row."""
+    """Stage the rows, and yield the statement that writes them, or None if there are no rows."""
     async with session.begin_nested():
         batches = await read_batches(session, model, rows)
         if batches is None:
@@ -116,7 +116,7 @@ async def _statement(
 
 
 def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target:
-    """Return the constraint or index that a conflict target means."""
+    """Return the constraint or index of a conflict target."""
     targets: list[Target] = [
         each
         for each in (*batches.table.constraints, *batches.table.indexes)

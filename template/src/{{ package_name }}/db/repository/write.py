@@ -8,8 +8,8 @@
         async def by_email(self, email: str) -> User | None:
             return await self.one_or_none(User.email == email)
 
-A method that changes rows flushes. So a violated constraint is raised by that method, and the values
-that the server fills in are there when it returns. No method commits: the unit of work does.
+A method that changes rows flushes. So that method raises the error of a violated constraint, and
+the entity has the server's values when it returns. No method commits: the unit of work does.
 
 Methods with `_rows` take mappings by attribute name, which never enter the session. Methods with
 `_where` take criteria, and those with `_by_keys` take primary keys.
@@ -34,13 +34,13 @@ _KEYS_IN_A_STATEMENT = 5000
 
 
 class Repository(ReadRepository[M, K]):
-    """The rows of `model`, to read them (see `ReadRepository`) and to change them."""
+    """Read the rows of `model`, as `ReadRepository` does, and change them."""
 
     async def add(self, entity: M) -> M:
         """Insert a row. The entity then has its key and the values that the server fills in.
 
         Raises:
-            ConstraintViolation: for example a `UniqueViolation`. The transaction cannot go on,
+            ConstraintViolation: for example a `UniqueViolation`. The transaction cannot continue,
                 unless `add` ran in a savepoint.
         """
         self.session.add(entity)
@@ -55,7 +55,7 @@ class Repository(ReadRepository[M, K]):
         return added
 
     async def insert_rows(self, rows: Rows[M]) -> int:
-        """Insert any number of rows by COPY, in this transaction, and return how many; see `rows.py`.
+        """Insert any number of rows by COPY, and return how many. See `rows.py`.
 
         The rows do not enter the session. For entities with their keys, use `add_many`.
         """
@@ -69,7 +69,7 @@ class Repository(ReadRepository[M, K]):
         conflict_target: ConflictTarget,
         update: Attributes | None = None,
     ) -> M | None:
-        """Insert a row, or change the row that exists already, and return it; see `upsert.py`.
+        """Insert a row, or change the row that exists already, and return it. See `upsert.py`.
 
         With `update=()` an existing row stays as it is, and the method returns None.
         """
@@ -86,7 +86,7 @@ class Repository(ReadRepository[M, K]):
         conflict_target: ConflictTarget,
         update: Attributes | None = None,
     ) -> int:
-        """Insert rows, or change the rows that exist already; return how many; see `upsert.py`.
+        """Insert rows, or change the rows that exist already. Return how many. See `upsert.py`.
 
         Entities in the session are not read again.
         """
@@ -96,12 +96,12 @@ class Repository(ReadRepository[M, K]):
         )
 
     async def update_rows(self, rows: Rows[M]) -> int:
-        """Change rows by their primary keys and expected versions; return how many; see `rows.py`."""
+        """Change rows by their primary keys and expected versions. Return how many. See `rows.py`."""
         await self._flush()
         return await update_rows(self.session, self.model, rows)
 
     async def update(self, entity: M, /, **values: object) -> M:
-        """Set attributes of a row, and write those that differ.
+        """Set attributes of a row, and write the changed ones.
 
         Args:
             entity: a row of this session.
@@ -131,16 +131,16 @@ class Repository(ReadRepository[M, K]):
 
         Raises:
             ForeignKeyViolation: other rows still refer to it.
-            StaleData: it has another version. Without a version column, a row that is gone already
-                is no error.
+            StaleData: the row has another version. Without a version column, it is no error if the
+                row is gone already.
         """
         await self.session.delete(entity)
         await self._flush()
 
     async def delete_by_keys(self, keys: Iterable[K]) -> int:
-        """Delete the rows with these primary keys; return how many there were.
+        """Delete the rows with these primary keys. Return how many there were.
 
-        Cascades of foreign keys apply; those of relationships do not, see `delete_where`.
+        Cascades of foreign keys apply. Cascades of relationships do not, as in `delete_where`.
         """
         remaining, deleted = iter(keys), 0
         while batch := list(islice(remaining, _KEYS_IN_A_STATEMENT)):
@@ -148,12 +148,12 @@ class Repository(ReadRepository[M, K]):
         return deleted
 
     async def delete_where(self, *criteria: Criterion) -> int:
-        """Delete the rows that meet all criteria, in one statement; return how many there were.
+        """Delete the rows that meet all criteria, in one statement. Return how many there were.
 
-        The rows leave the session. Cascades of foreign keys apply; those of relationships do not.
+        The rows leave the session. Cascades of foreign keys apply. Cascades of relationships do not.
 
         Raises:
-            TypeError: there are no criteria; to delete all rows write `true()`.
+            TypeError: there are no criteria. To delete all rows write `true()`.
             ForeignKeyViolation: other rows still refer to one of them.
         """
         if not criteria:

@@ -1,1 +1,1 @@
-"""Transactions: settings at BEGIN, the guarded session, the unit of work, retries, the database."""
+"""Transactions: begin hooks, the guarded session, the unit of work, retries, and the database."""

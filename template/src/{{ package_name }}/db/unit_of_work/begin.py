@@ -1,9 +1,9 @@
 """Settings that are applied when a transaction begins: one statement for all of them.
 
-A begin hook returns settings by name. They hold until the transaction ends. However many hooks there
-are, they cost one round trip, and none where they return nothing.
+A begin hook returns settings by name. They hold until the transaction ends. All hooks together cost
+one round trip, and no round trip if they return nothing.
 
-A hook reads from `session.info` what was given to the unit of work::
+A hook finds the `info` of the unit of work in `session.info`::
 
     @dataclass(frozen=True)
     class Tenant:
@@ -19,8 +19,8 @@ A hook reads from `session.info` what was given to the unit of work::
         ...
 
 Limits: only the sessions of a `Database` run the hooks. Connections that the program takes from the
-engine do not. A hook without a value must return the empty string, and not leave the setting out:
-otherwise an earlier value would still hold inside a savepoint.
+engine do not run them. A hook without a value must return the setting with an empty string. If it
+left the setting out, an earlier value would still hold inside a savepoint.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from ..dialect import dialect
 
 BeginHook = Callable[[Session], Mapping[str, str]]
-"""Takes the session whose transaction begins, and returns PostgreSQL's settings by name."""
+"""A function that takes the session whose transaction begins, and returns settings of PostgreSQL."""
 
 _HOOKS = "begin_hooks"
 
@@ -45,7 +45,7 @@ def info_by_type(info: object) -> dict[object, object]:
     """Return what `session.info` holds for one unit of work: each value under its type.
 
     Args:
-        info: one value of a class of your own, or a tuple of such values.
+        info: an instance of one of your classes, or a tuple of instances.
     """
     values = info if isinstance(info, tuple) else (info,)
     return {type(value): value for value in values}

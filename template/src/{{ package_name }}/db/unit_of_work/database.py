@@ -6,7 +6,7 @@
         async with database.unit_of_work() as uow:
             await uow.users.add(user)
 
-Make one for the life of the program, in the event loop that uses it. Making it connects to nothing.
+A program creates one `Database`, in the event loop that uses it. The first statement connects.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class TransactionOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the database answers, and if not, why: one sentence without secrets."""
+    """Whether the database answers. `detail` is one sentence without secrets."""
 
     ok: bool
     detail: str
@@ -68,9 +68,9 @@ class Database(Generic[U, R]):
 
     Args:
         settings: how to reach the database.
-        unit_of_work: the class of the units of work, or a function that makes one from a session.
+        unit_of_work: the class of the units of work, or a function that takes a session.
         read_unit_of_work: the same for `unit_of_work(read_only=True)`.
-        begin_hooks: settings for the beginning of each transaction, see `begin.py`.
+        begin_hooks: functions that return settings for each transaction, see `begin.py`.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Database(Generic[U, R]):
             self.engine,
             sync_session_class=GuardedSession,
             info=session_info(begin_hooks),
-            expire_on_commit=False,  # or reading an entity after the commit would be I/O
-            close_resets_only=False,  # or a session would begin again after its unit of work
+            expire_on_commit=False,  # otherwise reading an entity after the commit would be I/O
+            close_resets_only=False,  # otherwise a session could begin again after its end
         )
         self._unit_of_work = unit_of_work
         self._read_unit_of_work = read_unit_of_work or ReadUnitOfWork
@@ -107,7 +107,10 @@ class Database(Generic[U, R]):
     async def open_session(
         self, *, read_only: bool = False, **options: Unpack[TransactionOptions]
     ) -> AsyncIterator[AsyncSession]:
-        """Yield the session of a new unit of work, in its transaction; see there for arguments."""
+        """Yield the session of a new unit of work, in its transaction.
+
+        The arguments are those of `unit_of_work`.
+        """
         # An engine with options shares the pool. The driver puts the options into its BEGIN, so they
         # cost no round trip, and end with the transaction.
         execution_options = dict(dialect.READ_ONLY) if read_only else {}
@@ -131,25 +134,25 @@ class Database(Generic[U, R]):
     async def unit_of_work(
         self, *, read_only: bool = False, **options: Unpack[TransactionOptions]
     ) -> AsyncIterator[Any]:
-        """Open a transaction: commit when the block ends, roll back when it raises.
+        """Open a transaction. It commits when the block ends, and rolls back when the block raises.
 
-        The first statement takes a connection, and the end gives it back. Then the `after_commit`
-        hooks run.
+        The first statement takes a connection from the pool, and the end gives it back. Then the
+        `after_commit` hooks run.
 
         Args:
             read_only: whether the server refuses changes (`ReadOnlyTransaction`). The block then
-                gets a `ReadUnitOfWork`, whose type has no methods that write.
+                gets a `ReadUnitOfWork`, which has no methods that write.
             options: `isolation_level` and `info`, see `TransactionOptions`.
 
         Raises:
-            UnitOfWorkError: this task has an open unit of work. Pass that one on, or use its
-                `savepoint()`; work that must commit by itself needs a task of its own. Or an error
-                that aborted the transaction was caught inside, so nothing is committed.
+            UnitOfWorkError: this task has an open unit of work already. Pass that one on, or use
+                its `savepoint()`. Work that must commit separately needs another task. The error
+                has a second reason: the block caught an error that aborted the transaction.
             CommitUnknown: see `transaction`.
             Error: something else went wrong, and nothing is committed.
         """
         task = asyncio.current_task()
-        assert task is not None  # there is no `async with` outside of a task
+        assert task is not None  # `async with` always runs in a task
         if task in self._busy:
             raise UnitOfWorkError(
                 "this task has an open unit of work already: pass that one on, or use its savepoint()"
@@ -188,9 +191,9 @@ class Database(Generic[U, R]):
         """Run a function in a unit of work, and run all of it again after a `TransientError`.
 
         Args:
-            work: called with a new unit of work each time. Its other effects (a mail, a file) would
-                happen each time too, so put them into an `after_commit` hook.
-            attempts: how many times to try at most.
+            work: a function that takes a unit of work. Each attempt calls it with a new one. Put
+                other effects, such as a mail, into an `after_commit` hook: that runs only once.
+            attempts: how often to try at most.
             options: as for `unit_of_work`: `read_only`, `isolation_level`, `info`.
 
         Returns:
@@ -198,7 +201,7 @@ class Database(Generic[U, R]):
 
         Raises:
             UnitOfWorkError: this task has an open unit of work.
-            TransientError: the last attempt failed like the attempts before it.
+            TransientError: all attempts failed.
             CommitUnknown: the outcome is unknown, so the work did not run again.
             Error: another attempt would not help.
         """
@@ -211,16 +214,16 @@ class Database(Generic[U, R]):
 
     @property
     def pool(self) -> PoolStatus | None:
-        """What the pool does now, without I/O; None for the setting `pool="null"`."""
+        """What the pool does now. Reading it is no I/O. It is None for the setting `pool="null"`."""
         pool = self.engine.sync_engine.pool
         return pool.report() if isinstance(pool, QueuePool) else None
 
     async def health(self) -> Health:
         """Ask the database whether it answers within `connect_timeout` seconds.
 
-        The question goes through the pool, as every unit of work does. When all connections are in
-        use, the answer says so, and names the code that holds them longest. That is no reason to
-        restart the program.
+        It takes a connection of the pool, as every unit of work does. If all connections are in
+        use, the answer says so, and names the code that holds them longest. A restart of the
+        program does not help then.
         """
         seconds = self.settings.connect_timeout
         try:
@@ -238,7 +241,7 @@ class Database(Generic[U, R]):
         return Health(True, "the database answers")
 
     async def dispose(self) -> None:
-        """Close the idle connections; the others are closed when they come back."""
+        """Close the idle connections. The others are closed when they come back to the pool."""
         await self.engine.dispose()
 
     async def __aenter__(self) -> Self:

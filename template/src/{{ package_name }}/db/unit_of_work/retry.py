@@ -1,9 +1,9 @@
 """When and how a whole transaction runs again.
 
-Only after the errors that PostgreSQL itself calls worth a retry: serialization failures, deadlocks,
-and a connection that was lost before COMMIT. A single statement never runs again, because its
-transaction is gone. The waits grow exponentially with jitter, so that two transactions that collided
-do not meet again.
+It runs again after a serialization failure, a deadlock, or a connection that was lost before
+COMMIT. PostgreSQL recommends this for the first two. A single statement never runs again, because
+its transaction has ended. The waits grow exponentially and have jitter, so two transactions that
+collided do not collide again.
 """
 
 import stamina

@@ -1,4 +1,4 @@
-"""The session of a unit of work: settings at BEGIN, and a close that never leaks a connection."""
+"""The session of a unit of work. It runs the begin hooks, and its close never leaks a connection."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from .begin import apply_settings
 
 
 class GuardedSession(Session):
-    """A session that refuses a second task, and can always be closed."""
+    """A session that refuses to be used by two tasks, and that can always be closed."""
 
     _flushing_now = False
     _abandoned = False
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
-        """Write what is pending.
+        """Write the pending changes.
 
         Raises:
             UnitOfWorkError: another task is flushing this session.
@@ -33,7 +33,7 @@ class GuardedSession(Session):
             self._flushing_now = False
 
     def close(self) -> None:
-        """Close now, or as soon as another task has the connection that it is waiting for."""
+        """Close now. If another task waits for a connection here, close when it gets one."""
         try:
             super().close()
         except IllegalStateChangeError:
@@ -47,5 +47,5 @@ def _begin(
     if session._abandoned:
         connection.close()
         raise UnitOfWorkError(SHARED_SESSION)
-    if not transaction.nested:  # the event comes for savepoints too
+    if not transaction.nested:  # a savepoint also causes this event
         apply_settings(session, connection)

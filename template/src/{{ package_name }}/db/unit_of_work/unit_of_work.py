@@ -1,4 +1,4 @@
-"""A unit of work: one transaction with its repositories. All of it happens, or nothing.
+"""A unit of work: one transaction with its repositories. All changes happen, or none.
 
 ::
 
@@ -11,13 +11,13 @@
         await register(uow, …)
 
 The `Database` opens it. It commits when the block ends, and rolls back when the block raises or is
-cancelled. Only entry points (a route, a command, a job) open one, and services receive it: a service
-that opened its own and called another service would commit only half. A part that may fail without
-the rest goes into a `savepoint()`.
+cancelled. Only entry points (a route, a command, a job) open one, and services receive it. If
+services opened their own, an error could leave half of the work committed. Put a part that may fail
+alone into a `savepoint()`.
 
-A mail or a message that must go out only after the commit is an `after_commit` hook. Hooks are not
-durable: a process that dies right after COMMIT does not run them. If the message must not get lost,
-write it as a row of the same transaction, and let a worker send it (an outbox).
+Send a mail or a message by an `after_commit` hook, so that it goes out only after the commit. Hooks
+are not durable: a process that dies right after COMMIT does not run them. If the message must not
+get lost, write it as a row in the same transaction, and let a worker send it (an outbox).
 
 One unit of work belongs to one task. Do not use its session in `asyncio.gather`.
 """
@@ -62,11 +62,10 @@ class UnitOfWork:
     def after_commit(self, hook: Hook) -> None:
         """Run a function after the commit, and only then.
 
-        Hooks run one after the other, in the order in which they were added. The connection is back
-        in the pool by then, so a hook may open a unit of work. Hooks of a savepoint or an attempt
-        that was rolled back are dropped. No hook runs where the outcome of the commit is unknown.
-        The error of a hook is logged: it undoes nothing, and the other hooks run. A cancellation
-        ends them.
+        Hooks run one after another, in the order in which they were added. The connection is back
+        in the pool then, so a hook may open a unit of work. Hooks of a savepoint or an attempt that
+        was rolled back are dropped. If the outcome of the commit is unknown, no hook runs. The
+        error of a hook is logged, and the other hooks still run. A cancellation ends them.
 
         Args:
             hook: called without arguments and awaited, such as `functools.partial(send, mail)`.
@@ -74,7 +73,7 @@ class UnitOfWork:
         self._hooks.append(hook)
 
     async def run_after_commit_hooks(self) -> None:
-        """Run the hooks. The `Database` calls it, and a test may."""
+        """Run the hooks. The `Database` calls this, and a test may call it."""
         hooks, self._hooks = self._hooks, []
         for hook in hooks:
             try:
@@ -84,10 +83,10 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Undo only this block when it raises, and let the transaction go on.
+        """Undo only this block if it raises, so that the transaction can continue.
 
-        Catch the error outside of the block. Inside, the rows that were added to the session are not
-        written yet: that happens when the block ends.
+        Catch the error outside of the block: rows that were added to the session are written only
+        when the block ends.
 
             try:
                 async with uow.savepoint():
@@ -107,16 +106,16 @@ class UnitOfWork:
 
 @asynccontextmanager
 async def transaction(session: AsyncSession) -> AsyncIterator[None]:
-    """Commit when the block ends, roll back when it raises, and close the session.
+    """Commit when the block ends, or roll back when it raises. Then close the session.
 
     Raises:
         CommitUnknown: the connection was lost, or the task was cancelled, during COMMIT. The server
-            may have committed: look before you run the work again. This error replaces the
-            cancellation, so a task that catches it must end by itself.
+            may have committed: check that before you run the work again. This error replaces the
+            cancellation, so a task that catches it must end itself.
         Error: something else went wrong, and nothing is committed.
     """
     async with AsyncExitStack() as until_committed:
-        # The end of the session rolls back, shielded from cancellation.
+        # Closing the session rolls back. A cancellation does not interrupt that.
         await until_committed.enter_async_context(session)
         with translated():
             yield
@@ -128,10 +127,10 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
         except asyncio.CancelledError as error:
             raise CommitUnknown from error
         except ConnectionFailure as error:
-            if error.sqlstate is None:  # asyncpg knew that before, and did not send COMMIT
+            if error.sqlstate is None:  # asyncpg noticed that before, and did not send COMMIT
                 raise
             raise CommitUnknown from error
         until_committed.pop_all()
-    # The session has no connection any more, so this does not wait. The shield would wait, and a task
-    # that is cancelled there would be told that nothing is committed.
+    # The session has no connection now, so this close does not wait. A shielded close could be
+    # cancelled while it waits. Then the task would believe that nothing is committed.
     await session.close()
