@@ -6,7 +6,7 @@ import re
 import tokenize
 from pathlib import Path
 
-from tests.conftest import CONFIG, ROOT
+from tests.helpers import CONFIG, ROOT
 
 TEMPLATE = ROOT / "template"
 

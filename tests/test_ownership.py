@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pathspec import PathSpec
 
-from tests.conftest import CONFIG, ROOT, Render
+from tests.helpers import CONFIG, ROOT, Render
 
 OWNERSHIP: dict[str, list[str]] = yaml.safe_load((ROOT / "tests/ownership.yml").read_text())
 CLASSES = {name: PathSpec.from_lines("gitignore", lines) for name, lines in OWNERSHIP.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CONFIG, NO_DOCKER, Record, Render, commit, just, run
+from tests.helpers import CONFIG, NO_DOCKER, Record, Render, commit, just, run
 
 PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     "default, embedded": ({}, NO_DOCKER, "embedded, because Docker does not answer"),

@@ -9,14 +9,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import copier
 import pytest
 import yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tests.conftest import CONFIG, QUESTIONS, ROOT, Render, check_answers
+from tests.helpers import CONFIG, QUESTIONS, ROOT, Render, render_project
 
 BAD_ANSWERS = [
     ("project_name", "", "Not empty"),
@@ -102,7 +101,7 @@ GOOD_ANSWERS = [
 def test_a_good_answer_is_accepted_and_kept(
     text_template: Path, tmp_path: Path, question: str, answer: Any
 ) -> None:
-    project = render_texts(text_template, tmp_path / "project", {question: answer})
+    project = render_project(text_template, tmp_path / "project", **{question: answer})
 
     assert read_answers(project)[question] == answer
 
@@ -148,7 +147,7 @@ def test_reserved_names_cover_python_and_the_projects_own_directories() -> None:
 def test_the_package_is_named_after_the_folder(
     text_template: Path, tmp_path: Path, folder: str, package: str
 ) -> None:
-    project = render_texts(text_template, tmp_path / folder, {})
+    project = render_project(text_template, tmp_path / folder)
 
     assert read_answers(project)["package_name"] == package
 
@@ -183,7 +182,7 @@ def test_whatever_is_accepted_renders_valid_files(text_template: Path, data: st.
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory, "shop")
         try:
-            render_texts(text_template, project, answers)
+            render_project(text_template, project, **answers)
         except ValueError as refusal:
             sentence = str(refusal)
         else:
@@ -241,9 +240,3 @@ def text_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     return copy
-
-
-def render_texts(template: Path, destination: Path, answers: dict[str, Any]) -> Path:
-    check_answers(answers)
-    copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True)
-    return destination

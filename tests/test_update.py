@@ -6,7 +6,7 @@ import copier
 import pytest
 from pathspec import PathSpec
 
-from tests.conftest import commit, edit, git, lived_in, publish, snapshot, update
+from tests.helpers import commit, edit, git, lived_in, publish, render_project, snapshot, update
 from tests.test_ownership import OWNERSHIP
 
 
@@ -22,7 +22,7 @@ def versions(tmp_path: Path) -> Path:
 def living(versions: Path, tmp_path: Path) -> Path:
     """A project that was rendered from the first version and is worked on since."""
     project = tmp_path / "shop"
-    copier.run_copy(str(versions), project, defaults=True, quiet=True)
+    render_project(versions, project)
     commit(project, "Render")
     return lived_in(project)
 
@@ -82,14 +82,14 @@ def test_an_updated_project_is_a_fresh_one_where_nobody_edited(
     versions: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "untouched" / "shop"
-    copier.run_copy(str(versions), project, defaults=True, quiet=True)
+    render_project(versions, project)
     commit(project, "Render")
     release(versions)
 
     update(project)
 
     fresh = tmp_path / "fresh" / "shop"
-    copier.run_copy(str(versions), fresh, defaults=True, quiet=True)
+    render_project(versions, fresh)
     commit(fresh, "Render")
     seeds = PathSpec.from_lines("gitignore", OWNERSHIP["seed"])
     updated, expected = (
