@@ -9,10 +9,11 @@ from typing import Any
 
 import copier
 import pytest
-import yaml
+from copier._template import load_template_config
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text())
+# By Copier's own function, which is private: copier.yml includes files, and only Copier knows how.
+CONFIG: dict[str, Any] = load_template_config(ROOT / "copier.yml")
 QUESTIONS = {
     name: question
     for name, question in CONFIG.items()
@@ -20,7 +21,7 @@ QUESTIONS = {
 }
 
 # What of the repository Copier reads. A render from a plain directory spares it a clone each time.
-SOURCES = ["copier.yml", "template", "licenses"]
+SOURCES = ["copier.yml", "includes", "licenses", "template"]
 
 # What makes a machine look as if it had no Docker.
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}

@@ -112,7 +112,7 @@ def test_the_reserved_names_cover_what_a_project_depends_on(shop: Path) -> None:
     modules = set(run(["uv", "run", "python", "-c", code], shop).split())
 
     names = {name for name in distributions | modules if re.fullmatch("[a-z](_?[a-z0-9])*", name)}
-    assert names - {"shop"} <= set(CONFIG["reserved_names"]["default"].split())
+    assert names - {"shop"} <= set(CONFIG["reserved_names"]["default"])
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import copier
 import pytest
 import yaml
 from hypothesis import HealthCheck, event, given, settings
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.helpers import CONFIG, QUESTIONS, ROOT, Render, render_project
+
+DERIVED = [name for name in CONFIG if name[0] != "_" and name not in QUESTIONS]
 
 BAD_ANSWERS = [
     ("project_name", "", "Not empty"),
@@ -106,6 +109,16 @@ def test_a_good_answer_is_accepted_and_kept(
     assert read_answers(project)[question] == answer
 
 
+@pytest.mark.parametrize("name", DERIVED)
+def test_a_value_that_follows_from_others_cannot_be_given(
+    template: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ValueError, match="follows from others and cannot be given"):
+        copier.run_copy(str(template), tmp_path / "shop", data={name: "x"}, defaults=True)
+
+    assert not (tmp_path / "shop").exists()
+
+
 def test_every_question_has_a_help_and_a_default() -> None:
     for name, question in QUESTIONS.items():
         assert question["help"].rstrip()[-1] in "?.", name
@@ -124,7 +137,7 @@ def test_at_most_eight_questions_are_asked() -> None:
 
 
 def test_reserved_names_cover_python_and_the_projects_own_directories() -> None:
-    reserved = set(CONFIG["reserved_names"]["default"].split())
+    reserved = set(CONFIG["reserved_names"]["default"])
     modules = {name for name in sys.stdlib_module_names if name.islower() and name[0] != "_"}
     keywords = {word.lower() for word in keyword.kwlist}
     directories = {path.name for path in (ROOT / "template").iterdir() if path.is_dir()}
