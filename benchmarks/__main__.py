@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.conftest import snapshot
+from tests.helpers import snapshot
 
 from . import rendering
 from .figures import Sample, collect

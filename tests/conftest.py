@@ -1,36 +1,17 @@
-"""Render projects, update them, and run their own commands."""
+"""Fixtures, and what the tests measured."""
 
 import os
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import copier
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text())
-QUESTIONS = {
-    name: question
-    for name, question in CONFIG.items()
-    if not name.startswith("_") and question.get("when") is not False
-}
-
-# What of the repository Copier reads. A render from a plain directory spares it a clone each time.
-SOURCES = ["copier.yml", "template", "licenses"]
-
-# What makes a machine look as if it had no Docker.
-NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+from tests.helpers import Render, commit, render_project, run, snapshot
 
 # They import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]
-
-Render = Callable[..., Path]
-Record = Callable[[str, object], None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -69,12 +50,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def render(template: Path) -> Render:
     """`render(destination, **answers)` renders a project and returns its path."""
 
-    def render(destination: Path, **answers: Any) -> Path:
-        check_answers(answers)
-        copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True)
-        return destination
-
-    return render
+    return partial(render_project, template)
 
 
 @pytest.fixture(scope="session")
@@ -101,115 +77,3 @@ def open_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="open to all ") as directory:
         Path(directory).chmod(0o755)
         yield Path(directory)
-
-
-def check_answers(answers: Mapping[str, Any]) -> None:
-    """Refuse what Copier ignores (an unknown question) or takes blindly (a hidden one)."""
-    if unknown := sorted(answers.keys() - QUESTIONS.keys()):
-        raise LookupError(f"no question of the template: {', '.join(unknown)}")
-
-
-def snapshot(directory: Path) -> Path:
-    """Copy the template's sources as they are in the work tree, into a directory."""
-    directory.mkdir(exist_ok=True)
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", ".*_cache")
-            shutil.copytree(source, directory / name, ignore=ignored)
-        else:
-            shutil.copy(source, directory / name)
-    return directory
-
-
-def git(directory: Path, *arguments: str) -> str:
-    """Run git in a directory, as somebody and with no settings of the machine."""
-    return run(
-        ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *arguments],
-        directory,
-        GIT_CONFIG_GLOBAL=os.devnull,
-        GIT_CONFIG_SYSTEM=os.devnull,
-    )
-
-
-def commit(directory: Path, message: str) -> None:
-    """Commit all there is, in a repository that is made if need be."""
-    if not (directory / ".git").exists():
-        git(directory, "init", "--quiet", "--initial-branch=main")
-    git(directory, "add", "--all")
-    git(directory, "commit", "--quiet", "--message", message)
-
-
-def just(project: Path, *arguments: str, **environment: str) -> str:
-    """Run a recipe of a project's justfile and return what it said."""
-    return run(["uv", "run", "--quiet", "just", *arguments], project, **environment)
-
-
-def run(command: list[str], directory: Path, **environment: str) -> str:
-    """Run a command and return what it said; fail with that when its exit code is not 0."""
-    result = attempt(command, directory, **environment)
-    if result.returncode != 0:
-        pytest.fail(f"{' '.join(command)} ended with {result.returncode}:\n{result.stdout}")
-    return result.stdout
-
-
-def attempt(
-    command: list[str], directory: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command and return its exit code and what it said, errors included."""
-    return subprocess.run(
-        command,
-        cwd=directory,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=1800,  # the proofs, on a busy machine
-        check=False,
-    )
-
-
-def publish(template: Path, version: str) -> None:
-    """Commit a template's sources and tag them as a released version."""
-    commit(template, version)
-    git(template, "tag", version)
-
-
-def update(project: Path, **answers: Any) -> None:
-    """Update a project to its template's newest version, as `copier update` does, and commit."""
-    check_answers(answers)
-    copier.run_update(project, data=answers, defaults=True, overwrite=True, quiet=True)
-    commit(project, "Update from the template")
-
-
-def lived_in(project: Path) -> Path:
-    """Make a project one that people work on: edit, add and delete, in all that is theirs."""
-    package = project / "src/shop"
-    edit(
-        package / "models/user.py",
-        "    bio: Mapped[str | None]\n",
-        "    bio: Mapped[str | None]\n    city: Mapped[str | None]\n",
-    )
-    edit(package / "models/base.py", "The base of", "The one base of")
-    edit(package / "unit_of_work.py", "One transaction.", "Our transaction.")
-    edit(package / "settings.py", "    database:", "    greeting: str = 'hello'\n    database:")
-    edit(project / "README.md", "## Start", "## Our own words\n\n## Start")
-    edit(project / "tests/conftest.py", '"""Fixtures', '"""Our fixtures')
-    (package / "billing.py").write_text('"""Ours."""\n')
-    (project / "tests/unit/test_services.py").unlink()
-    (project / "scripts/seed.py").rename(project / "scripts/plant.py")
-    for name in ["justfile", ".gitignore", ".env.example"]:
-        with (project / name).open("a") as file:
-            file.write("# ours\n")
-    edit(
-        project / "pyproject.toml", '"argon2-cffi>=25.1.0",', '"argon2-cffi>=25.1.0",\n    "httpx",'
-    )
-    commit(project, "Live")
-    return project
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace a text that is there just once."""
-    text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path.name}"
-    path.write_text(text.replace(old, new))

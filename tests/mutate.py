@@ -15,9 +15,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
 
-import copier
-
-from tests.conftest import run, snapshot
+from tests.helpers import render_project, run, snapshot
 from tests.test_proofs import install_proofs
 
 TOOL = "mutmut==3.8.1"
@@ -80,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         Path(directory).chmod(0o755)  # PostgreSQL runs as nobody for root
         template, shop = snapshot(Path(directory, "template")), Path(directory, "shop")
-        copier.run_copy(str(template), shop, defaults=True, quiet=True)
+        render_project(template, shop)
         install_proofs(shop)
         run(["uv", "add", "--quiet", "--dev", TOOL], shop)
         settings = (shop / "pyproject.toml").read_text()

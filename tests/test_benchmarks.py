@@ -9,7 +9,7 @@ import pytest
 from benchmarks.aims import AIMS
 from benchmarks.figures import Sample, collect
 from benchmarks.project import equip
-from tests.conftest import ROOT, Render, attempt, run
+from tests.helpers import ROOT, Render, attempt, run
 
 CONTESTANTS = {
     "copier copy": 2,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Render, run
+from tests.helpers import ROOT, Render, run
 
 
 @pytest.fixture(scope="module")

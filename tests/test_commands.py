@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
+from tests.helpers import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
 
 
 @pytest.fixture

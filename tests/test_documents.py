@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import QUESTIONS, ROOT, run
+from tests.helpers import QUESTIONS, ROOT, run
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
@@ -28,6 +28,14 @@ def test_every_question_is_documented_with_its_default_and_whether_it_is_asked()
         if isinstance(question.get("choices"), dict):
             for choice in question["choices"].values():
                 assert f"`{choice}`" in default + text or choice == "github", (name, choice)
+
+
+def test_the_documents_say_how_many_questions_are_asked() -> None:
+    asked = sum(question.get("ask", True) for question in QUESTIONS.values())
+    number = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight"][asked]
+
+    assert f"{number} questions" in (ROOT / "README.md").read_text()
+    assert f"{number.title()} questions are asked." in (ROOT / "docs/questions.md").read_text()
 
 
 def test_what_is_decided_once_is_documented_as_such() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, Render, attempt, edit, run
+from tests.helpers import NO_DOCKER, Render, attempt, edit, run
 
 PACKAGE = "src/shop"
 

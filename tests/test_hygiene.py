@@ -6,7 +6,9 @@ import re
 import tokenize
 from pathlib import Path
 
-from tests.conftest import CONFIG, ROOT
+from jinja2 import Environment, StrictUndefined
+
+from tests.helpers import CONFIG, ROOT
 
 TEMPLATE = ROOT / "template"
 
@@ -61,6 +63,14 @@ def test_nothing_needs_trust() -> None:
 
 def test_the_projects_own_repository_is_never_touched() -> None:
     assert ".git" in CONFIG["_exclude"]
+
+
+def test_what_is_not_rendered_is_known_without_any_answer() -> None:
+    # An update renders the old version by the new list, and knows no answer to a new question.
+    environment = Environment(undefined=StrictUndefined)
+    for line in CONFIG["_exclude"]:
+        for operation in ("copy", "update"):
+            environment.from_string(line).render(_copier_operation=operation)
 
 
 def test_no_file_is_long() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, Render, attempt, run
+from tests.helpers import NO_DOCKER, Render, attempt, run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from textwrap import indent
 
-from tests.conftest import NO_DOCKER, ROOT, run
+from tests.helpers import NO_DOCKER, ROOT, run
 
 
 def test_the_snippets_run_and_fit_their_types(shop: Path) -> None:

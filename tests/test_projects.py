@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CONFIG, NO_DOCKER, Record, Render, commit, just, run
+from tests.helpers import CONFIG, NO_DOCKER, Record, Render, commit, just, run
 
 PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     "default, embedded": ({}, NO_DOCKER, "embedded, because Docker does not answer"),
@@ -112,7 +112,7 @@ def test_the_reserved_names_cover_what_a_project_depends_on(shop: Path) -> None:
     modules = set(run(["uv", "run", "python", "-c", code], shop).split())
 
     names = {name for name in distributions | modules if re.fullmatch("[a-z](_?[a-z0-9])*", name)}
-    assert names - {"shop"} <= set(CONFIG["reserved_names"]["default"].split())
+    assert names - {"shop"} <= set(CONFIG["reserved_names"]["default"])
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])

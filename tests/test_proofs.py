@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.conftest import NO_DOCKER, ROOT, Record, Render, edit, run
+from tests.helpers import NO_DOCKER, ROOT, Record, Render, edit, run
 
 # Branches included; by the proofs and the project's own tests together.
 COVERED = 98

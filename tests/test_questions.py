@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tests.conftest import CONFIG, QUESTIONS, ROOT, Render, check_answers
+from tests.helpers import CONFIG, QUESTIONS, ROOT, Render, render_project
+
+DERIVED = [name for name in CONFIG if name[0] != "_" and name not in QUESTIONS]
 
 BAD_ANSWERS = [
     ("project_name", "", "Not empty"),
@@ -102,9 +104,19 @@ GOOD_ANSWERS = [
 def test_a_good_answer_is_accepted_and_kept(
     text_template: Path, tmp_path: Path, question: str, answer: Any
 ) -> None:
-    project = render_texts(text_template, tmp_path / "project", {question: answer})
+    project = render_project(text_template, tmp_path / "project", **{question: answer})
 
     assert read_answers(project)[question] == answer
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_a_value_that_follows_from_others_cannot_be_given(
+    template: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ValueError, match="follows from others and cannot be given"):
+        copier.run_copy(str(template), tmp_path / "shop", data={name: "x"}, defaults=True)
+
+    assert not (tmp_path / "shop").exists()
 
 
 def test_every_question_has_a_help_and_a_default() -> None:
@@ -125,7 +137,7 @@ def test_at_most_eight_questions_are_asked() -> None:
 
 
 def test_reserved_names_cover_python_and_the_projects_own_directories() -> None:
-    reserved = set(CONFIG["reserved_names"]["default"].split())
+    reserved = set(CONFIG["reserved_names"]["default"])
     modules = {name for name in sys.stdlib_module_names if name.islower() and name[0] != "_"}
     keywords = {word.lower() for word in keyword.kwlist}
     directories = {path.name for path in (ROOT / "template").iterdir() if path.is_dir()}
@@ -148,7 +160,7 @@ def test_reserved_names_cover_python_and_the_projects_own_directories() -> None:
 def test_the_package_is_named_after_the_folder(
     text_template: Path, tmp_path: Path, folder: str, package: str
 ) -> None:
-    project = render_texts(text_template, tmp_path / folder, {})
+    project = render_project(text_template, tmp_path / folder)
 
     assert read_answers(project)["package_name"] == package
 
@@ -183,7 +195,7 @@ def test_whatever_is_accepted_renders_valid_files(text_template: Path, data: st.
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory, "shop")
         try:
-            render_texts(text_template, project, answers)
+            render_project(text_template, project, **answers)
         except ValueError as refusal:
             sentence = str(refusal)
         else:
@@ -241,9 +253,3 @@ def text_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     return copy
-
-
-def render_texts(template: Path, destination: Path, answers: dict[str, Any]) -> Path:
-    check_answers(answers)
-    copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True)
-    return destination

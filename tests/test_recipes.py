@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, Render, commit, edit, git, just, run
+from tests.helpers import NO_DOCKER, Render, commit, edit, git, just, run
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT, Render, run
+from tests.helpers import ROOT, Render, run
 
 # One row a project: every answer that adds files, or changes them, in every value.
 COMBINATIONS: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, attempt, just, run
+from tests.helpers import NO_DOCKER, attempt, just, run
 
 
 def test_unit_tests_start_no_server(shop: Path) -> None:

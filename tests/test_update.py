@@ -1,13 +1,14 @@
 """`copier update` renews what is the template's and leaves alone what is the project's."""
 
+import re
+import shutil
 from pathlib import Path
 
 import copier
 import pytest
-from pathspec import PathSpec
 
-from tests.conftest import commit, edit, git, lived_in, publish, snapshot, update
-from tests.test_ownership import OWNERSHIP
+from tests.helpers import commit, edit, git, lived_in, publish, render_project, snapshot, update
+from tests.ownership import SEEDS, classes, matches
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def versions(tmp_path: Path) -> Path:
 def living(versions: Path, tmp_path: Path) -> Path:
     """A project that was rendered from the first version and is worked on since."""
     project = tmp_path / "shop"
-    copier.run_copy(str(versions), project, defaults=True, quiet=True)
+    render_project(versions, project)
     commit(project, "Render")
     return lived_in(project)
 
@@ -59,14 +60,14 @@ def test_an_update_renews_the_templates_files(versions: Path, living: Path) -> N
 
 
 def test_an_update_leaves_the_projects_files_as_they_are(versions: Path, living: Path) -> None:
-    shared = PathSpec.from_lines("gitignore", OWNERSHIP["owned"] + OWNERSHIP["shared"])
     before = contents(living)
     release(versions)
 
     update(living)
 
     after = contents(living)
-    own = {name for name in before.keys() | after.keys() if not shared.match_file(name)}
+    renewed = {name for name in after if {"owned", "shared"} & {*classes(living, name)}}
+    own = (before.keys() | after.keys()) - renewed
     assert {name: before.get(name) for name in own} == {name: after.get(name) for name in own}
     assert '"httpx",' in after["pyproject.toml"]
     assert after["justfile"].endswith("# ours\n")
@@ -86,18 +87,17 @@ def test_an_updated_project_is_a_fresh_one_where_nobody_edited(
     versions: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "untouched" / "shop"
-    copier.run_copy(str(versions), project, defaults=True, quiet=True)
+    render_project(versions, project)
     commit(project, "Render")
     release(versions)
 
     update(project)
 
     fresh = tmp_path / "fresh" / "shop"
-    copier.run_copy(str(versions), fresh, defaults=True, quiet=True)
+    render_project(versions, fresh)
     commit(fresh, "Render")
-    seeds = PathSpec.from_lines("gitignore", OWNERSHIP["seed"])
     updated, expected = (
-        {name: text for name, text in contents(each).items() if not seeds.match_file(name)}
+        {name: text for name, text in contents(each).items() if not matches(SEEDS, name)}
         for each in (project, fresh)
     )
     assert updated == expected
@@ -157,6 +157,48 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
     assert not (living / "src/shop/db/audit").exists()
     assert (living / "Dockerfile").exists()
     assert "MIT License" in (living / "LICENSE").read_text()
+
+
+def test_an_update_brings_an_option_that_the_project_was_rendered_without(
+    versions: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(versions / "template/src/{{ package_name }}/db/audit")
+    config = (versions / "copier.yml").read_text()
+    without = re.sub(r"^audit:\n(  .*\n)+", "", config, flags=re.MULTILINE)
+    (versions / "copier.yml").write_text(without)
+    publish(versions, "v1.1.0")
+    project = render_project(versions, tmp_path / "shop", example=False)
+    commit(project, "Render")
+    git(versions, "revert", "--no-edit", "HEAD")
+    git(versions, "tag", "v1.2.0")
+
+    update(project, audit="triggers")
+
+    assert (project / "src/shop/db/audit/triggers.py").exists()
+
+
+def test_a_file_that_becomes_the_projects_own_stays(versions: Path, living: Path) -> None:
+    with (versions / "includes/seeds.yml").open("a") as file:
+        file.write("- /tools/psql.py\n")
+    publish(versions, "v2.0.0")
+
+    update(living)
+
+    assert (living / "tools/psql.py").exists()
+
+
+def test_an_answers_file_cannot_hold_what_follows_from_the_answers(
+    versions: Path, living: Path
+) -> None:
+    release(versions)
+    with (living / ".copier-answers.yml").open("a") as file:
+        file.write("key_column: __import__('os').abort()\n")
+    commit(living, "Attack")
+
+    with pytest.raises(ValueError, match="cannot be given"):
+        update(living)
+
+    assert git(living, "status", "--porcelain") == ""
 
 
 def contents(project: Path) -> dict[str, str]:

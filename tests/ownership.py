@@ -1,0 +1,45 @@
+"""Whose each file of a project is. Every rendered file has one class; test_ownership.py holds that.
+
+| class | files | an update |
+|---|---|---|
+| owned | the directories `db` and `tools`, and Copier's answers | renews them |
+| shared | divided by a line "# Yours." | renews what is above the line |
+| frozen | `LICENSE` | adds or removes it with the answer; it never changes after a release |
+| seed | those of `includes/`, by which `copier.yml` leaves them out | does not look at them |
+"""
+
+from pathlib import Path
+
+import yaml
+from pathspec import PathSpec
+
+from tests.helpers import ROOT
+
+ZONE = "# Yours."
+SEEDS: list[str] = [
+    pattern
+    for name in ("seeds.yml", "example.yml")
+    for pattern in yaml.safe_load((ROOT / "includes" / name).read_text())
+]
+PATTERNS = {
+    "owned": ["/.copier-answers.yml", "/src/*/db", "/tests/db", "/tools"],
+    "frozen": ["/LICENSE"],
+    "seed": SEEDS,
+}
+
+
+def files(project: Path) -> list[str]:
+    """Return the files of a rendered project, relative to it."""
+    return [path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()]
+
+
+def classes(project: Path, name: str) -> list[str]:
+    """Return the classes of a file: one, if the template rendered it."""
+    found = [each for each, patterns in PATTERNS.items() if matches(patterns, name)]
+    lines = (project / name).read_text().splitlines()
+    return [*found, "shared"] if ZONE in map(str.strip, lines) else found
+
+
+def matches(patterns: list[str], name: str) -> bool:
+    """Return whether a pattern of .gitignore matches a file."""
+    return PathSpec.from_lines("gitignore", patterns).match_file(name)
