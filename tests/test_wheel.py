@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, Render, attempt, run
+from tests.helpers import NO_DOCKER, Render, attempt, run
 
 # They write revisions and judge them.
 NOT_IN_THE_WHEEL = re.compile(r"shop/db/(migrations/(authoring|gate)/|.+/autogenerate\.py)")
