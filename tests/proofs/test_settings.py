@@ -6,7 +6,7 @@ import pytest
 
 from shop.db import DatabaseSettings, errors
 from shop.db.postgresql.url import parse_url, split_url
-from shop.db.settings import MigrationSettings
+from shop.db.migrations.settings import MigrationSettings
 from shop.settings import Settings
 
 SECRET = "s3cr3t"

@@ -12,7 +12,7 @@ from sqlalchemy import URL, text
 
 from shop.db import Database, DatabaseSettings, PoolStatus, errors
 from shop.db.engine.pool import QueuePool
-from shop.db.settings import MigrationSettings
+from shop.db.migrations.settings import MigrationSettings
 from tests.proofs.support.accounts import Work
 
 ONE = text("SELECT 1")

@@ -26,7 +26,7 @@ DatabaseURL = Annotated[
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Settings(BaseSettings):
+class EnvironmentSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env",
         env_ignore_empty=True,
@@ -37,7 +37,7 @@ class _Settings(BaseSettings):
     )
 
 
-class DatabaseSettings(_Settings):
+class DatabaseSettings(EnvironmentSettings):
     """The settings of the engine. Printing them hides the password.
 
     Raises:
@@ -114,7 +114,7 @@ class DatabaseSettings(_Settings):
     """
 
     def __init__(self, **values: Any) -> None:
-        with _one_sentence(self.model_config["env_prefix"]):
+        with one_sentence(self.model_config["env_prefix"]):
             super().__init__(**values)
 
     @property
@@ -126,61 +126,8 @@ class DatabaseSettings(_Settings):
         }
 
 
-class MigrationSettings(_Settings):
-    """What a migration needs to know: `MIGRATION_DATABASE_URL`, `MIGRATION_LOCK_TIMEOUT`, …
-
-    Raises:
-        SettingsError: something is malformed; one sentence without any value.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="MIGRATION_")
-
-    database_url: Annotated[DatabaseURL | None, NoDecode] = None
-    """The URL of the owner of the tables. It leads to the server directly, and not to a pooler.
-
-    `DATABASE_URL` where it is not given.
-    """
-
-    lock_timeout: Seconds = 0.5
-    """How long a migration waits for a lock, before it lets others pass and tries again."""
-
-    attempts: Annotated[int, Field(ge=1)] = 30
-    """How often a migration tries, with up to 5 seconds in between."""
-
-    wait: Seconds = 600
-    """How long a migration waits for the end of another one."""
-
-    def __init__(self, **values: Any) -> None:
-        with _one_sentence(self.model_config["env_prefix"]):
-            super().__init__(**values)
-
-    def engine_settings(self) -> DatabaseSettings:
-        """Return the settings of an engine for migrations: one direct connection, not pooled.
-
-        What is not said here comes from the variables of the application, such as
-        `DATABASE_CONNECT_TIMEOUT`.
-
-        Raises:
-            SettingsError: there is no URL, or only that of PgBouncer.
-        """
-        url = {} if self.database_url is None else {"url": self.database_url}
-        settings = DatabaseSettings(
-            **url,
-            pool="null",
-            lock_timeout=self.lock_timeout,
-            log_checkouts_longer_than=0,
-            log_statements_longer_than=0,
-        )
-        if settings.pgbouncer and not url:
-            raise SettingsError(
-                "MIGRATION_DATABASE_URL is not set, and migrations cannot go through PgBouncer"
-            )
-        name = f"{settings.application_name} migrations"
-        return settings.model_copy(update={"application_name": name, "pgbouncer": False})
-
-
 @contextmanager
-def _one_sentence(prefix: str) -> Iterator[None]:
+def one_sentence(prefix: str) -> Iterator[None]:
     """Turn the list of what is wrong into one sentence about environment variables."""
     try:
         yield

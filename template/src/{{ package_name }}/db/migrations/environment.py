@@ -28,11 +28,12 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
-from ..settings import DatabaseSettings, MigrationSettings
+from ..settings import DatabaseSettings
 from . import operations  # noqa: F401  # It registers them.
 from .dialect import dialect
 from .phases import Steps
 from .runner import run_alone, run_once
+from .settings import MigrationSettings
 
 
 def run_migrations(metadata: MetaData, **options: Any) -> None:

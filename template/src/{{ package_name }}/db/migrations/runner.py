@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..engine.create import create_engine
 from ..errors import DeadlockDetected, LockNotAvailable
-from ..settings import DatabaseSettings, MigrationSettings
+from ..settings import DatabaseSettings
 from .dialect import dialect
+from .settings import MigrationSettings
 
 
 async def run_alone(

@@ -22,7 +22,7 @@ For ranking or word stems use PostgreSQL's full-text search.
 
 import datetime
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -35,14 +35,7 @@ from ..errors import InvalidInput
 
 FieldExpression = ColumnElement[Any] | QueryableAttribute[Any]
 
-_OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
+_OPERATORS = {"eq", "ne", "lt", "le", "gt", "ge"}
 
 
 class AllowedFields:
@@ -104,7 +97,10 @@ class AllowedFields:
             return column.in_(_convert(name, list[kind], items))
         if (verb or "eq") not in _OPERATORS:
             raise InvalidInput(f"{name}: there is no such operator")
-        return _OPERATORS[verb or "eq"](column, _convert(name, kind, value))
+        compare: ColumnElement[bool] = getattr(operator, verb or "eq")(
+            column, _convert(name, kind, value)
+        )
+        return compare
 
     def _column(self, name: str) -> FieldExpression:
         if name not in self._columns:

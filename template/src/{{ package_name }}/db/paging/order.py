@@ -5,21 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    ColumnExpressionArgument,
-    Dialect,
-    Integer,
-    Label,
-    Numeric,
-    TypeDecorator,
-    UnaryExpression,
-    asc,
-    inspect,
-    tuple_,
-    type_coerce,
-)
+import sqlalchemy as sa
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeEngine
 
@@ -28,7 +14,7 @@ from sqlalchemy.types import TypeEngine
 class Term:
     """One column of an order."""
 
-    column: ColumnElement[Any]
+    column: sa.ColumnElement[Any]
     descending: bool
     nulls_first: bool
     nullable: bool
@@ -39,19 +25,19 @@ class Term:
         """Return the term for the reversed order."""
         return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
 
-    def ordered(self, column: ColumnElement[Any]) -> UnaryExpression[Any]:
+    def ordered(self, column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
         """Order by a column that has this term's values."""
         directed = column.desc() if self.descending else column.asc()
         return directed.nulls_first() if self.nulls_first else directed.nulls_last()
 
 
-def complete_order(entity: Any, order_by: Sequence[ColumnExpressionArgument[Any]]) -> list[Term]:
+def complete_order(entity: Any, order_by: Sequence[sa.ColumnExpressionArgument[Any]]) -> list[Term]:
     """Read an order, and append the missing columns of the primary key.
 
     Raises:
         TypeError: the order is text.
     """
-    mapper = inspect(entity).mapper
+    mapper = sa.inspect(entity).mapper
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
     missing = [getattr(entity, name) for name in names]
     terms: list[Term] = []
@@ -61,24 +47,24 @@ def complete_order(entity: Any, order_by: Sequence[ColumnExpressionArgument[Any]
         # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
         nullable = key is None and not (own and not expression.nullable)
-        column = type_coerce(expression, _widest(expression.type))
+        column = sa.type_coerce(expression, _widest(expression.type))
         terms.append(Term(column, descending, nulls_first, nullable, key))
         missing = [other for other in missing if other is not key]
         if not missing:
             return terms  # the key is unique, so later terms change nothing
     down = terms[-1].descending if terms else False
     return terms + [
-        Term(type_coerce(key, _widest(key.type)), down, down, nullable=False, key=key)
+        Term(sa.type_coerce(key, _widest(key.type)), down, down, nullable=False, key=key)
         for key in missing
     ]
 
 
-def _parts(item: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[Any], bool, bool]:
+def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any], bool, bool]:
     """Take an element of ORDER BY apart: expression, descending, nulls first."""
-    expression: object = asc(item)
+    expression: object = sa.asc(item)
     descending, nulls_first = False, None
-    while isinstance(expression, Label | UnaryExpression):
-        modifier = operators.asc_op if isinstance(expression, Label) else expression.modifier
+    while isinstance(expression, sa.Label | sa.UnaryExpression):
+        modifier = operators.asc_op if isinstance(expression, sa.Label) else expression.modifier
         if modifier is operators.desc_op:
             descending = True
         elif modifier in {operators.nulls_first_op, operators.nulls_last_op}:
@@ -86,7 +72,7 @@ def _parts(item: ColumnExpressionArgument[Any]) -> tuple[ColumnElement[Any], boo
         elif modifier is not operators.asc_op:
             break  # an operator, such as minus
         expression = expression.element
-    if isinstance(item, str) or not isinstance(expression, ColumnElement):
+    if isinstance(item, str) or not isinstance(expression, sa.ColumnElement):
         raise TypeError("order_by takes columns and SQL expressions, not text")
     return expression, descending, descending if nulls_first is None else nulls_first
 
@@ -96,14 +82,14 @@ def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
     A type that the project decorates becomes the type in the database.
     """
-    if isinstance(kind, TypeDecorator):
+    if isinstance(kind, sa.TypeDecorator):
         kind = kind.impl_instance
-    if isinstance(kind, Integer):
-        return BigInteger()
-    return Numeric() if isinstance(kind, Numeric) else kind
+    if isinstance(kind, sa.Integer):
+        return sa.BigInteger()
+    return sa.Numeric() if isinstance(kind, sa.Numeric) else kind
 
 
-def checksum(terms: Sequence[Term], dialect: Dialect) -> int:
+def checksum(terms: Sequence[Term], dialect: sa.Dialect) -> int:
     """Return a number that identifies an order. It is the same in every process."""
-    compiled = tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
+    compiled = sa.tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
     return zlib.crc32(f"{compiled} {compiled.params}".encode())

@@ -33,20 +33,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    ColumnExpressionArgument,
-    Integer,
-    Select,
-    Subquery,
-    and_,
-    bindparam,
-    literal,
-    select,
-    true,
-    tuple_,
-    union_all,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -71,9 +58,9 @@ class Page(Generic[M]):
 
 async def paginate(
     session: AsyncSession,
-    statement: Select[M],
+    statement: sa.Select[M],
     *,
-    order_by: Sequence[ColumnExpressionArgument[Any]],
+    order_by: Sequence[sa.ColumnExpressionArgument[Any]],
     limit: int,
     cursor: str | None = None,
     options: Sequence[ORMOption] = (),
@@ -112,8 +99,8 @@ async def paginate(
     found = _places(statement, terms, here, limit + 1)  # one more, to know whether there is another
     pairs = list(zip(terms, found.c, strict=True))
     query = (
-        select(entity, *found.c)
-        .join(found, and_(*(term.key == c for term, c in pairs if term.key is not None)))
+        sa.select(entity, *found.c)
+        .join(found, sa.and_(*(term.key == c for term, c in pairs if term.key is not None)))
         .order_by(*(term.ordered(column) for term, column in pairs))
         .options(*options)
         .execution_options(**statement.get_execution_options())
@@ -137,12 +124,12 @@ async def paginate(
 
 
 def _places(
-    statement: Select[Any], terms: Sequence[Term], here: Cursor | None, limit: int
-) -> Subquery:
+    statement: sa.Select[Any], terms: Sequence[Term], here: Cursor | None, limit: int
+) -> sa.Subquery:
     """Select the values of the order, of the first rows from a place on."""
     # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
     # all rows, and may read the whole table.
-    first = bindparam(None, limit, Integer, literal_execute=True)
+    first = sa.bindparam(None, limit, sa.Integer, literal_execute=True)
     values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
     branches = [
         statement.with_only_columns(*values)
@@ -151,36 +138,36 @@ def _places(
         .order_by(*(term.ordered(term.column) for term in terms))
         .limit(first)
         .offset(None)
-        for criterion in ([true()] if here is None else _beyond(terms, here))
+        for criterion in ([sa.true()] if here is None else _beyond(terms, here))
     ]
     if len(branches) == 1:
         return branches[0].subquery()
-    union = union_all(*branches)
+    union = sa.union_all(*branches)
     order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
     return union.order_by(*order).limit(first).subquery()
 
 
-def _beyond(terms: Sequence[Term], here: Cursor) -> Iterator[ColumnElement[bool]]:
+def _beyond(terms: Sequence[Term], here: Cursor) -> Iterator[sa.ColumnElement[bool]]:
     """Yield criteria that together cover all rows beyond a place, no row twice.
 
     Each of them is one range of the index. One criterion, `a > 1 OR a = 1 AND b > 2`, would be a
     filter, and the server would read all rows before the place too.
     """
-    same: list[ColumnElement[bool]] = []
-    values = [literal(value, t.column.type) for value, t in zip(here.values, terms, strict=True)]
+    same: list[sa.ColumnElement[bool]] = []
+    values = [sa.literal(value, t.column.type) for value, t in zip(here.values, terms, strict=True)]
     for position, term in enumerate(terms):
         column, value, rest = term.column, values[position], terms[position:]
         if all(not t.nullable and t.descending == term.descending for t in rest):
             # One comparison of rows. It does not work with NULL, which is neither less nor greater.
             compare = _COMPARE[term.descending][here.inclusive]
-            row = tuple_(*(t.column for t in rest))
-            yield and_(*same, compare(row, tuple_(*values[position:])))
+            row = sa.tuple_(*(t.column for t in rest))
+            yield sa.and_(*same, compare(row, sa.tuple_(*values[position:])))
             return
         null = here.values[position] is None
         if not null:
-            yield and_(*same, _COMPARE[term.descending][False](column, value))
+            yield sa.and_(*same, _COMPARE[term.descending][False](column, value))
         if term.nullable and null == term.nulls_first:
-            yield and_(*same, column.is_not(None) if null else column.is_(None))
+            yield sa.and_(*same, column.is_not(None) if null else column.is_(None))
         same.append(column.is_(None) if null else column == value)
 
 

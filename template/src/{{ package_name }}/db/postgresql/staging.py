@@ -5,19 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Column,
-    Table,
-    Text,
-    bindparam,
-    column,
-    func,
-    literal_column,
-    select,
-    table,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import FromClause
 
@@ -29,8 +17,8 @@ ORDINAL = "number of the row"
 @asynccontextmanager
 async def staged(
     connection: AsyncConnection,
-    target: Table,
-    columns: Sequence[Column[Any]],
+    target: sa.Table,
+    columns: Sequence[sa.Column[Any]],
     batches: AsyncIterable[Batch],
     *,
     few: bool,
@@ -56,8 +44,8 @@ async def staged(
     # statement. Text creates it, because after DDL of SQLAlchemy all connections drop their caches.
     name = f"stage of {target.fullname}"
     quoted = connection.dialect.identifier_preparer.quote(name)
-    number = literal_column("0::bigint", BigInteger).label(ORDINAL)
-    query = select(*columns, number).compile(dialect=connection.dialect)
+    number = sa.literal_column("0::bigint", sa.BigInteger).label(ORDINAL)
+    query = sa.select(*columns, number).compile(dialect=connection.dialect)
     await connection.exec_driver_sql(
         f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
     )
@@ -66,13 +54,13 @@ async def staged(
         ordinals = list(itertools.islice(numbers, len(values[0])))
         rows = [*processed(connection, columns, values), ordinals]
         await copy_into(connection, name, None, names, rows)
-    yield table(name, *_typed(columns), column(ORDINAL, BigInteger))
+    yield sa.table(name, *_typed(columns), sa.column(ORDINAL, sa.BigInteger))
     await connection.exec_driver_sql(f"DROP TABLE {quoted}")
 
 
 def _unnested(
     connection: AsyncConnection,
-    columns: Sequence[Column[Any]],
+    columns: Sequence[sa.Column[Any]],
     kinds: Sequence[str],
     values: Batch,
 ) -> FromClause:
@@ -80,14 +68,14 @@ def _unnested(
     ready = processed(connection, columns, values)
     arrays = [
         # A cast to varchar(n) would cut without an error, so its values are sent as text.
-        bindparam(None, list(texts), type_=ARRAY(Text(), dimensions=1))
+        sa.bindparam(None, list(texts), type_=sa.ARRAY(sa.Text(), dimensions=1))
         if kind.startswith(("VARCHAR", "CHAR"))
-        else bindparam(None, raw, type_=ARRAY(each.type, dimensions=1))
+        else sa.bindparam(None, raw, type_=sa.ARRAY(each.type, dimensions=1))
         for each, kind, raw, texts in zip(columns, kinds, values, ready, strict=True)
     ]
-    unnested = func.unnest(*arrays).table_valued(*_typed(columns), with_ordinality=ORDINAL)
+    unnested = sa.func.unnest(*arrays).table_valued(*_typed(columns), with_ordinality=ORDINAL)
     return unnested.render_derived(name="stage")
 
 
-def _typed(columns: Sequence[Column[Any]]) -> list[Any]:
-    return [column(each.name, each.type) for each in columns]
+def _typed(columns: Sequence[sa.Column[Any]]) -> list[Any]:
+    return [sa.column(each.name, each.type) for each in columns]

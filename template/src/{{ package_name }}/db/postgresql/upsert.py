@@ -3,16 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Index,
-    PrimaryKeyConstraint,
-    Select,
-    UniqueConstraint,
-    case,
-    func,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
 from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
@@ -22,9 +13,9 @@ from .staging import ORDINAL
 
 def upsert_statement(
     into: Any,
-    columns: Sequence[Column[Any]],
+    columns: Sequence[sa.Column[Any]],
     stage: FromClause,
-    target: PrimaryKeyConstraint | UniqueConstraint | Index,
+    target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     new_values: Callable[[Any], Mapping[Any, Any]] | None,
 ) -> Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
@@ -48,29 +39,29 @@ def upsert_statement(
 
 
 def _last_of_each(
-    columns: Sequence[Column[Any]],
-    target: PrimaryKeyConstraint | UniqueConstraint | Index,
+    columns: Sequence[sa.Column[Any]],
+    target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     stage: FromClause,
-) -> Select[Any]:
+) -> sa.Select[Any]:
     """Select the last one of the rows with the same key, in the order of the key."""
 
     def replace(element: Any, **_: Any) -> Any:
-        return stage.c[element.name] if isinstance(element, Column) else None
+        return stage.c[element.name] if isinstance(element, sa.Column) else None
 
     expressions: list[Any] = [
-        *(target.expressions if isinstance(target, Index) else target.columns)
+        *(target.expressions if isinstance(target, sa.Index) else target.columns)
     ]
     # A column that the rows do not fill has the server's default, which is the same for all rows.
     filled = {*columns}
     keys = [
         replacement_traverse(expression, {}, replace)
         for expression in expressions
-        if filled.issuperset(each for each in iterate(expression) if isinstance(each, Column))
+        if filled.issuperset(each for each in iterate(expression) if isinstance(each, sa.Column))
     ]
     nullable = any(getattr(expression, "nullable", True) for expression in expressions)
     if nullable and not target.dialect_options["postgresql"].get("nulls_not_distinct"):
         # For a unique constraint two NULLs are different, and for DISTINCT they are equal. So a row
         # with a NULL in its key gets its number as another key.
-        keys.append(case((func.num_nulls(*keys) > 0, stage.c[ORDINAL])))
-    query = select(*(stage.c[column.name] for column in columns))
+        keys.append(sa.case((sa.func.num_nulls(*keys) > 0, stage.c[ORDINAL])))
+    query = sa.select(*(stage.c[column.name] for column in columns))
     return query.ext(distinct_on(*keys)).order_by(*keys, stage.c[ORDINAL].desc())

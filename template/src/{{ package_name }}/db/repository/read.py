@@ -60,11 +60,7 @@ class ReadRepository(Generic[M, K]):
         self.session = session
 
     async def get(
-        self,
-        key: K,
-        *,
-        options: Options = (),
-        with_for_update: bool | RowLock = False,
+        self, key: K, *, options: Options = (), with_for_update: bool | RowLock = False
     ) -> M | None:
         """Return the row with this primary key, or None.
 
@@ -82,11 +78,7 @@ class ReadRepository(Generic[M, K]):
         return await self.session.get(self.model, key)
 
     async def get_one(
-        self,
-        key: K,
-        *,
-        options: Options = (),
-        with_for_update: bool | RowLock = False,
+        self, key: K, *, options: Options = (), with_for_update: bool | RowLock = False
     ) -> M:
         """Return the row with this primary key. The arguments are those of `get`.
 
@@ -99,10 +91,7 @@ class ReadRepository(Generic[M, K]):
         return entity
 
     async def one_or_none(
-        self,
-        *criteria: Criterion,
-        options: Options = (),
-        with_for_update: bool | RowLock = False,
+        self, *criteria: Criterion, options: Options = (), with_for_update: bool | RowLock = False
     ) -> M | None:
         """Return the only row that meets all criteria, or None.
 
@@ -234,10 +223,7 @@ class ReadRepository(Generic[M, K]):
         return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
 
     def _select(
-        self,
-        *criteria: Criterion,
-        options: Options = (),
-        lock: bool | RowLock = False,
+        self, *criteria: Criterion, options: Options = (), lock: bool | RowLock = False
     ) -> Select[M]:
         statement = select(self.model).where(*criteria).options(*options)
         if lock is False:

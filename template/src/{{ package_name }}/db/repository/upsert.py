@@ -13,15 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ColumnDefault,
-    CursorResult,
-    Index,
-    Insert,
-    PrimaryKeyConstraint,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute
 
@@ -30,7 +22,7 @@ from .batches import Batches, M, Rows, read_batches
 
 Attributes = Iterable[QueryableAttribute[Any] | str]
 ConflictTarget = str | Attributes
-Target = PrimaryKeyConstraint | UniqueConstraint | Index
+Target = sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index
 
 
 async def upsert_rows(
@@ -63,7 +55,7 @@ async def upsert_rows(
         if statement is None:
             return 0
         result = await session.execute(statement)
-        assert isinstance(result, CursorResult)
+        assert isinstance(result, sa.CursorResult)
         return result.rowcount
 
 
@@ -94,7 +86,7 @@ async def _statement(
     rows: Rows[M],
     conflict_target: ConflictTarget,
     update: Attributes | None,
-) -> AsyncIterator[Insert | None]:
+) -> AsyncIterator[sa.Insert | None]:
     """Stage the rows, and yield the statement that writes them, or None if there are no rows."""
     async with session.begin_nested():
         batches = await read_batches(session, model, rows)
@@ -106,7 +98,7 @@ async def _statement(
         target = _find_target(batches, conflict_target)
         overwritten = _find_overwritten(batches, target, update)
 
-        def new_values(excluded: Any) -> dict[Column[Any], Any]:
+        def new_values(excluded: Any) -> dict[sa.Column[Any], Any]:
             return _new_values(batches, excluded, overwritten)
 
         async with batches.staged() as stage:
@@ -120,8 +112,8 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
     targets: list[Target] = [
         each
         for each in (*batches.table.constraints, *batches.table.indexes)
-        if isinstance(each, PrimaryKeyConstraint | UniqueConstraint)
-        or (isinstance(each, Index) and each.unique)
+        if isinstance(each, sa.PrimaryKeyConstraint | sa.UniqueConstraint)
+        or (isinstance(each, sa.Index) and each.unique)
     ]
     if isinstance(conflict_target, str):
         found = [each for each in targets if each.name == conflict_target]
@@ -141,12 +133,12 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
 
 
 def _expressions(target: Target) -> list[Any]:
-    return [*(target.expressions if isinstance(target, Index) else target.columns)]
+    return [*(target.expressions if isinstance(target, sa.Index) else target.columns)]
 
 
 def _find_overwritten(
     batches: Batches[M], target: Target, update: Attributes | None
-) -> set[Column[Any]]:
+) -> set[sa.Column[Any]]:
     if update is None:
         return {*batches.given} - {*target.columns} - {*batches.table.primary_key}
     named = {*batches.columns_of(_names(update))}
@@ -156,16 +148,16 @@ def _find_overwritten(
 
 
 def _new_values(
-    batches: Batches[M], excluded: Any, overwritten: set[Column[Any]]
-) -> dict[Column[Any], Any]:
+    batches: Batches[M], excluded: Any, overwritten: set[sa.Column[Any]]
+) -> dict[sa.Column[Any], Any]:
     new = {column: excluded[column.key] for column in overwritten}
     for column in {*batches.table.columns} - overwritten:
         onupdate = column.onupdate  # ON CONFLICT does not apply it
-        if isinstance(onupdate, ColumnDefault):
+        if isinstance(onupdate, sa.ColumnDefault):
             value: Any = onupdate.arg
             new[column] = value(None) if onupdate.is_callable else value
     version = batches.model.__mapper__.version_id_col
-    if isinstance(version, Column):
+    if isinstance(version, sa.Column):
         new[version] = version + 1
     return new
 

@@ -63,11 +63,7 @@ class Repository(ReadRepository[M, K]):
         return await insert_rows(self.session, self.model, rows)
 
     async def upsert(
-        self,
-        row: Values | M,
-        *,
-        conflict_target: ConflictTarget,
-        update: Attributes | None = None,
+        self, row: Values | M, *, conflict_target: ConflictTarget, update: Attributes | None = None
     ) -> M | None:
         """Insert a row, or change the row that exists already, and return it. See `upsert.py`.
 
@@ -80,11 +76,7 @@ class Repository(ReadRepository[M, K]):
         return written[0] if written else None
 
     async def upsert_rows(
-        self,
-        rows: Rows[M],
-        *,
-        conflict_target: ConflictTarget,
-        update: Attributes | None = None,
+        self, rows: Rows[M], *, conflict_target: ConflictTarget, update: Attributes | None = None
     ) -> int:
         """Insert rows, or change the rows that exist already. Return how many. See `upsert.py`.
 
