@@ -50,9 +50,9 @@ REFUSED = {
         USER,
         BIO,
         "    about: Mapped[str | None]\n",
-        "if it is about now, this is no rename",
+        "If you renamed it to about, keep both",
     ),
-    "another type": (USER, BIO, "    bio: Mapped[int | None]\n", "add a column of the new type"),
+    "another type": (USER, BIO, "    bio: Mapped[int | None]\n", "Add a column of the new type"),
     "a stored column": (
         USER,
         BIO,

@@ -1,8 +1,8 @@
-"""How the database is reached: one object, which reads the environment when it is made.
+"""The settings of the database. The object reads the environment when it is created.
 
 Each field is an environment variable with the prefix `DATABASE_`: `DATABASE_URL`,
-`DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too; the environment wins.
-Migrations have settings of their own, with the prefix `MIGRATION_`.
+`DATABASE_POOL_SIZE`, … A file `.env` in the working directory is read too. If both have a value,
+the environment counts. Migrations have their own settings, with the prefix `MIGRATION_`.
 
 Times are in seconds. For the server's timeouts 0 means no timeout.
 """
@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from .dialect import dialect
 from .errors import SettingsError
 
-# SQLAlchemy's URL is a tuple, which pydantic-settings would take for JSON.
+# SQLAlchemy's URL is a tuple, and pydantic-settings would try to read a tuple as JSON.
 DatabaseURL = Annotated[
     URL, NoDecode, PlainValidator(dialect.parse_url), PlainSerializer(str, when_used="json")
 ]
@@ -32,7 +32,7 @@ class EnvironmentSettings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        # Otherwise an error shows the rejected value, and a URL holds the password.
+        # Otherwise an error shows the rejected value, and a URL has the password.
         hide_input_in_errors=True,
     )
 
@@ -41,8 +41,8 @@ class DatabaseSettings(EnvironmentSettings):
     """The settings of the engine. Printing them hides the password.
 
     Raises:
-        SettingsError: something is missing or malformed. The message names the variables and
-            shows no value.
+        SettingsError: a setting is missing or malformed. The message names the variables, and
+            shows no values.
     """
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_")
@@ -51,19 +51,20 @@ class DatabaseSettings(EnvironmentSettings):
     """The application's URL, in any form that `postgresql/url.py` describes."""
 
     application_name: str = __name__.partition(".")[0]
-    """What `pg_stat_activity` shows."""
+    """The name that `pg_stat_activity` shows."""
 
     pool: Literal["queue", "null"] = "queue"
     """`queue` keeps connections. `null` opens one for each unit of work, for serverless functions.
 
-    `null` does not cure "another operation is in progress": it hides that two tasks share a session.
+    Do not use `null` against the error "another operation is in progress". It would hide that two
+    tasks share a session.
     """
 
     pool_size: Annotated[int, Field(ge=1)] = 5
     """Connections that the pool keeps."""
 
     max_overflow: Annotated[int, Field(ge=0)] = 5
-    """Connections beyond `pool_size` that may be opened for a moment."""
+    """More connections that may be opened for a moment."""
 
     pool_timeout: Annotated[float, Field(gt=0)] = 10
     """How long to wait for a free connection before `PoolTimeout`."""
@@ -72,9 +73,9 @@ class DatabaseSettings(EnvironmentSettings):
     """The age at which a connection is replaced. Firewalls and poolers must allow more."""
 
     pool_ping_after_idle: Seconds = 30
-    """A connection that was idle for longer is pinged before use; 0 pings at each check-out.
+    """A connection that was idle for longer is pinged before use. 0 pings at each check-out.
 
-    A ping costs a round trip, and only idle connections go stale.
+    A ping costs a round trip, and only idle connections become stale.
     """
 
     connect_timeout: Annotated[float, Field(gt=0)] = 5
@@ -92,7 +93,7 @@ class DatabaseSettings(EnvironmentSettings):
     pgbouncer: bool = False
     """Whether the URL leads to a PgBouncer in transaction mode.
 
-    PgBouncer refuses timeouts at connect, so they are then set at the beginning of each transaction.
+    PgBouncer refuses timeouts at connect. So the beginning of each transaction sets them.
     """
 
     echo: bool = False
@@ -102,15 +103,15 @@ class DatabaseSettings(EnvironmentSettings):
     """Whether the pool logs what it does."""
 
     log_checkouts_longer_than: Seconds = 10
-    """A connection that was held for longer is a warning, with its call site; 0 logs none."""
+    """Log a warning with the call site if code held a connection for longer. 0 logs nothing."""
 
     log_statements_longer_than: Seconds = 1
-    """A statement that took longer is a warning, without its parameters; 0 logs none."""
+    """Log a warning if a statement took longer, without its parameters. 0 logs nothing."""
 
     log_statements_repeated_more_than: Annotated[int, Field(ge=0)] = 0
-    """A statement that runs more often in one transaction is a warning; 0 logs none.
+    """Log a warning if a statement runs more often in one transaction. 0 logs nothing.
 
-    For development: such a statement is mostly a query in a loop (N+1).
+    This is for development: such a statement is mostly a query in a loop (N+1).
     """
 
     def __init__(self, **values: Any) -> None:
@@ -128,7 +129,7 @@ class DatabaseSettings(EnvironmentSettings):
 
 @contextmanager
 def one_sentence(prefix: str) -> Iterator[None]:
-    """Turn the list of what is wrong into one sentence about environment variables."""
+    """Turn the errors of pydantic into one sentence about environment variables."""
     try:
         yield
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The environment in which Alembic runs; `migrations/env.py` is one call of it.
+"""The environment in which Alembic runs. `migrations/env.py` only calls it.
 
 =================  ===================================================================
 `environment`      what an `alembic` command runs: on a connection, or as a script

@@ -1,4 +1,4 @@
-"""The database that this project's migrations are for: the only line that another one changes."""
+"""Which database system the migrations use. Another system would change only this line."""
 
 from . import postgresql as dialect
 

@@ -1,18 +1,18 @@
-"""Alembic's environment: on a connection of its own, as a script, or on a connection of the caller's.
+"""Alembic's environment. It opens a connection, writes a script, or uses the caller's connection.
 
-`alembic upgrade head` connects to `MIGRATION_DATABASE_URL`, or to `DATABASE_URL` where that is not
+`alembic upgrade head` connects to `MIGRATION_DATABASE_URL`, or to `DATABASE_URL` if that is not
 set. It runs alone, and tries again after a lock timeout; see `runner.py`.
 
 `alembic upgrade head --sql` needs no database. It writes one script of all revisions. Run it with
 `psql --set ON_ERROR_STOP=1`, so that it stops at the first error.
 
-A program or a test hands in a connection of its own, in any event loop; or an `AsyncEngine`, where no
-loop runs. Then no other migration is kept out, and nothing is tried again::
+A program or a test can hand in its connection, in any event loop. If no loop runs, it can hand in
+an `AsyncEngine`. Then this does not wait for other migrations, and does not try again::
 
     config.attributes["connection"] = connection  # inside of AsyncConnection.run_sync
     command.upgrade(config, "head")
 
-Models may be in several schemas. A revision of yours must `CREATE SCHEMA` before the first table.
+Models may be in several schemas. Write a revision that does `CREATE SCHEMA` before the first table.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from ..settings import DatabaseSettings
-from . import operations  # noqa: F401  # It registers them.
+from . import operations  # noqa: F401  # The import registers the operations.
 from .dialect import dialect
 from .phases import Steps
 from .runner import run_alone, run_once
@@ -37,16 +37,17 @@ from .settings import MigrationSettings
 
 
 def run_migrations(metadata: MetaData, **options: Any) -> None:
-    """Run what the `alembic` command asks for.
+    """Run the `alembic` command.
 
     Args:
-        metadata: of all models; `alembic revision` and `alembic check` compare it with the database.
-        options: for Alembic's `context.configure`. For example, an `include_object` leaves out tables
-            that are not the models'.
+        metadata: the metadata of all models. `alembic revision` and `alembic check` compare it with
+            the database.
+        options: options for Alembic's `context.configure`. For example, `include_object` can leave
+            out tables that no model describes.
 
     Raises:
-        CommandError: the command cannot be done, or the database reports an error; Alembic prints it
-            as one sentence.
+        CommandError: the command is not possible, or the database reports an error. Alembic prints
+            it as one sentence.
     """
     command = _read_command()
     ours: dict[str, Any] = {"target_metadata": metadata, "transaction_per_migration": True}
@@ -64,7 +65,7 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
 
 
 def _read_command() -> Mapping[str, Any]:
-    """Return what the command has told Alembic. Only a context that is configured shows it."""
+    """Return the arguments of the command. Alembic shows them only in a configured context."""
     context.configure(dialect_name=dialect.NAME)
     return context.get_context().opts
 
@@ -95,7 +96,7 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
         asyncio.run(run)
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
-    except Error as error:  # People who migrate may see the server's own words.
+    except Error as error:  # People who migrate may see the message of the server.
         raise CommandError(f"{error}: {error.__cause__}") from error
 
 
@@ -121,7 +122,7 @@ def _write_script(options: dict[str, Any]) -> None:
         dialect_name=dialect.NAME,
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},
-        **(options | timeouts),  # an operation that changes a timeout sets it back to these
+        **(options | timeouts),  # operations that change a timeout restore these values
     )
     Steps(_silent).restrict(context.get_context())
     dialect.set_timeouts(context.execute, timeouts)
@@ -131,7 +132,7 @@ def _write_script(options: dict[str, Any]) -> None:
 
 def _tell(line: str) -> None:
     context.config.print_stdout("%s", line)
-    context.config.stdout.flush()  # at once, also into a pipe, as in CI
+    context.config.stdout.flush()  # print immediately, also into a pipe, as in CI
 
 
 def _silent(_: str) -> None:

@@ -9,7 +9,7 @@ A revision has a `phase`:
     It is applied by `just migrate`, after the old code has ended. Only the new code survives it: a
     column is gone, or must have a value.
 
-A revision without a phase counts as `expand`. One that cannot be taken back says why:
+A revision without a phase counts as `expand`. A revision that cannot be taken back says why:
 `irreversible = "the column's values are gone"`.
 """
 
@@ -32,7 +32,7 @@ def phase_of(revision: Script) -> Phase:
 
 
 class Steps:
-    """The revisions of one command. They stay the same when the command has to try again.
+    """The revisions of one command. They stay the same when the command tries again.
 
     Args:
         tell: called with each line about the progress.
@@ -46,10 +46,10 @@ class Steps:
         self._phase = context.get_x_argument(as_dictionary=True).get("phase")
         self._planned: set[str] | None = None
         if self._phase not in {None, "expand"}:
-            raise CommandError("the phase to stop after can only be given as `-x phase=expand`")
+            raise CommandError("only `-x phase=expand` is possible: write that, or leave it out")
 
     def restrict(self, migration: MigrationContext) -> None:
-        """Let a migration apply these revisions and no others."""
+        """Let a migration apply only these revisions."""
         # A private attribute: the only place where Alembic keeps the command's choice of revisions.
         every = migration._migrations_fn
         assert every is not None
@@ -66,10 +66,10 @@ class Steps:
         if self._planned is None:
             self._planned = set(names)
         for name, step in zip(names, steps, strict=True):
-            # In a second try, `+1` would mean the next revision.
+            # In a second try, `+1` would mean another revision.
             if name not in self._planned:
                 return
-            if not isinstance(step, RevisionStep):  # a stamp
+            if not isinstance(step, RevisionStep):  # `alembic stamp`
                 yield step
                 continue
             phase = phase_of(step.revision)

@@ -1,7 +1,7 @@
-"""One migration at a time, and another try where a lock was not free in time.
+"""Run one migration at a time, and try again if a lock was not free in time.
 
-Everybody who needs a table waits behind a statement that waits for its lock. So a migration gives up
-early (`MIGRATION_LOCK_TIMEOUT`), lets the others pass, and tries again.
+If a statement waits for the lock of a table, all others that need this table wait behind it. So a
+migration gives up early (`MIGRATION_LOCK_TIMEOUT`), lets the others pass, and tries again.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ async def run_alone(
     """Run a migration while no other one runs on this database.
 
     Args:
-        settings: with the number of tries, and how long to wait.
-        work: called for each try, with a connection of its own.
-        tell: called with a line for each thing that the migration waits for.
+        settings: the number of tries, and how long to wait.
+        work: called for each try, with a new connection.
+        tell: called with a line when the migration waits for something.
 
     Raises:
         CommandError: another migration does not end.
-        LockNotAvailable: the last try failed as well.
+        LockNotAvailable: the last try failed too.
     """
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # `tell` says it.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # `tell` prints its message
     engine_settings = settings.engine_settings()
     async with _hold_lock(engine_settings, settings.wait, tell) as observer:
         async for attempt in stamina.retry_context(
@@ -62,7 +62,7 @@ async def run_alone(
 
 
 async def run_once(settings: DatabaseSettings, work: Callable[[Connection], None]) -> None:
-    """Run a function on a connection of its own."""
+    """Run a function on a new connection."""
     engine = create_engine(settings)
     try:
         async with engine.connect() as connection:
@@ -75,11 +75,11 @@ async def run_once(settings: DatabaseSettings, work: Callable[[Connection], None
 async def _hold_lock(
     settings: DatabaseSettings, wait: float, tell: Callable[[str], None]
 ) -> AsyncIterator[AsyncConnection]:
-    """Wait for the lock of migrations; yield the connection that holds it."""
+    """Wait for the lock of migrations. Yield the connection that holds it."""
     engine = create_engine(settings)
     try:
         async with engine.connect() as connection:
-            # Outside of a transaction, whose snapshot would hold up the other migration.
+            # Autocommit, because the snapshot of a transaction would block the other migration.
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             end, told = time.monotonic() + wait, False
             while not await dialect.try_advisory_lock(connection):

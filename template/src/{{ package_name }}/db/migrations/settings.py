@@ -1,4 +1,4 @@
-"""How migrations reach the database: an object of their own, so that they need no other setting."""
+"""The settings of migrations. They are a separate object, so migrations need no other settings."""
 
 from typing import Annotated, Any
 
@@ -10,18 +10,18 @@ from ..settings import DatabaseSettings, DatabaseURL, EnvironmentSettings, Secon
 
 
 class MigrationSettings(EnvironmentSettings):
-    """What a migration needs to know: `MIGRATION_DATABASE_URL`, `MIGRATION_LOCK_TIMEOUT`, …
+    """Settings with the prefix `MIGRATION_`: `MIGRATION_DATABASE_URL`, `MIGRATION_LOCK_TIMEOUT`, …
 
     Raises:
-        SettingsError: something is malformed; one sentence without any value.
+        SettingsError: a value is malformed. The message is one sentence and shows no value.
     """
 
     model_config = SettingsConfigDict(env_prefix="MIGRATION_")
 
     database_url: Annotated[DatabaseURL | None, NoDecode] = None
-    """The URL of the owner of the tables. It leads to the server directly, and not to a pooler.
+    """The URL of the owner of the tables. It must lead to the server, and not to a pooler.
 
-    `DATABASE_URL` where it is not given.
+    Without it, migrations use `DATABASE_URL`.
     """
 
     lock_timeout: Seconds = 0.5
@@ -40,11 +40,11 @@ class MigrationSettings(EnvironmentSettings):
     def engine_settings(self) -> DatabaseSettings:
         """Return the settings of an engine for migrations: one direct connection, not pooled.
 
-        What is not said here comes from the variables of the application, such as
+        Other settings come from the variables of the application, such as
         `DATABASE_CONNECT_TIMEOUT`.
 
         Raises:
-            SettingsError: there is no URL, or only that of PgBouncer.
+            SettingsError: there is no URL, or only the URL of PgBouncer.
         """
         url = {} if self.database_url is None else {"url": self.database_url}
         settings = DatabaseSettings(
@@ -56,7 +56,8 @@ class MigrationSettings(EnvironmentSettings):
         )
         if settings.pgbouncer and not url:
             raise SettingsError(
-                "MIGRATION_DATABASE_URL is not set, and migrations cannot go through PgBouncer"
+                "migrations cannot go through PgBouncer: set MIGRATION_DATABASE_URL to the server "
+                "itself"
             )
         name = f"{settings.application_name} migrations"
         return settings.model_copy(update={"application_name": name, "pgbouncer": False})

@@ -3,8 +3,9 @@
 A URL begins with `postgres://`, `postgresql://` or `postgresql+asyncpg://`. It may have the parameters
 of libpq that asyncpg understands, also for TLS (`sslmode=verify-full&sslrootcert=…`).
 
-SQLAlchemy 2.1 uses psycopg 3 for a URL without a driver, so `parse_url` adds the driver. asyncpg does
-not take `sslmode` as a keyword argument, so it gets the parameters as a DSN, which it reads like libpq.
+SQLAlchemy 2.1 uses psycopg 3 for a URL without a driver, so `parse_url` adds the driver. The driver
+asyncpg does not take `sslmode` as a keyword argument. It gets the parameters as a DSN, which it
+reads like libpq.
 
 Limits: a URL has one host, or several hosts as repeated parameters `host=`. `channel_binding` is
 removed, because asyncpg does not have it. `sslmode=verify-full` protects against the same attack.

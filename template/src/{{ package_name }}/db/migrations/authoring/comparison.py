@@ -1,11 +1,11 @@
-"""Changes that Alembic does not see, and changes that are none.
+"""Find changes that Alembic does not see, and drop the false ones that it sees.
 
-Alembic does not compare what a CHECK says, or the WHERE of an index. It takes `random()::text` for
-another default than `(random())::text`.
+Alembic compares neither the text of a CHECK nor the WHERE of an index. For Alembic,
+`random()::text` and `(random())::text` are two different defaults.
 
-PostgreSQL keeps such texts in words of its own, so the text of the models and the text in the database
-cannot be compared. Here a temporary table is made as the models describe it, and is gone at once. The
-server's words for it are compared with those for the real table.
+PostgreSQL stores such texts in its own words. So the text of a model cannot be compared with the
+text in the database. This file creates a temporary table as the models describe it, reads the
+server's words for it, and compares them with the words for the real table.
 """
 
 from alembic.autogenerate.api import AutogenContext
@@ -21,13 +21,13 @@ from ..dialect import dialect
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparison; Alembic calls it."""
+    """Register the comparison. Alembic calls this."""
     plugin.add_autogenerate_comparator(
         _compare,
         "table",
         "definitions",
         qualifier="postgresql",
-        priority=DispatchPriority.LAST,  # Alembic's own comparisons have been made by then.
+        priority=DispatchPriority.LAST,  # It runs after Alembic's own comparisons.
     )
 
 
@@ -50,7 +50,7 @@ def _compare(
     }
     changes.ops[:] = [each for each in changes.ops if not _is_same_default(each, ours, theirs)]
     changed = {name for name in ours.keys() & theirs.keys() - known if ours[name] != theirs[name]}
-    # A changed type of a column changes the server's words too.
+    # If the type of a column changes, the server's words change too.
     if changed and not any(getattr(each, "modify_type", None) for each in changes.ops):
         real = Table(wanted.name, MetaData(), schema=schema, autoload_with=connection)
         before, after = _named(context, real), _named(context, wanted)
@@ -67,13 +67,13 @@ def _replace(
     if isinstance(old, CheckConstraint) and isinstance(new, CheckConstraint):
         drop = ops.DropConstraintOp.from_constraint(old)
         return [drop, ops.CreateCheckConstraintOp.from_constraint(new)]
-    return []  # A default, which Alembic compares.
+    return []  # Alembic itself compares defaults.
 
 
 def _is_same_default(
     operation: ops.MigrateOperation, ours: dict[str, str], theirs: dict[str, str]
 ) -> bool:
-    """Whether all that an operation changes is how a default is written."""
+    """Return whether an operation changes only the spelling of a default."""
     if not isinstance(operation, ops.AlterColumnOp) or operation.modify_server_default is False:
         return False
     name = f"{operation.column_name} DEFAULT"
@@ -105,7 +105,7 @@ def _describe_model(connection: Connection, table: Table) -> dict[str, str]:
             connection.execute(CreateIndex(index))
         return dialect.describe_table(connection, _place(connection, table.name, "pg_temp"))
     except (Error, DBAPIError):
-        return {}  # It needs something that the revision will make, a type for example.
+        return {}  # It needs something that the revision will create, for example a type.
     finally:
         temporary.rollback()
 

@@ -1,4 +1,4 @@
-"""The default that a model's column has in Python, as SQL for the rows that are there already."""
+"""The Python default of a column, as SQL for the existing rows."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from sqlalchemy.exc import CompileError
 
 
 def as_sql(column: sa.Column[Any], dialect: sa.Dialect) -> str:
-    """Return the default as SQL; empty where there is none, it is a function, or SQL cannot say it."""
+    """Return the default as SQL, or the empty string if that is not possible."""
     default: Any = column.default
     if default is None or not default.is_scalar:
         return ""
     value: sa.ColumnElement[Any] = sa.literal(default.arg, column.type)
-    if isinstance(column.type, sa.ARRAY):  # An empty array has no type of its own.
+    if isinstance(column.type, sa.ARRAY):  # An empty array has no type.
         value = sa.cast(value, column.type)
     try:
         return str(value.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    except CompileError:  # JSON, for example.
+    except CompileError:  # for example JSON
         return ""

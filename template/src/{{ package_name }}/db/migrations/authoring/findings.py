@@ -1,4 +1,4 @@
-"""What the planner asks about all changes together: is a table new, does a constraint return?"""
+"""All changes that autogenerate found, and questions of the planner about them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -30,31 +30,31 @@ class Findings:
         }
 
     def new_columns(self, operation: MigrateOperation) -> list[str]:
-        """Return the names of the columns that an operation's table gets."""
+        """Return the names of the columns that are added to the table of an operation."""
         return [name for table, name in self._new_columns if table == table_of(operation)]
 
     def are_new(self, operation: MigrateOperation, columns: Iterable[Any]) -> bool:
-        """Whether all of these columns are new in a table that is there already."""
+        """Return whether all of these columns are new in an existing table."""
         names = {getattr(each, "name", each) for each in columns}
         return names.issubset(self.new_columns(operation))
 
     def dropped_index(self, new: ops.CreateIndexOp) -> ops.DropIndexOp | None:
-        """Return how the index is dropped that a new one replaces."""
+        """Return the operation that drops the index which a new one replaces."""
         return self._dropped.get(_index(new))
 
     def is_replaced(self, old: ops.DropIndexOp) -> bool:
-        """Whether a new index has the name of a dropped one."""
+        """Return whether a new index has the name of a dropped one."""
         return _index(old) in self._created
 
     def dropped_foreign_key(
         self, operation: ops.AddConstraintOp | ops.DropConstraintOp
     ) -> ops.DropConstraintOp | None:
-        """Return how the foreign key is dropped that is created again with other options."""
+        """Return the operation that drops a foreign key that is created again."""
         return self._replaced.get(_constraint(operation))
 
 
 def table_of(operation: Any) -> Table:
-    """Return which table an operation changes."""
+    """Return the table that an operation changes."""
     if isinstance(operation, ops.CreateForeignKeyOp):
         return operation.kw.get("source_schema"), operation.source_table
     return getattr(operation, "schema", None), getattr(operation, "table_name", "")

@@ -1,4 +1,4 @@
-"""What Alembic calls while it compares the models with the database, and before it writes files."""
+"""The functions that Alembic calls while it compares, and before it writes files."""
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
@@ -21,9 +21,9 @@ def options(metadata: MetaData) -> dict[str, Any]:
     """Return the options of Alembic's `context.configure` for comparing and writing.
 
     Args:
-        metadata: of all models.
+        metadata: the metadata of all models.
     """
-    schemas = {table.schema for table in metadata.tables.values()} | {None}  # None is `public`.
+    schemas = {table.schema for table in metadata.tables.values()} | {None}  # None means `public`.
     return {
         "include_schemas": True,
         "include_name": partial(_is_described_by_models, schemas),
@@ -41,7 +41,7 @@ def options(metadata: MetaData) -> dict[str, Any]:
 def _is_described_by_models(
     schemas: Collection[str | None], name: str | None, kind: str, parents: Mapping[Any, str | None]
 ) -> bool:
-    """Whether models can describe it: no other schemas, no partitions, nothing of an extension."""
+    """Return whether models can describe an object: no other schema, partition or extension."""
     if kind == "schema":
         return name in schemas
     if kind != "table" or name is None:
@@ -54,7 +54,7 @@ def _plan(
     _: str | Iterable[str | None] | Iterable[str],
     directives: list[ops.MigrationScript],
 ) -> None:
-    """Replace what autogenerate found by what is to be done.
+    """Replace the operations of autogenerate by the planned ones.
 
     Raises:
         CommandError: there is nothing to do, or a change is refused.
@@ -63,7 +63,7 @@ def _plan(
     assert script.upgrade_ops is not None
     command = getattr(context.config.cmd_opts, "cmd", None)
     if script.message is None and not (command and command[0].__name__ == "revision"):
-        return  # `alembic check` only asks what differs.
+        return  # `alembic check` needs only the differences.
     if script.upgrade_ops.is_empty():
         raise CommandError(
             "the models and the database agree, so there is no revision to write; "

@@ -1,7 +1,7 @@
 """The order in which tables are dropped together.
 
-Autogenerate sorts new tables by their foreign keys. Dropped tables come in any order, another one each
-time. Here a table is dropped before the tables that it refers to.
+Autogenerate sorts new tables by their foreign keys. It does not sort dropped tables: their order
+differs from run to run. Here a table is dropped before the tables that it refers to.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from sqlalchemy import Table
 
 
 def order_drops(operations: Sequence[MigrateOperation]) -> list[MigrateOperation]:
-    """Return operations with the dropped tables in order, after all that may free them.
+    """Return the operations. The dropped tables come last, and in order.
 
     Raises:
-        CommandError: they refer to each other in a circle.
+        CommandError: the tables refer to each other in a circle.
     """
     drops = {each.to_table(): each for each in operations if isinstance(each, DropTableOp)}
     names = {_full_name(table): each for table, each in drops.items()}
@@ -27,7 +27,7 @@ def order_drops(operations: Sequence[MigrateOperation]) -> list[MigrateOperation
     except CycleError as error:
         raise CommandError(
             f"dropped tables refer to each other ({', '.join(error.args[1])}): drop one of their "
-            "foreign keys in a revision before"
+            "foreign keys in an earlier revision"
         ) from error
     return [*(each for each in operations if not isinstance(each, DropTableOp)), *ordered[::-1]]
 

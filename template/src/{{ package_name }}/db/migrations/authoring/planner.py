@@ -1,4 +1,4 @@
-"""What a change of the models becomes in a revision that can be deployed.
+"""Turn the changes of the models into operations that can be deployed.
 
 A change of a table that is in use becomes an operation of `operations/`. A change that the running
 code would not survive goes into a second revision, of the phase `contract`:
@@ -61,7 +61,7 @@ class Planner:
         }
 
     def add(self, operation: MigrateOperation) -> None:
-        """Plan one operation of autogenerate's."""
+        """Plan one operation of autogenerate."""
         table = table_of(operation)
         if table in self._findings.new_tables:
             self._expand(operation)
@@ -81,13 +81,13 @@ class Planner:
         if full in self._allowed:
             return True
         self.refused.append(
-            f"{full}: {problem}. If you want it nevertheless: `just revision MESSAGE {full}`"
+            f"{full}: {problem}. To write it anyway: `just revision MESSAGE {full}`"
         )
         return False
 
     @singledispatchmethod
     def _plan(self, operation: MigrateOperation) -> None:
-        if getattr(operation, "phase", None) == "contract":  # An operation of an option's plugin.
+        if getattr(operation, "phase", None) == "contract":  # an operation of a plugin
             self._contract(operation)
         else:
             self._expand(operation)
@@ -124,7 +124,7 @@ class Planner:
         columns = operation.to_constraint().columns.keys()  # type: ignore[attr-defined]
         change = Concurrently(operation)
         if drop := self._findings.dropped_foreign_key(operation):
-            # Not in the phase before, or rows that refer to nothing would come in between.
+            # Dropping it in the expand phase would allow rows that refer to nothing.
             self._contract(drop, Concurrently(drop.reverse()))
         if columns and self._findings.are_new(operation, columns):
             self._expand(change)
@@ -134,7 +134,7 @@ class Planner:
     @_plan.register
     def _add_column(self, operation: ops.AddColumnOp) -> None:
         kind: Any = operation.column.type
-        if getattr(kind, "create_constraint", False):  # Its CHECK is a change of its own.
+        if getattr(kind, "create_constraint", False):  # Its CHECK is a separate change.
             operation.column.type = kind = kind.copy()
             kind.create_constraint = False
         default = operation.column.server_default
@@ -152,9 +152,8 @@ class Planner:
     ) -> None:
         name = f"{operation.table_name}.{operation.column.name}"
         problem = (
-            "PostgreSQL writes the whole table again for a stored or an identity column, and nobody "
-            "can use it meanwhile; add a plain column, fill it with op.backfill(), and let a "
-            "trigger keep it"
+            "PostgreSQL would rewrite the whole table for a stored or an identity column, and lock it "
+            "meanwhile. Add a plain column, fill it with op.backfill(), and let a trigger keep it"
         )
         virtual = isinstance(default, sa.Computed) and default.persisted is False
         if virtual or self._allows(name, operation.schema, problem):
@@ -174,7 +173,7 @@ class Planner:
     def _refuse_null(
         self, table: str, column: str, schema: str | None, expression: str | None
     ) -> None:
-        """Give values to the rows that are there, and set NOT NULL."""
+        """Give values to the existing rows, and set NOT NULL."""
         if expression is not None:
             fill = BackfillOp(table, column, expression, schema=schema)
             self.changes["contract"].append(Change(fill, []))
@@ -207,8 +206,8 @@ class Planner:
         assert before is not None
         assert after is not None
         problem = (
-            f"PostgreSQL writes the whole table again to make {before!r} {after!r}, and nobody can use "
-            "it meanwhile; add a column of the new type, write both, fill the new one with "
+            f"PostgreSQL would rewrite the whole table to make {before!r} {after!r}, and lock it "
+            "meanwhile. Add a column of the new type, write both, fill the new one with "
             "op.backfill(), and drop the old one later"
         )
         name = f"{operation.table_name}.{operation.column_name}"
@@ -219,7 +218,8 @@ class Planner:
 
     @_plan.register
     def _drop_constraint(self, operation: ops.DropConstraintOp) -> None:
-        # The name is that in the database. The naming convention would be applied to it once more.
+        # This is the name in the database. Without op.f() the naming convention would be applied
+        # again.
         operation.constraint_name = conv(str(operation.constraint_name))
         if self._findings.dropped_foreign_key(operation) is None:
             undo = operation.reverse()
@@ -233,13 +233,13 @@ class Planner:
         problem = "the values of a dropped column are gone"
         if new:
             problem += (
-                f"; if it is {new[0]} now, this is no rename: keep both, write both, fill the new one "
-                "with op.backfill(), and drop the old one later"
+                f". If you renamed it to {new[0]}, keep both columns, write both, fill the new one with "
+                "op.backfill(), and drop the old one later"
             )
         if self._allows(f"{table}.{column}", schema, problem):
             old = operation.to_column()
             if not old.nullable and old.server_default is None:
-                # The new code runs before the column is gone, and does not write it any more.
+                # The new code runs before the column is dropped, and does not write it.
                 nullable = SetNotNull(table, column, schema=schema).reverse()
                 self._expand(nullable, SetNotNull(table, column, schema=schema))
                 old.nullable = True

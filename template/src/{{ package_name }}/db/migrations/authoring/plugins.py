@@ -1,7 +1,7 @@
 """Which modules compare the models with the database.
 
-The list is explicit. A search of the directories would depend on where this file is, and would load
-every file that has the right name. An option that is off has no directory, and is left out.
+The list is explicit. A search would depend on the place of this file, and would load every file
+with the right name. An option that is off has no directory, so it is left out.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ _PACKAGES = {"migrations.authoring": "comparison", "audit": "autogenerate"}
 
 @cache  # Alembic accepts a plugin only once.
 def load_plugins() -> tuple[str, ...]:
-    """Register the modules as plugins of Alembic; return their names."""
+    """Register the modules as plugins of Alembic. Return their names."""
     names = tuple(
         f"{_LAYER}.{package}.{module}"
         for package, module in _PACKAGES.items()

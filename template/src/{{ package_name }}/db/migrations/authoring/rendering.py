@@ -1,4 +1,4 @@
-"""Our operations as the Python of a revision."""
+"""Write our operations as Python code of a revision."""
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext

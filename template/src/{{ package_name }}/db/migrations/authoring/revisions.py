@@ -1,4 +1,4 @@
-"""The planned changes as scripts, from which Alembic makes files: one for each phase, if possible."""
+"""Turn the planned changes into scripts for Alembic's files: one for each phase, if possible."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -60,7 +60,7 @@ def _parts(changes: list[Change]) -> list[list[Change]]:
     if not changes:
         return []
     if not any(isinstance(change.operation, ours) for change in changes):
-        return [changes]  # They are one transaction.
+        return [changes]  # They share one transaction.
     alone = [change for change in changes if not _can_be_repeated(change, ours)]
     rest = [change for change in changes if change not in alone]
     return [part for part in (alone, rest) if part]

@@ -1,7 +1,7 @@
 """Judges whether new revisions can be deployed: `just revisions`, a part of `just check`.
 
-Only revisions that the main branch does not have are judged, each by itself. `squawk.py` judges the
-SQL, `source.py` judges what only the Python tells. The rules are squawk's, and these:
+It judges only revisions that the main branch does not have, each separately. `squawk.py` judges the
+SQL. `source.py` judges the Python. The rules are those of squawk, and these:
 
 ============================  ========================================================================
 `unknown-phase`               it is neither `expand` nor `contract`
@@ -17,12 +17,12 @@ SQL, `source.py` judges what only the Python tells. The rules are squawk's, and 
 `not-sql`                     it asks the database what to do, so nobody can tell what that is
 ============================  ========================================================================
 
-A revision that has to break a rule gives a reason::
+A revision that must break a rule gives the reason::
 
     ignore = {"data-change": "a table of ten rows"}
 
-Any revision may give the reason for one that is gone. Downgrades are not judged, since no deploy runs
-them.
+If a revision was removed, any other revision may give the reason. Downgrades are not judged, since
+no deploy runs them.
 
 Only a developer's machine and CI need it: it is not in the wheel.
 """

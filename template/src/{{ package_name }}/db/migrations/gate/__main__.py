@@ -1,4 +1,4 @@
-"""The command of `just revisions`: it judges the revisions of the project in this directory."""
+"""The command of `just revisions`. It judges the revisions of the project in this directory."""
 
 from . import main
 

@@ -1,4 +1,4 @@
-"""The linter: which revisions are judged, by what, and what the command prints."""
+"""The linter: it chooses the revisions, judges them, and prints the problems."""
 
 import ast
 import io
@@ -19,7 +19,7 @@ from .squawk import judge
 
 
 def lint(config: Config) -> list[Finding]:
-    """Judge the new revisions; no database is needed.
+    """Judge the new revisions. This needs no database.
 
     Raises:
         CommandError: squawk is not installed.
@@ -39,10 +39,10 @@ def lint(config: Config) -> list[Finding]:
                     "databases have it already, and will not see the change: write a new revision"
                 )
                 found.append((None, CHANGED, sentence))
-            if all(rule != "async-code" for _, rule, _ in found):  # It would not run.
+            if all(rule != "async-code" for _, rule, _ in found):  # It cannot run.
                 found += _judge_sql(config, script, source)
             findings += source.waive(found)
-    # Where no revision is left, the project begins again.
+    # If no revision is left, the project starts again with a new first one.
     if sources and not any(CHANGED in source.reasons for source in sources):
         sentence = "databases have it already, and cannot be migrated without it: bring it back"
         findings += [Finding(directory / name, None, CHANGED, sentence) for name in applied]
@@ -50,7 +50,7 @@ def lint(config: Config) -> list[Finding]:
 
 
 def main() -> None:
-    """Lint the project in this directory; print what is found, and exit with 1 if that is anything."""
+    """Judge the project in this directory. Print the problems, and exit with 1 if there are any."""
     config = Config(toml_file="pyproject.toml")
     try:
         findings = lint(config)

@@ -1,9 +1,9 @@
-"""The revisions that the main branch has, as git knows them.
+"""The revisions of the main branch, as git has them.
 
-The main branch is the first of these that exists: `origin/HEAD`, `origin/main`, `origin/master`, `main`,
-`master`. A revision counts as the main branch's if it was there when this branch left it. So a commit
-on the main branch itself is judged before it is made, and not afterwards. Without a main branch, or
-without git, all revisions are new.
+The main branch is the first of these that exists: `origin/HEAD`, `origin/main`, `origin/master`,
+`main`, `master`. A revision belongs to the main branch if it existed there when the current branch
+was created. On the main branch itself, a revision is judged until it is committed. Without a main
+branch, or without git, all revisions are new.
 """
 
 import re
@@ -25,9 +25,9 @@ def read_applied_revisions(directory: Path) -> dict[str, str]:
 
 
 def _git(directory: Path, *arguments: str) -> str:
-    """Return what git says; nothing where it is not installed, or has nothing to say."""
+    """Return the output of git, or the empty string if git fails or is not installed."""
     if (git := shutil.which("git")) is None:
         return ""
-    return subprocess.run(  # noqa: S603  # an installed program, and no shell
+    return subprocess.run(  # noqa: S603  # an installed program, without a shell
         [git, "-C", directory, *arguments], capture_output=True, encoding="utf-8", check=False
     ).stdout

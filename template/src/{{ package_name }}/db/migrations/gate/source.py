@@ -1,4 +1,4 @@
-"""What the Python of a revision tells, and its SQL does not. The file is read, and not run."""
+"""Find problems in the Python of a revision. The file is read, and not run."""
 
 import ast
 import os
@@ -24,7 +24,7 @@ Problems = Iterator[tuple[int | None, str, str]]
 
 
 class Finding(NamedTuple):
-    """What is wrong with a revision, and what to do about it."""
+    """A problem of a revision, and what to do about it."""
 
     file: Path
     line: int | None
@@ -96,7 +96,7 @@ class Source:
     def widened(self) -> Iterator[str]:
         """Yield the part of each statement that only widens a type, which costs nothing.
 
-        The SQL does not show that, because it has no word on the type before.
+        The SQL does not show this, because it does not have the old type.
         """
         for name, call in _calls(self.upgrade):
             options = {each.arg: each.value for each in call.keywords}
@@ -116,7 +116,7 @@ def _name(call: ast.Call) -> str:
 
 
 def _acts(body: list[ast.stmt]) -> bool:
-    """Whether there is something to take back. Values that a column has got need not be."""
+    """Return whether there is something to take back. New values of a column do not count."""
     idle = r"pass|return.*|raise.*|['\"].*|op\.backfill\(.*"
     return not all(re.fullmatch(idle, ast.unparse(node), re.DOTALL) for node in body)
 

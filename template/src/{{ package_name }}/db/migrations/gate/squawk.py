@@ -1,8 +1,8 @@
-"""What is wrong with the SQL of a revision, by the linter squawk and by rules of our own.
+"""Find problems in the SQL of a revision, by the linter squawk and by our own rules.
 
-Squawk judges the statements of operations, and those in `op.execute()`. It says what is wrong, and this
-file adds what to write instead. Problems of a table that the revision itself creates are left out,
-since nobody uses it yet.
+Squawk judges the statements of operations, and those in `op.execute()`. It finds the problems, and
+this file adds what to write instead. Problems of a table that the revision itself creates are left
+out, since nobody uses that table yet.
 """
 
 import json
@@ -28,11 +28,11 @@ _INSTEAD = {
     "require-concurrent-index-deletion": "op.drop_index_concurrently()",
 }
 _NOT_ASKED = re.compile(
-    r"prefer-.*"  # Models decide on types, and `not-repeatable` is a rule of our own.
+    r"prefer-.*"  # Models decide on types, and `not-repeatable` is one of our own rules.
     # The same as `constraint-missing-not-valid`.
     r"|adding-foreign-key-constraint|adding-serial-primary-key-field|disallowed-unique-constraint"
-    r"|ban-drop-(constraint|not-null)|renaming-object"  # Our operations do that, and it holds up nobody.
-    r"|require-enum-value-ordering"  # A new value may come last.
+    r"|ban-drop-(constraint|not-null)|renaming-object"  # Our operations do that without blocking.
+    r"|require-enum-value-ordering"  # A new value may be added at the end.
 )
 _DATA_CHANGE = re.compile(
     r"\bUPDATE (\S+ ){1,4}SET\b|\b(DELETE FROM|MERGE INTO)\b|\bINSERT .*\bSELECT\b", re.IGNORECASE
@@ -45,23 +45,21 @@ _LOCK = re.compile(
 )
 _ROW_SECURITY = re.compile(r"\b(DISABLE|NO FORCE) ROW LEVEL\b|\bDROP POLICY\b", re.IGNORECASE)
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
-_BODY = re.compile(
-    r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL
-)  # A function's body: its caller executes it.
+_BODY = re.compile(r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL)  # The body of a function runs later.
 
 
 def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the SQL of one revision: a rule and a sentence each.
+    """Yield the problems in the SQL of one revision. Each is a rule and a sentence.
 
     Args:
-        sql: as Alembic writes it.
-        phase: the revision's.
+        sql: the SQL as Alembic writes it.
+        phase: the phase of the revision.
         widened: parts of statements that only widen a type, which costs nothing.
 
     Raises:
         CommandError: squawk is not installed.
     """
-    plain = re.sub(r'-- Running .*|"', "", sql)  # It keeps the number of lines.
+    plain = re.sub(r'-- Running .*|"', "", sql)  # This keeps the number of lines.
     for statement in map(_line, _BODY.sub("", plain).split(";\n")):
         ours = "alembic_version" in statement or statement.startswith("-- All rows at once")
         if _DATA_CHANGE.search(_LITERAL.sub("''", statement)) and not ours:
@@ -105,15 +103,15 @@ def _quote(statement: str) -> str:
 
 
 def _found(sql: str) -> list[dict[str, Any]]:
-    beside_python = sysconfig.get_path("scripts")  # It may not be on the PATH.
+    beside_python = sysconfig.get_path("scripts")  # squawk may be missing on the PATH.
     program = shutil.which("squawk") or shutil.which("squawk", path=beside_python)
     if program is None:
         raise CommandError(
             "squawk, which judges the SQL of revisions, is not installed: run `uv sync`"
         )
-    result = subprocess.run(  # noqa: S603  # an installed program, and no shell
+    result = subprocess.run(  # noqa: S603  # an installed program, without a shell
         [program, "--reporter=json", "--pg-version=15"],
-        input=sql.replace("squawk-ignore", ""),  # Such a comment needs no reason.
+        input=sql.replace("squawk-ignore", ""),  # It would hide problems without a reason.
         capture_output=True,
         encoding="utf-8",
         check=False,

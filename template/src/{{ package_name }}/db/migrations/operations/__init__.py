@@ -1,7 +1,7 @@
 """Operations for tables that are in use: `op.create_index_concurrently(…)` and others, in a revision.
 
-Each has the arguments of Alembic's operation of that name, its options included (`schema`, `unique`,
-`postgresql_where`, `ondelete`, …). None holds up a writer for longer than the lock timeout:
+Each has the arguments and options (`schema`, `unique`, `postgresql_where`, `ondelete`, …) of
+Alembic's operation with that name. None blocks a writer for longer than the lock timeout:
 
 =======================================  ===========================================================
 `create_index_concurrently`              CREATE INDEX CONCURRENTLY; one that failed is built again
@@ -15,13 +15,13 @@ Each has the arguments of Alembic's operation of that name, its options included
 `backfill`                               values for a column, in batches; see `backfill.py`
 =======================================  ===========================================================
 
-They **commit**. What a revision did before one of them is committed too, and nothing is rolled back.
-So each of them leaves out what is done already, and a revision that broke off can be run again. The
-rest of the revision must allow that too, as `op.add_column(…, if_not_exists=True)` does.
-Autogenerate writes it so.
+They **commit**. The earlier changes of the revision are committed too, so nothing is rolled back.
+Each of them leaves out the steps that are done already, so a revision that broke off can be run
+again. The rest of the revision must allow that too, as `op.add_column(…, if_not_exists=True)` does.
+Autogenerate writes this form.
 
 Revisions run for years, in every test and on each new machine. So the signatures here never change.
-An operation that has to be different gets another name.
+A different operation gets another name.
 """
 
 from .backfill import BackfillOp

@@ -1,7 +1,7 @@
-"""`op.backfill("users", "kind", "'member'")`: values for a column where it has none.
+"""`op.backfill("users", "kind", "'member'")` sets a column in the rows where it is NULL.
 
-The rows are changed in batches, and each batch is committed. Nobody waits for more than a batch. A
-row that has a value keeps it, so a run that broke off goes on where it was.
+It changes the rows in batches, and commits each batch. Nobody waits longer than one batch. A row
+that has a value keeps it, so a run that broke off continues where it stopped.
 """
 
 import time
@@ -18,7 +18,7 @@ from .progress import Progress
 
 @Operations.register_operation("backfill")
 class BackfillOp(MigrateOperation):
-    """Values for a column where it has none."""
+    """The operation that sets a column in the rows where it is NULL."""
 
     def __init__(
         self, table_name: str, column_name: str, expression: str, *, schema: str | None = None
@@ -41,10 +41,10 @@ class BackfillOp(MigrateOperation):
         """Set a column where it is NULL, with a transaction for each batch of rows.
 
         Args:
-            expression: the value in SQL; it may use the other columns of the row. A row for which it
-                is NULL stays as it is.
-            batch: how many rows a transaction changes; nobody else can change them meanwhile.
-            pause: seconds between two transactions, to leave the server some room.
+            expression: the value in SQL. It may use other columns of the row. If it is NULL, the
+                row does not change.
+            batch: how many rows a transaction changes. Nobody else can change them meanwhile.
+            pause: seconds between two transactions, to leave the server some time for others.
         """
         if not expression:
             raise CommandError(
@@ -84,18 +84,19 @@ class Backfill:
         pause: float,
         tell: Callable[[str], None],
     ) -> None:
-        """Change the rows, and tell how far that is.
+        """Change the rows, and tell the progress.
 
         Args:
-            connection: commits by itself.
+            connection: a connection in autocommit mode.
             batch: how many rows are changed, and locked, at a time.
             pause: seconds after each batch.
             tell: called with each line about the progress.
         """
         key = self._batches.find_key(connection)
         progress = Progress(self._title, self._batches.estimate(connection), tell)
-        # First without the rows that somebody else has locked, so that neither waits for the other;
-        # then those rows, and those that came meanwhile, within the lock timeout.
+        # The first pass leaves out rows that others have locked, so that nobody waits. The second
+        # pass changes those rows, and new ones, and waits for locks as long as the lock timeout
+        # allows.
         for skip_locked in (True, False):
             last: Sequence[Any] = ()
             while found := self._batches.change_next(

@@ -21,7 +21,7 @@ Columns = Sequence[Any]
 @Operations.register_operation("create_unique_constraint_concurrently")
 @Operations.register_operation("add_column_concurrently")
 class Concurrently(MigrateOperation):
-    """One of Alembic's operations, done so that the table can be written to meanwhile."""
+    """One of Alembic's operations, in a form that does not block writers."""
 
     def __init__(self, plain: MigrateOperation) -> None:
         self.plain = plain
@@ -35,14 +35,14 @@ class Concurrently(MigrateOperation):
     def create_index_concurrently(
         cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any
     ) -> None:
-        """Build an index while rows are written."""
+        """Build an index without blocking writers."""
         operations.invoke(cls(ops.CreateIndexOp(name, table_name, columns, **options)))
 
     @classmethod
     def drop_index_concurrently(
         cls, operations: Operations, name: str, table_name: str | None = None, **options: Any
     ) -> None:
-        """Drop an index while rows are written."""
+        """Drop an index without blocking writers."""
         operations.invoke(cls(ops.DropIndexOp(name, table_name, **options)))
 
     @classmethod
@@ -56,7 +56,7 @@ class Concurrently(MigrateOperation):
         remote_cols: list[str],
         **options: Any,
     ) -> None:
-        """Add a foreign key for new rows, then validate those that are there."""
+        """Add a foreign key for new rows, then validate the existing rows."""
         tables, columns = (source_table, referent_table), (local_cols, remote_cols)
         operations.invoke(cls(ops.CreateForeignKeyOp(name, *tables, *columns, **options)))
 
@@ -64,14 +64,14 @@ class Concurrently(MigrateOperation):
     def create_check_constraint_concurrently(
         cls, operations: Operations, name: str, table_name: str, condition: Any, **options: Any
     ) -> None:
-        """Add a CHECK for new rows, then validate those that are there."""
+        """Add a CHECK for new rows, then validate the existing rows."""
         operations.invoke(cls(ops.CreateCheckConstraintOp(name, table_name, condition, **options)))
 
     @classmethod
     def create_unique_constraint_concurrently(
         cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any
     ) -> None:
-        """Build a unique index while rows are written, then make a constraint of it."""
+        """Build a unique index without blocking writers, then make it a constraint."""
         operations.invoke(cls(ops.CreateUniqueConstraintOp(name, table_name, columns, **options)))
 
     @classmethod
@@ -88,13 +88,13 @@ class Concurrently(MigrateOperation):
 
 @Operations.register_operation("replace_index_concurrently")
 class ReplaceIndex(ops.CreateIndexOp):
-    """A new index in the place of one that has its name. The table never is without one."""
+    """A new index that replaces an index with the same name. The table always has one of them."""
 
     replaced: ops.CreateIndexOp
 
     @classmethod
     def replacing(cls, old: ops.CreateIndexOp, new: ops.CreateIndexOp) -> "ReplaceIndex":
-        """Return the operation that puts the new index in the place of the old one."""
+        """Return the operation that replaces the old index by the new one."""
         options = {"schema": new.schema, "unique": new.unique, **new.kw}
         operation = cls(new.index_name, new.table_name, new.columns, **options)
         operation.replaced = old
@@ -108,13 +108,13 @@ class ReplaceIndex(ops.CreateIndexOp):
     def replace_index_concurrently(
         cls, operations: Operations, name: str, table_name: str, columns: Columns, **options: Any
     ) -> None:
-        """Build an index while rows are written, then drop the one that has its name."""
+        """Build an index without blocking writers, then drop the old one with the same name."""
         operations.invoke(cls(name, table_name, columns, **options))
 
 
 @Operations.register_operation("set_not_null_concurrently")
 class SetNotNull(MigrateOperation):
-    """A column that cannot be NULL any more."""
+    """The operation that makes a column NOT NULL."""
 
     def __init__(self, table_name: str, column_name: str, *, schema: str | None = None) -> None:
         self.table_name, self.column_name, self.schema = table_name, column_name, schema
@@ -129,7 +129,7 @@ class SetNotNull(MigrateOperation):
     def set_not_null_concurrently(
         cls, operations: Operations, table_name: str, column_name: str, *, schema: str | None = None
     ) -> None:
-        """Refuse NULL in new rows, validate those that are there, then set NOT NULL."""
+        """Refuse NULL in new rows, validate the existing rows, then set NOT NULL."""
         operations.invoke(cls(table_name, column_name, schema=schema))
 
 

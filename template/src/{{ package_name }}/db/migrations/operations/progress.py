@@ -1,4 +1,4 @@
-"""How far a long operation is, as lines of text: they are read in a terminal and in the log of a CI."""
+"""The progress of a long operation, as lines of text for a terminal and for the log of CI."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -8,11 +8,11 @@ INTERVAL = 5.0
 
 
 class Progress:
-    """The rows that are done, out of an estimated number.
+    """The number of rows that are done, out of an estimated number.
 
     Args:
-        title: what the rows belong to.
-        estimate: how many rows there will be; 0 if that is not known.
+        title: the beginning of each line.
+        estimate: how many rows there will be, or 0 if that is not known.
         tell: called with each line.
     """
 
@@ -22,7 +22,7 @@ class Progress:
         self._start = self._told = monotonic()
 
     def advance(self, rows: int) -> None:
-        """Add rows that are done, and tell about it if the last line is old enough."""
+        """Add rows that are done, and tell the progress if the last line is old enough."""
         self._rows += rows
         if (now := monotonic()) - self._told >= INTERVAL:
             self._told = now

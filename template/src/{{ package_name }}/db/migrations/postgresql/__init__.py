@@ -1,7 +1,7 @@
-"""What only PostgreSQL can do for a migration.
+"""The parts of a migration that are special to PostgreSQL.
 
-The other modules reach this room by `dialect.py`. A room for another database would have the same
-names in it.
+Other modules import this room by `dialect.py`. A room for another database would have the same
+names.
 """
 
 from .activity import find_autovacuum_delay, find_oldest_transaction
@@ -13,7 +13,7 @@ from .table_rewrites import differs_by_row, widens
 from .timeouts import set_timeouts
 
 NAME = "postgresql"
-"""What Alembic and SQLAlchemy call the database."""
+"""The name of the database in Alembic and SQLAlchemy."""
 
 __all__ = [
     "NAME",

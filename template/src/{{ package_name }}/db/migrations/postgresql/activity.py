@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def find_autovacuum_delay(connection: AsyncConnection) -> float:
-    """Return how many seconds a lock must be waited for, so that the server cancels an autovacuum.
+    """Return how long a session must wait for a lock until the server cancels an autovacuum.
 
-    The server does that after `deadlock_timeout`, and only for a session that still waits then.
-    The result is 0 where no autovacuum runs on this database.
+    The server does that after `deadlock_timeout`, and only if the session still waits then. The
+    result is in seconds. It is 0 if no autovacuum runs on this database.
     """
     seconds: float | None = await connection.scalar(
         text(
@@ -21,7 +21,7 @@ async def find_autovacuum_delay(connection: AsyncConnection) -> float:
 
 
 async def find_oldest_transaction(connection: AsyncConnection) -> str:
-    """Say which transaction is the oldest one: it probably holds the lock."""
+    """Return a sentence about the oldest transaction, which probably holds the lock."""
     found = await connection.execute(
         text(
             "SELECT pid, application_name, state, round(extract(epoch FROM now() - xact_start)) "

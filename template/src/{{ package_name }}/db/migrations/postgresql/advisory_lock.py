@@ -1,21 +1,20 @@
 """The advisory lock that a migration holds, so that no second one runs on the same database.
 
-It belongs to a connection. The server releases it when the connection ends, also when the process
-was killed.
+It belongs to a connection. The server releases it when the connection ends, also after a SIGKILL.
 """
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 KEY = 0x616C656D6269
-"""The letters "alembi", so that it is not a key of the application's."""
+"""The letters "alembi", a key that the application does not use."""
 
 
 async def try_advisory_lock(connection: AsyncConnection) -> bool:
-    """Take the lock if it is free, and say whether it was.
+    """Take the lock if it is free. Return whether it was free.
 
-    A caller that has to wait asks again. A statement that waits would hold a snapshot, and a
-    CREATE INDEX CONCURRENTLY of the other migration waits for the end of every older snapshot.
+    A caller that must wait asks again. A waiting statement would hold a snapshot, and a CREATE
+    INDEX CONCURRENTLY of the other migration waits until all older snapshots end.
     """
     query = text("SELECT pg_try_advisory_lock(:key)")
     return bool(await connection.scalar(query, {"key": KEY}))

@@ -1,6 +1,6 @@
-"""The rows of a table whose column has no value yet, in batches, in the order of the primary key.
+"""The rows of a table whose column is NULL, in batches, in the order of the primary key.
 
-Each batch is one statement. The order of the key has the table read only once, however large it is.
+Each batch is one statement. Because of the order, the table is read only once.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ class Batches:
     """One column of one table, and the value that it gets where it is NULL.
 
     Args:
-        expression: SQL that may use the other columns of the row. A row for which it is NULL stays
-            as it is.
+        expression: SQL that may use other columns of the row. If it is NULL, the row does not
+            change.
     """
 
     def __init__(self, place: str, schema: str | None, name: str, expression: str) -> None:
@@ -40,7 +40,7 @@ class Batches:
         self._value: ColumnElement[Any] = literal_column(f"({expression})")
 
     def change_all(self) -> Update:
-        """Return one statement for all rows, as a script has it."""
+        """Return one statement for all rows, for a script."""
         rows = table(self.place, column(self.name), schema=self.schema)
         return self._update(rows).where(*self._todo(rows))
 
@@ -48,7 +48,7 @@ class Batches:
         """Return the columns of the primary key.
 
         Raises:
-            CommandError: there is none, and so the rows have no order.
+            CommandError: the table has no primary key, so the rows have no order.
         """
         key = inspect(connection).get_pk_constraint(self.place, self.schema)["constrained_columns"]
         if not key:
@@ -69,14 +69,14 @@ class Batches:
         """Change the next batch.
 
         Args:
-            connection: commits by itself.
+            connection: a connection in autocommit mode.
             key: the columns of the primary key.
-            last: the key of the last row of the batch before; empty at first.
+            last: the key of the last row of the batch before, or an empty one for the first batch.
             size: how many rows are changed, and locked, at most.
-            skip_locked: whether rows are left out that another transaction has locked.
+            skip_locked: whether to leave out rows that another transaction has locked.
 
         Returns:
-            The key of the last row, and behind it the number of rows; None where none was left.
+            The key of the last row and then the number of rows, or None if no row was left.
         """
         rows = table(self.place, *map(column, {*key, self.name}), schema=self.schema)
         keys = [rows.c[each] for each in key]
@@ -90,7 +90,7 @@ class Batches:
         return connection.execute(newest).one_or_none()
 
     def estimate(self, connection: Connection) -> int:
-        """Return how many rows the server believes the table to have; 0 where it does not know."""
+        """Return how many rows the server estimates for the table, or 0 if it does not know."""
         rows = table(self.place, schema=self.schema)
         name = connection.dialect.identifier_preparer.format_table(rows)
         relations = table("pg_class", column("oid"), column("reltuples", Float))
@@ -107,6 +107,6 @@ class Batches:
 def _one_of(
     keys: Sequence[ColumnElement[Any]], batch: Select[*tuple[Any, ...]]
 ) -> ColumnElement[bool]:
-    if len(keys) == 1:  # As an array it is looked up in the index, however many keys there are.
+    if len(keys) == 1:  # With an array the server uses the index for any number of keys.
         return keys[0] == any_(func.array(batch.scalar_subquery()))
     return tuple_(*keys).in_(batch)

@@ -1,14 +1,14 @@
-"""Questions to PostgreSQL's catalogue. A table or an index is named as in SQL: quoted, with its schema."""
+"""Questions to PostgreSQL's catalogue. Names of tables and indexes are quoted, with schema."""
 
 from sqlalchemy import Connection, text
 
 
 def is_described_by_models(connection: Connection, table: str, schema: str | None) -> bool:
-    """Whether a table can be a model: it is no partition, and no part of an extension.
+    """Return whether a model can describe a table: it is no partition, and of no extension.
 
     Args:
-        table: the name as it is, without quotes.
-        schema: the first one of the search path where it is None.
+        table: the name without quotes.
+        schema: the schema, or None for the first one of the search path.
     """
     foreign = (
         "SELECT relispartition OR EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid "
@@ -19,19 +19,19 @@ def is_described_by_models(connection: Connection, table: str, schema: str | Non
 
 
 def is_unfinished(connection: Connection, index: str) -> bool:
-    """Whether an index is there, and its concurrent build has failed."""
+    """Return whether an index exists and its concurrent build failed."""
     query = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:index) AND NOT indisvalid"
     return connection.scalar(text(query), {"index": index}) is not None
 
 
 def has_constraint(connection: Connection, table: str, constraint: str) -> bool:
-    """Whether a table has a constraint of this name."""
+    """Return whether a table has a constraint with this name."""
     query = "SELECT 1 FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(:table)"
     return connection.scalar(text(query), {"name": constraint, "table": table}) is not None
 
 
 def is_not_null(connection: Connection, table: str, column: str) -> bool:
-    """Whether a column is there, and is NOT NULL."""
+    """Return whether a column exists and is NOT NULL."""
     query = "SELECT attnotnull FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :name"
     return bool(connection.scalar(text(query), {"table": table, "name": column}))
 

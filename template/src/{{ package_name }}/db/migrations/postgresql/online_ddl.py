@@ -1,7 +1,7 @@
-"""Changes of a table in steps that each hold up its writers for a moment only.
+"""Changes of a table in steps. Each step blocks writers only for a moment.
 
-Each step commits. A step may be done already, by a try that broke off afterwards, and is then left
-out. A step that takes long, a build or a validation, has no timeout, since nobody waits for it.
+Each step commits. A step that an earlier try has done already is left out. A step that takes long,
+such as a build or a validation, has no timeout, since nobody waits for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from .timeouts import TIMEOUTS, set_timeouts
 
 
 class OnlineDDL:
-    """What an operation of `operations/` executes."""
+    """The steps of the operations in `operations/`."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -30,7 +30,7 @@ class OnlineDDL:
     @classmethod
     @contextmanager
     def outside_of_transaction(cls, operations: Operations) -> Iterator["OnlineDDL"]:
-        """Leave the revision's transaction for as long as the block lasts.
+        """Leave the transaction of the revision while the block runs.
 
         Raises:
             CommandError: the transaction belongs to the caller of Alembic.
@@ -45,7 +45,7 @@ class OnlineDDL:
             yield ddl
 
     def create_index(self, index: ops.CreateIndexOp, name: str | None = None) -> None:
-        """Build an index. Before that, drop what an earlier try has left unfinished."""
+        """Build an index. Before that, drop an unfinished one of an earlier try."""
         name = name or self._cut(index.index_name)
         full = self._name(name, index.schema)
         drop = f"DROP INDEX CONCURRENTLY {full}"
@@ -69,7 +69,7 @@ class OnlineDDL:
             self._execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
     def replace_index(self, index: ops.CreateIndexOp) -> None:
-        """Build an index beside the one that has its name, then drop that one and take the name."""
+        """Build an index beside the one with its name, drop that one, and rename the new one."""
         name = self._cut(index.index_name)
         other = f"{name[:59]}_new"
         self.create_index(index, other)
@@ -78,7 +78,7 @@ class OnlineDDL:
         self._execute(f"ALTER INDEX {other} RENAME TO {self._quote(name)}")
 
     def create_foreign_key(self, key: ops.CreateForeignKeyOp) -> None:
-        """Add a foreign key for new rows, then validate those that are there."""
+        """Add a foreign key for new rows, then validate the existing rows."""
         name, schema = self._final(key), key.kw.get("source_schema")
         if not self._has_constraint(key.source_table, schema, name):
             self._operations.create_foreign_key(
@@ -92,7 +92,7 @@ class OnlineDDL:
         self._validate(name, key.source_table, schema)
 
     def create_check(self, check: ops.CreateCheckConstraintOp) -> None:
-        """Add a CHECK for new rows, then validate those that are there."""
+        """Add a CHECK for new rows, then validate the existing rows."""
         name, schema = self._final(check), check.schema
         if not self._has_constraint(check.table_name, schema, name):
             self._operations.create_check_constraint(
@@ -105,7 +105,7 @@ class OnlineDDL:
         self._validate(name, check.table_name, schema)
 
     def create_unique(self, unique: ops.CreateUniqueConstraintOp) -> None:
-        """Build a unique index, and make a constraint of it."""
+        """Build a unique index, and make it a constraint."""
         name, options = self._final(unique), dict(unique.kw)
         if self._has_constraint(unique.table_name, unique.schema, name):
             return
@@ -120,7 +120,7 @@ class OnlineDDL:
         self._alter(unique.table_name, unique.schema, action)
 
     def set_not_null(self, table: str, column: str, schema: str | None) -> None:
-        """Set NOT NULL once a validated CHECK has proved it, so that the rows are not read again."""
+        """Set NOT NULL after a validated CHECK has proved it, so the rows are not read again."""
         proof = f"not_null_{column}".encode()[:60].decode(errors="ignore")
         quoted = self._quote(column)
         if not self._has_constraint(table, schema, proof):
@@ -134,29 +134,29 @@ class OnlineDDL:
 
     @contextmanager
     def without_timeouts(self, *names: str) -> Iterator[None]:
-        """Let the block take as long as it needs, where nobody waits for it.
+        """Run the block without timeouts, because nobody waits for it.
 
         Args:
-            names: of the timeouts; all of them where none is given.
+            names: the names of the timeouts. Without names, all of them.
         """
         names = names or TIMEOUTS
         set_timeouts(self._execute, dict.fromkeys(names, "0"))
-        # A script has no connection with a value of its own that could come back.
+        # A script does not know the earlier values of the connection, so it cannot restore them.
         before = {name: self._context.opts.get(name) for name in names}
         try:
             yield
         except BaseException:
-            with suppress(Exception):  # A connection that is lost needs no timeouts.
+            with suppress(Exception):  # A lost connection needs no timeouts.
                 set_timeouts(self._execute, before)
             raise
         set_timeouts(self._execute, before)
 
     def _final(self, operation: ops.AddConstraintOp) -> conv:
-        """Return a constraint's name with what the naming convention makes of it."""
+        """Return the name of a constraint after the naming convention."""
         return self._cut(operation.to_constraint(self._context).name)
 
     def _cut(self, name: Any) -> conv:
-        """Return a name as the database has it: cut where it is too long, if it may be."""
+        """Return a name as the database has it. A name that is too long may be cut."""
         preparer = self._context.dialect.identifier_preparer
         return conv(preparer.truncate_and_render_constraint_name(name, _alembic_quote=False))
 
@@ -167,7 +167,7 @@ class OnlineDDL:
         self._operations.execute(text(sql.replace(":", r"\:")))
 
     def _ask(self, question: Callable[..., bool], *names: str) -> bool:
-        """Ask the catalogue. Where only SQL is written, the answer is no."""
+        """Ask the catalogue. For a script, the answer is always no."""
         return not self._context.as_sql and question(self._operations.get_bind(), *names)
 
     def _has_constraint(self, table: str, schema: str | None, constraint: str) -> bool:
@@ -184,7 +184,7 @@ class OnlineDDL:
 
     @contextmanager
     def _undoing(self, sql: str) -> Iterator[None]:
-        """Leave nothing of a constraint that the rows break. It would hold for new rows otherwise."""
+        """Drop a constraint that rows violate. Otherwise it would stay in force for new rows."""
         try:
             yield
         except (ConstraintViolation, IntegrityError):

@@ -1,25 +1,25 @@
-"""Which changes of a column make PostgreSQL write the whole table again, while nobody can use it."""
+"""Changes of a column that make PostgreSQL write the whole table again, and lock it meanwhile."""
 
 import re
 from typing import Any
 
-# These have one value for all rows of a statement, as far as their arguments have.
+# These have one value for all rows of a statement, if their arguments have one value.
 _FIXED = {"now", "transaction_timestamp", "statement_timestamp", "coalesce", "lower", "upper"}
 
 
 def differs_by_row(default: Any) -> bool:
-    """Whether a server default may have another value in each row.
+    """Return whether a server default may have another value in each row.
 
     A new column with such a default rewrites the table. With any other default it does not.
     """
     if isinstance(getattr(default, "arg", None), str):
-        return False  # It is text, which is quoted.
+        return False  # It is a quoted text.
     calls = re.findall(r"([a-z_]\w*)\s*\(", str(getattr(default, "arg", default)).lower())
     return not _FIXED.issuperset(calls)
 
 
 def widens(before: str, after: str) -> bool:
-    """Whether PostgreSQL changes a type without a look at the rows.
+    """Return whether PostgreSQL can change a type without reading the rows.
 
     Args:
         before: a type in SQL, such as `VARCHAR(50)`.
