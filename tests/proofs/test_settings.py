@@ -66,7 +66,10 @@ def test_urls_of_hosting_services_are_understood(
         (f"postgresql://u:{SECRET}@host,other/name", "its host has an @ or a comma"),
         (f"postgresql://u:{SECRET}@host:99999/name", "its port is not between"),
         (f"postgresql://u:p@host/name?sslpassword={SECRET}", "unknown parameters: sslpassword"),
-        (f"postgresql://u:{SECRET}@host/name?pgbouncer=true&x={SECRET}", "unknown parameters: pgbouncer, x"),
+        (
+            f"postgresql://u:{SECRET}@host/name?pgbouncer=true&x={SECRET}",
+            "unknown parameters: pgbouncer, x",
+        ),
     ],
 )
 def test_a_url_that_is_none_is_explained_without_its_secret(

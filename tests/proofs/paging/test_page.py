@@ -217,9 +217,7 @@ async def test_rows_of_a_table_that_extends_another_are_paged_by_themselves(
 
 @pytest.mark.parametrize("order", ["year", text("year")])
 async def test_an_order_is_never_text(tables: AsyncSession, order: Any) -> None:
-    with pytest.raises(
-        TypeError, match="order_by takes columns and SQL expressions, not text"
-    ):
+    with pytest.raises(TypeError, match="order_by takes columns and SQL expressions, not text"):
         await Books(tables).paginate(order_by=[order], limit=1)
 
 

@@ -37,11 +37,7 @@ def create_engine(
     server_settings = {"application_name": application_name}
     if not transaction_pooling:
         server_settings |= timeouts
-    connect_args: dict[str, Any] = {
-        **dsn,
-        "timeout": connect_timeout,
-        "server_settings": server_settings,
-    }
+    connect_args = {**dsn, "timeout": connect_timeout, "server_settings": server_settings}
     if transaction_pooling:
         # In the next transaction the server's connection belongs to another client, so no statement
         # may stay prepared on it. Both asyncpg and SQLAlchemy have a cache of prepared statements.
