@@ -11,6 +11,7 @@ read and change the rows of a model       `repository/`
 page, sort, filter and search             `paging/`
 share columns between models              `base.py`, `mixins/`
 handle what goes wrong                    `errors.py`
+tell "not given" from None                `unset.py`
 change the schema                         `migrations/`
 know what only the database system does   `dialect.py`, and the room that it names
 ========================================  =======================================================

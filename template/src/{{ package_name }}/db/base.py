@@ -49,11 +49,10 @@ NAMING_CONVENTION: dict[Any, Any] = {
 TYPE_ANNOTATION_MAP: dict[Any, Any] = {
     datetime.datetime: DateTime(timezone=True),
     decimal.Decimal: Numeric(),
-    dict[str, object]: dialect.JSON_TYPE,
-    dict[str, Any]: dialect.JSON_TYPE,
     enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=64),
     int: BigInteger(),
     str: Text(),
+    **dialect.TYPE_ANNOTATION_MAP,
 }
 """The column types of `Mapped[…]`.
 

@@ -48,7 +48,7 @@ class DatabaseSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="DATABASE_")
 
     url: DatabaseURL
-    """The application's URL, in any form that `postgresql/url.py` describes."""
+    """The application's URL, in any form that `url.py` of the dialect describes."""
 
     application_name: str = __name__.partition(".")[0]
     """The name that `pg_stat_activity` shows."""

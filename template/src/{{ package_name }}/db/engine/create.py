@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..dialect import dialect
@@ -22,16 +22,12 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     It raises the errors of `errors.py`. The driver's error is the `__cause__`. The caller must call
     `dispose()` on the engine.
     """
-    url, connect_args = dialect.engine_arguments(
+    engine = dialect.create_engine(
         settings.url,
         application_name=settings.application_name,
         connect_timeout=settings.connect_timeout,
         timeouts=settings.timeouts,
         transaction_pooling=settings.pgbouncer,
-    )
-    engine = create_async_engine(
-        url,
-        connect_args=connect_args,
         echo=settings.echo,
         echo_pool=settings.echo_pool,
         hide_parameters=True,

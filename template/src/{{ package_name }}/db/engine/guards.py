@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Error, UnitOfWorkError
@@ -78,10 +79,8 @@ def refuse_overlap(engine: AsyncEngine) -> None:
             return UnitOfWorkError(SHARED_SESSION)
         # The driver refused a COMMIT or ROLLBACK, because it met the fetch of a stream, which has no
         # mark. The connection cannot be used any more, and would go back to the pool as it is.
-        driver = context.dialect.loaded_dbapi
-        if context.execution_context is None and isinstance(
-            context.original_exception, driver.InterfaceError
-        ):
+        refused = isinstance(context.sqlalchemy_exception, InterfaceError)
+        if refused and context.execution_context is None:
             context.is_disconnect = True
             context.invalidate_pool_on_disconnect = False
         return None

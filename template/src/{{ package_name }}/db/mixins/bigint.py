@@ -4,8 +4,10 @@ It reveals how many rows there are, and clients can guess keys: protect rows by 
 is known only after the row is written.
 """
 
-from sqlalchemy import BigInteger, Identity
+from sqlalchemy import Identity
 from sqlalchemy.orm import Mapped, mapped_column
+
+from ..dialect import dialect
 
 Key = int
 
@@ -17,4 +19,4 @@ class PrimaryKey:
     import must then move the sequence.
     """
 
-    id: Mapped[Key] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-1)
+    id: Mapped[Key] = mapped_column(dialect.BIGINT_KEY, Identity(), primary_key=True, sort_order=-1)

@@ -9,7 +9,7 @@ class SoftDelete:
     """`deleted_at`: the time at which the row was hidden, or NULL.
 
     It has no index: most rows are not hidden, so the planner would not use one. Give the indexes of
-    your queries `postgresql_where=text("deleted_at IS NULL")`.
+    your queries the predicate `deleted_at IS NULL`; `indexes.py` of the dialect shows how.
     """
 
     deleted_at: Mapped[datetime.datetime | None] = mapped_column(sort_order=1)

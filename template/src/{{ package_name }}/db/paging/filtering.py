@@ -15,9 +15,8 @@ The program says which columns clients may use, and by which names::
 The text of a client never becomes SQL. Names are looked up in the list. Values are converted to the
 type of the column, and become bound parameters.
 
-Limits: a search reads the whole table, unless each column has a trigram index
-(`Index(None, func.lower(title), postgresql_using="gin", …)` with `gin_trgm_ops`, extension pg_trgm).
-For ranking or word stems use PostgreSQL's full-text search.
+Limits: a search reads the whole table, unless each column has a trigram index (see `indexes.py` of the
+dialect). For ranking or word stems use the full-text search of the database.
 """
 
 import datetime

@@ -142,7 +142,8 @@ def _places(
     ]
     if len(branches) == 1:
         return branches[0].subquery()
-    union = sa.union_all(*branches)
+    # Subqueries, because some database systems refuse a limit inside of a UNION.
+    union = sa.union_all(*(sa.select(branch.subquery()) for branch in branches))
     order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
     return union.order_by(*order).limit(first).subquery()
 

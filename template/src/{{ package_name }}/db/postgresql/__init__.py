@@ -4,28 +4,30 @@ The rest of the layer imports it as `dialect`, see `db/dialect.py`. The function
 and batches of values. They never take models or settings objects.
 """
 
-from .connect import connect_error, engine_arguments, ping
-from .copy import can_copy, copy_batches
-from .sqlstates import translate
-from .staging import ORDINAL, staged
-from .transaction import READ_ONLY, set_local
-from .types import JSON_TYPE, NAMING_CONVENTION, RANDOM_UUID, index_options, is_storable
+from .bulk_insert import bulk_insert, can_bulk_insert
+from .connect import connect_error, create_engine, ping
+from .error_codes import translate
+from .indexes import NAMING_CONVENTION, index_options
+from .staging import staged
+from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
+from .types import BIGINT_KEY, RANDOM_UUID, TYPE_ANNOTATION_MAP, is_storable
 from .upsert import upsert_statement
-from .url import DRIVER, parse_url, split_url
+from .url import parse_url, split_url
 
 __all__ = [
-    "DRIVER",
-    "JSON_TYPE",
+    "BIGINT_KEY",
     "NAMING_CONVENTION",
-    "ORDINAL",
     "RANDOM_UUID",
     "READ_ONLY",
-    "can_copy",
+    "TYPE_ANNOTATION_MAP",
+    "IsolationLevel",
+    "bulk_insert",
+    "can_bulk_insert",
     "connect_error",
-    "copy_batches",
-    "engine_arguments",
+    "create_engine",
     "index_options",
     "is_storable",
+    "may_have_committed",
     "parse_url",
     "ping",
     "set_local",

@@ -6,21 +6,23 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import URL, AdaptedConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
-from .sqlstates import translate
+from .error_codes import translate
 from .url import split_url
 
 
-def engine_arguments(
+def create_engine(
     url: URL,
     *,
     application_name: str,
     connect_timeout: float,
     timeouts: Mapping[str, str],
     transaction_pooling: bool,
-) -> tuple[URL, dict[str, Any]]:
-    """Return the URL and the `connect_args` for `create_async_engine`.
+    **arguments: Any,
+) -> AsyncEngine:
+    """Return an engine. Each of its connections gets these settings.
 
     Args:
         url: as `parse_url` returns it.
@@ -29,18 +31,19 @@ def engine_arguments(
         timeouts: PostgreSQL's timeouts by name, in milliseconds.
         transaction_pooling: whether PgBouncer gives each transaction another connection. PgBouncer
             refuses timeouts at connect, so the caller must set them in each transaction.
+        arguments: the other arguments of `create_async_engine`, for the pool and the logs.
     """
-    url, arguments = split_url(url)
+    url, dsn = split_url(url)
     server_settings = {"application_name": application_name}
     if not transaction_pooling:
         server_settings |= timeouts
-    connect_args = {**arguments, "timeout": connect_timeout, "server_settings": server_settings}
+    connect_args = {**dsn, "timeout": connect_timeout, "server_settings": server_settings}
     if transaction_pooling:
         # In the next transaction the server's connection belongs to another client, so no statement
         # may stay prepared on it. Both asyncpg and SQLAlchemy have a cache of prepared statements.
         # Without its cache asyncpg also gives statements no name.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    return url, connect_args
+    return create_async_engine(url, connect_args=connect_args, **arguments)
 
 
 def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import FromClause
 
-from .copy import Batch, copy_into, processed
+from .bulk_insert import Batch, copy_into, processed
 
 ORDINAL = "number of the row"
 

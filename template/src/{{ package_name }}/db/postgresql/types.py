@@ -1,18 +1,21 @@
-"""Types of PostgreSQL, the values that they can hold, and names for PostgreSQL's own constraints."""
+"""Types of PostgreSQL, and the values that they can hold."""
 
 import decimal
+from typing import Any
 
-from sqlalchemy import JSON, Index, text
-from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy import JSON, BigInteger, text
+from sqlalchemy.dialects.postgresql import JSONB
 
-JSON_TYPE = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""The type of a JSON column: `jsonb`. None is NULL, not JSON's `null`."""
+_JSON = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+TYPE_ANNOTATION_MAP: dict[Any, Any] = {dict[str, object]: _JSON, dict[str, Any]: _JSON}
+"""The column types of `Mapped[…]` that other systems do not have. None in a JSON column is NULL."""
+
+BIGINT_KEY = BigInteger()
+"""The type of a primary key whose values the server counts."""
 
 RANDOM_UUID = text("gen_random_uuid()")
 """A server default that makes a random UUID."""
-
-NAMING_CONVENTION: dict[type, str] = {ExcludeConstraint: "ex_%(table_name)s_%(column_0_N_name)s"}
-"""Names for kinds of constraints that other systems do not have."""
 
 
 def is_storable(value: object) -> bool:
@@ -28,10 +31,3 @@ def is_storable(value: object) -> bool:
                 isinstance(exponent, int) and max(-exponent, value.adjusted()) < 2**14
             )
     return True
-
-
-def index_options(index: Index) -> list[object]:
-    """Return the method and the predicate of an index, as far as the model gives them."""
-    options = index.dialect_options["postgresql"]
-    method, predicate = options.get("using"), options.get("where")
-    return [*([method] if method else []), *(["where", predicate] if predicate is not None else [])]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
@@ -17,7 +17,7 @@ def upsert_statement(
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     new_values: Callable[[Any], Mapping[Any, Any]] | None,
-) -> Insert:
+) -> sa.Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
 
     If several staged rows have the same key, the last one wins. The statement writes rows in the order

@@ -3,17 +3,17 @@
 ::
 
     class User(PrimaryKey, SoftDelete, Base):
-        __table_args__ = (
-            Index(None, "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
-        )
+        email: Mapped[str]
 
     class UserRepository(SoftDeleteRepository[User, Key], Repository[User]):
         model = User
 
-A query shows hidden rows if it has the execution option `include_deleted=True`. With the index
-above, another row may use the e-mail of a hidden row. Such an index is not a constraint, so a
-foreign key cannot refer to it. A repository's `upsert` finds it by its columns. Your own ON
-CONFLICT must name it by `index_elements` and `index_where`.
+A query shows hidden rows if it has the execution option `include_deleted=True`.
+
+With a unique index that has the predicate `deleted_at IS NULL`, another row may use the e-mail of a
+hidden row. `indexes.py` of the dialect shows such an index. It is not a constraint, so a foreign key
+cannot refer to it. A repository's `upsert` finds it by its columns. Your own ON CONFLICT must name it
+by `index_elements` and `index_where`.
 
 If a law demands that data is deleted, use `purge`. For a history of changes use an audit.
 
@@ -33,7 +33,7 @@ loading a required parent (many-to-one)                   the parent is None; wi
 foreign keys                                              `ON DELETE` acts at `purge` only: hide the
                                                           children too
 Core on the table, INSERT … SELECT, raw SQL, COPY         they are read and changed like other rows
-ON CONFLICT                                               no conflict by the index above; a conflict
+ON CONFLICT                                               no conflict by such an index; a conflict
                                                           by key changes the row, which stays hidden
 """
 

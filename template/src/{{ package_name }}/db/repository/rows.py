@@ -54,12 +54,12 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         if batches.obstacle:
             _logger.info("no COPY into %s: %s", table, batches.obstacle)
             await _insert(batches)
-        elif batches.expressions or not await dialect.can_copy(connection, table):
+        elif batches.expressions or not await dialect.can_bulk_insert(connection, table):
             async with batches.staged() as stage:
                 source = select(*(stage.c[column.name] for column in columns))
                 await connection.execute(insert(table).from_select(columns, source))
         else:
-            await dialect.copy_batches(connection, table, columns, batches)
+            await dialect.bulk_insert(connection, table, columns, batches)
         return batches.count
 
 

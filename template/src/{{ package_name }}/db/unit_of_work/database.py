@@ -36,7 +36,7 @@ T = TypeVar("T")
 U = TypeVar("U", bound=UnitOfWork)
 R = TypeVar("R", bound=ReadUnitOfWork, default=ReadUnitOfWork)
 
-IsolationLevel = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+IsolationLevel = dialect.IsolationLevel
 
 
 class TransactionOptions(TypedDict, total=False):

@@ -29,6 +29,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..dialect import dialect
 from ..engine.translation import translated
 from ..errors import CommitUnknown, ConnectionFailure
 
@@ -127,9 +128,9 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
         except asyncio.CancelledError as error:
             raise CommitUnknown from error
         except ConnectionFailure as error:
-            if error.sqlstate is None:  # asyncpg noticed that before, and did not send COMMIT
-                raise
-            raise CommitUnknown from error
+            if dialect.may_have_committed(error):
+                raise CommitUnknown from error
+            raise
         until_committed.pop_all()
     # The session has no connection now, so this close does not wait. A shielded close could be
     # cancelled while it waits. Then the task would believe that nothing is committed.

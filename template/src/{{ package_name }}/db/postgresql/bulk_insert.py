@@ -14,19 +14,19 @@ from sqlalchemy import Column, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ConnectionFailure, DataException
-from .sqlstates import translate
+from .error_codes import translate
 
 Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def can_copy(connection: AsyncConnection, table: Table) -> bool:
+async def can_bulk_insert(connection: AsyncConnection, table: Table) -> bool:
     """Return whether the server accepts COPY into a table. Row-level security forbids it."""
     name = connection.dialect.identifier_preparer.format_table(table)
     return not await connection.scalar(select(func.row_security_active(name)))
 
 
-async def copy_batches(
+async def bulk_insert(
     connection: AsyncConnection,
     table: Table,
     columns: Sequence[Column[Any]],
@@ -55,7 +55,7 @@ async def copy_into(
     columns: Sequence[str],
     values: Sequence[Iterable[Any]],
 ) -> None:
-    """COPY one batch of processed values into a table, see `copy_batches`."""
+    """COPY one batch of processed values into a table, see `bulk_insert`."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     try:

@@ -1,0 +1,39 @@
+"""A throwaway room for SQLite: what another database system needs beside `db/postgresql/`.
+
+It is small, and no product: it knows what `layer_on_sqlite.py` proves, and no migrations. It imports
+the layer by its full name, since it lies here for readers and type checkers, and in `db/sqlite/` of
+a copy of the project when it runs.
+"""
+
+from .bulk_insert import bulk_insert, can_bulk_insert
+from .connect import connect_error, create_engine, ping
+from .error_codes import translate
+from .indexes import NAMING_CONVENTION, index_options
+from .staging import staged
+from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
+from .types import BIGINT_KEY, RANDOM_UUID, TYPE_ANNOTATION_MAP, is_storable
+from .upsert import upsert_statement
+from .url import parse_url, split_url
+
+__all__ = [
+    "BIGINT_KEY",
+    "NAMING_CONVENTION",
+    "RANDOM_UUID",
+    "READ_ONLY",
+    "TYPE_ANNOTATION_MAP",
+    "IsolationLevel",
+    "bulk_insert",
+    "can_bulk_insert",
+    "connect_error",
+    "create_engine",
+    "index_options",
+    "is_storable",
+    "may_have_committed",
+    "parse_url",
+    "ping",
+    "set_local",
+    "split_url",
+    "staged",
+    "translate",
+    "upsert_statement",
+]

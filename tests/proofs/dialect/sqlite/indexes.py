@@ -1,0 +1,12 @@
+"""Indexes of SQLite: they may have a predicate."""
+
+from sqlalchemy import Index
+
+NAMING_CONVENTION: dict[type, str] = {}
+"""Names for kinds of constraints that other systems do not have: there are none."""
+
+
+def index_options(index: Index) -> list[object]:
+    """Return the predicate of an index, if it has one."""
+    predicate = index.dialect_options["sqlite"]["where"]
+    return [] if predicate is None else ["where", predicate]

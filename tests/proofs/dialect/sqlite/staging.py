@@ -1,0 +1,42 @@
+"""Rows as a table that a statement can select from: always a temporary one."""
+
+import itertools
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import FromClause
+
+from .bulk_insert import Batch
+
+ORDINAL = "number of the row"
+
+
+@asynccontextmanager
+async def staged(
+    connection: AsyncConnection,
+    target: sa.Table,
+    columns: Sequence[sa.Column[Any]],
+    batches: AsyncIterable[Batch],
+    *,
+    few: bool,
+) -> AsyncIterator[FromClause]:
+    """Yield a table with the rows of the batches, numbered by `ORDINAL`."""
+    stage = sa.table(
+        f"stage of {target.name}",
+        *(sa.column(each.name, each.type) for each in columns),
+        sa.column(ORDINAL, sa.Integer),
+    )
+    quoted = connection.dialect.identifier_preparer.quote(stage.name)
+    query = sa.select(*columns, sa.literal_column("0").label(ORDINAL)).where(sa.false())
+    sql = query.compile(connection.sync_engine)
+    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {quoted} AS {sql}")
+    keys, numbers = [each.key for each in stage.c], itertools.count()
+    async for values in batches:
+        # The numbers go on without an end, so the rows end before them.
+        rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, numbers, strict=False)]
+        await connection.execute(sa.insert(stage), rows)
+    yield stage
+    await connection.exec_driver_sql(f"DROP TABLE {quoted}")

@@ -1,0 +1,51 @@
+"""Types of SQLite: what its few storage classes hold of Python's types."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Dialect, Integer, text
+from sqlalchemy.dialects import sqlite
+
+
+class Instant(sqlite.DATETIME):
+    """An aware datetime, as text in UTC that sorts by time and has the form of CURRENT_TIMESTAMP."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        """Write a value as text."""
+
+        def write(value: datetime.datetime | None) -> str | None:
+            if value is None:
+                return None
+            return value.astimezone(datetime.UTC).replace(tzinfo=None).isoformat(" ")
+
+        return write
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Read a value from text."""
+
+        def read(value: str | None) -> datetime.datetime | None:
+            if value is None:
+                return None
+            return datetime.datetime.fromisoformat(value).replace(tzinfo=datetime.UTC)
+
+        return read
+
+
+TYPE_ANNOTATION_MAP: dict[Any, Any] = {
+    datetime.datetime: Instant(timezone=True),  # type: ignore[no-untyped-call]  # SQLAlchemy's, which has no types
+    dict[str, object]: sqlite.JSON(none_as_null=True),
+    dict[str, Any]: sqlite.JSON(none_as_null=True),
+}
+"""Column types of `Mapped[…]` that other systems do not have."""
+
+BIGINT_KEY = Integer()
+"""Only a column of exactly this type is counted; it holds 64 bits."""
+
+RANDOM_UUID = text("(lower(hex(randomblob(16))))")
+"""A server default that makes a random UUID, in the form that SQLAlchemy writes."""
+
+
+def is_storable(value: object) -> bool:
+    """Tell whether SQLite can hold a value that its Python type allows."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63

@@ -1,0 +1,45 @@
+"""INSERT … ON CONFLICT for rows that are staged."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.sql.expression import FromClause
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from .staging import ORDINAL
+
+
+def upsert_statement(
+    into: Any,
+    columns: Sequence[sa.Column[Any]],
+    stage: FromClause,
+    target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
+    new_values: Callable[[Any], Mapping[Any, Any]] | None,
+) -> sa.Insert:
+    """Return a statement that inserts staged rows, and changes the rows that exist already.
+
+    Of staged rows with the same key the last one wins.
+    """
+
+    def staged(element: Any, **_: Any) -> Any:
+        return stage.c.get(element.name) if isinstance(element, sa.Column) else None
+
+    elements: list[Any] = [
+        *(target.expressions if isinstance(target, sa.Index) else target.columns)
+    ]
+    keys = [replacement_traverse(each, {}, staged) for each in elements]
+    # NULL equals nothing, so a row with one is a group of its own.
+    group = [*keys, sa.case((sa.or_(*(key.is_(None) for key in keys)), stage.c[ORDINAL]))]
+    number = sa.func.row_number().over(partition_by=group, order_by=stage.c[ORDINAL].desc())
+    rows = sa.select(stage, number.label("place")).subquery()
+    # SQLite needs the WHERE, or it would take ON CONFLICT for the ON of a join.
+    query = sa.select(*(rows.c[each.name] for each in columns)).where(rows.c.place == 1)
+    statement = insert(into).from_select(list(columns), query)
+    where = target.dialect_options["sqlite"]["where"] if isinstance(target, sa.Index) else None
+    if new_values is None:
+        return statement.on_conflict_do_nothing(index_elements=elements, index_where=where)
+    return statement.on_conflict_do_update(
+        index_elements=elements, index_where=where, set_=new_values(statement.excluded)
+    )
