@@ -69,7 +69,7 @@ UNSAFE = {
         "write op.set_not_null_concurrently(), in the phase contract (",
     ),
     "NOT NULL before the deploy": Form(
-        'op.set_not_null_concurrently("users", "bio")', "too-early", "of the phase contract"
+        'op.set_not_null_concurrently("users", "bio")', "too-early", "do it in the phase contract"
     ),
     "a column that the old code does not write": Form(
         'op.add_column("users", sa.Column("city", sa.Text(), nullable=False))',
