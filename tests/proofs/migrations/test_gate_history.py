@@ -90,7 +90,7 @@ def test_an_applied_revision_that_is_edited_is_found(copy: Project) -> None:
 
     [finding] = lint(Config(toml_file=copy.root / "pyproject.toml"))
     assert (finding.file, finding.rule) == (path, CHANGED)
-    assert "will not see the change: write another one" in finding.sentence
+    assert "will not see the change: write a new revision" in finding.sentence
 
 
 def test_another_layout_of_an_applied_revision_is_no_change(copy: Project) -> None:

@@ -69,7 +69,7 @@ UNSAFE = {
         "write op.set_not_null_concurrently(), in the phase contract (",
     ),
     "NOT NULL before the deploy": Form(
-        'op.set_not_null_concurrently("users", "bio")', "too-early", "of the phase contract"
+        'op.set_not_null_concurrently("users", "bio")', "too-early", "do it in the phase contract"
     ),
     "a column that the old code does not write": Form(
         'op.add_column("users", sa.Column("city", sa.Text(), nullable=False))',
@@ -195,7 +195,7 @@ UNSAFE = {
     "code of the application": Form(
         "from shop.models import User as User\n    pass",
         "application-import",
-        "shop.models will change: write out what it needs of it",
+        "shop.models will change: copy what it needs",
     ),
     "a library": Form(
         "pass", "application-import", "rich.table will change", more="import rich.table"
@@ -228,7 +228,7 @@ UNSAFE = {
     "a question to the database": Form(
         'op.get_bind().execute(sa.text("SELECT 1")).one()',
         "not-sql",
-        "needs no look at the database",
+        "it must not ask the database",
     ),
     "a mistake in SQL": Form('op.execute("ALTR TABLE users")', "syntax-error", "ALTR TABLE users"),
 }

@@ -44,7 +44,7 @@ def _compare(
     connection = context.connection
     assert connection is not None
     ours = _describe_model(connection, wanted)
-    theirs = dialect.describe_table(connection, _place(connection, wanted.name, schema or "public"))
+    theirs = dialect.describe_table(connection, wanted.name, schema or "public")
     known = {
         getattr(each, "index_name", getattr(each, "constraint_name", None)) for each in changes.ops
     }
@@ -103,13 +103,8 @@ def _describe_model(connection: Connection, table: Table) -> dict[str, str]:
         connection.execute(CreateTable(copy, include_foreign_key_constraints=[]))
         for index in copy.indexes:
             connection.execute(CreateIndex(index))
-        return dialect.describe_table(connection, _place(connection, table.name, "pg_temp"))
+        return dialect.describe_table(connection, table.name, "pg_temp")
     except (Error, DBAPIError):
         return {}  # It needs something that the revision will create, for example a type.
     finally:
         temporary.rollback()
-
-
-def _place(connection: Connection, table: str, schema: str) -> str:
-    preparer = connection.dialect.identifier_preparer
-    return f"{preparer.quote(schema)}.{preparer.quote(table)}"

@@ -1,6 +1,7 @@
 """Turn the planned changes into scripts for Alembic's files: one for each phase, if possible."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from alembic import context
@@ -22,36 +23,31 @@ def write(
     script: ops.MigrationScript, changes: Mapping[Phase, list[Change]]
 ) -> list[ops.MigrationScript]:
     """Return a script for each phase that has something to do."""
-    scripts: list[ops.MigrationScript] = []
     phases = context.config.attributes.setdefault("phases", {})  # `script.py.mako` reads it.
-    assert script.upgrade_ops is not None
-    assert script.downgrade_ops is not None
+    scripts: list[ops.MigrationScript] = []
     for phase, planned in changes.items():
         for part in _parts(planned):
-            first = not scripts
-            new = ops.MigrationScript(
-                rev_id=script.rev_id if first else rev_id(),
-                message=script.message
-                if first or script.message is None
-                else f"{script.message}, {phase}",
-                imports=set(script.imports),
-                upgrade_ops=ops.UpgradeOps(
-                    [change.operation for change in part],
-                    upgrade_token=script.upgrade_ops.upgrade_token,
-                ),
-                downgrade_ops=ops.DowngradeOps(
-                    [undo for change in reversed(part) for undo in change.undo],
-                    downgrade_token=script.downgrade_ops.downgrade_token,
-                ),
-                head=script.head if first else scripts[-1].rev_id,
-                splice=script.splice if first else None,
-                branch_label=script.branch_label if first else None,
-                depends_on=script.depends_on if first else None,
-                version_path=script.version_path,
-            )
+            new = _copy(script, part)
+            if scripts:
+                new.message = f"{script.message}, {phase}" if script.message else None
+                new.rev_id, new.head = rev_id(), str(scripts[-1].rev_id)
+                new.splice, new.branch_label, new.depends_on = None, None, None
             phases[new.rev_id] = phase
             scripts.append(new)
     return scripts
+
+
+def _copy(script: ops.MigrationScript, changes: list[Change]) -> ops.MigrationScript:
+    """Return a script like this one that makes only these changes."""
+    assert script.upgrade_ops is not None
+    assert script.downgrade_ops is not None
+    new = copy(script)
+    new.imports = set(script.imports)
+    up = [change.operation for change in changes]
+    down = [undo for change in reversed(changes) for undo in change.undo]
+    new.upgrade_ops = ops.UpgradeOps(up, upgrade_token=script.upgrade_ops.upgrade_token)
+    new.downgrade_ops = ops.DowngradeOps(down, downgrade_token=script.downgrade_ops.downgrade_token)
+    return new
 
 
 def _parts(changes: list[Change]) -> list[list[Change]]:

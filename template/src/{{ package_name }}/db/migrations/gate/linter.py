@@ -35,9 +35,7 @@ def lint(config: Config) -> list[Finding]:
         if before is None or ast.dump(ast.parse(before)) != ast.dump(source.tree):
             found = list(source.judge())
             if before is not None:
-                sentence = (
-                    "databases have it already, and will not see the change: write a new revision"
-                )
+                sentence = "databases have it, and will not see the change: write a new revision"
                 found.append((None, CHANGED, sentence))
             if all(rule != "async-code" for _, rule, _ in found):  # It cannot run.
                 found += _judge_sql(config, script, source)
@@ -70,9 +68,7 @@ def _judge_sql(config: Config, script: ScriptDirectory, source: Source) -> Probl
         return
     except Exception as error:  # A revision may raise anything.
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        sentence = (
-            f"it cannot be written as SQL ({reason}): write what needs no look at the database"
-        )
+        sentence = f"it cannot be written as SQL ({reason}): it must not ask the database"
         yield None, "not-sql", sentence
         return
     for rule, sentence in judge(sql, source.values.get("phase"), [*source.widened()]):

@@ -74,9 +74,7 @@ class Source:
         """Yield the problems that the Python shows."""
         phase = self.values.get("phase")
         if phase not in get_args(Phase):
-            sentence = (
-                'write phase = "expand" if the code that runs now survives it, else "contract"'
-            )
+            sentence = 'write phase = "expand" if the running code survives it, else "contract"'
             yield None, "unknown-phase", sentence
         undone = _acts(self.downgrade) or self.values.get("irreversible")
         if _acts(self.upgrade) and not undone:
@@ -88,9 +86,7 @@ class Source:
         yield from _judge_commits(_calls(self.downgrade))
         for name, call in _calls(self.upgrade):
             if name == "set_not_null_concurrently" and phase == "expand":
-                sentence = (
-                    "code that runs now may write NULL: do it in a revision of the phase contract"
-                )
+                sentence = "the running code may write NULL: do it in the phase contract"
                 yield call.lineno, "too-early", sentence
 
     def widened(self) -> Iterator[str]:
@@ -129,14 +125,10 @@ def _judge_python(node: ast.AST) -> Problems:
         names = ["." * node.level + (node.module or "")]
     for name in names:
         if name.partition(".")[0] not in {"alembic", "sqlalchemy", *sys.stdlib_module_names}:
-            sentence = (
-                f"revisions run for years, and {name} will change: write out what it needs of it"
-            )
+            sentence = f"revisions run for years, and {name} will change: copy what it needs"
             yield line, "application-import", sentence
     if "asyncio" in names or isinstance(node, ast.AsyncFunctionDef):
-        sentence = (
-            "Alembic awaits nothing, and runs in a loop of its own: write `def`, and call op.…()"
-        )
+        sentence = "Alembic awaits nothing, and has its own loop: write `def`, and call op.…()"
         yield line, "async-code", sentence
 
 

@@ -36,11 +36,13 @@ def is_not_null(connection: Connection, table: str, column: str) -> bool:
     return bool(connection.scalar(text(query), {"table": table, "name": column}))
 
 
-def describe_table(connection: Connection, table: str) -> dict[str, str]:
+def describe_table(connection: Connection, table: str, schema: str) -> dict[str, str]:
     """Return the server's words for the checks, indexes and defaults of a table.
 
     The keys are the names of the checks and indexes, and `column DEFAULT`.
     """
+    quote = connection.dialect.identifier_preparer.quote
+    place = {"table": f"{quote(schema)}.{quote(table)}"}
     checks = (
         "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint "
         "WHERE conrelid = to_regclass(:table) AND contype = 'c'"
@@ -58,5 +60,5 @@ def describe_table(connection: Connection, table: str) -> dict[str, str]:
     return {
         str(name): str(definition)
         for query in (checks, indexes, defaults)
-        for name, definition in connection.execute(text(query), {"table": table})
+        for name, definition in connection.execute(text(query), place)
     }
