@@ -68,11 +68,12 @@ BAD_ANSWERS = [
     ("ci", "jenkins", "Invalid choice"),
     ("audit", "events", "Invalid choice"),
     ("ejected", "src/shop/db/unit_of_work/retry.py", "a list of paths"),
-    ("ejected", ["../outside.py"], "no path inside"),
-    ("ejected", ["/etc/passwd"], "no path inside"),
-    ("ejected", ["a/../../b.py"], "no path inside"),
-    ("ejected", [3], "no path inside"),
-    ("ejected", [f"{number}.py" for number in range(9)], "At most 8"),
+    ("ejected", ["../outside.py"], "no file to take over"),
+    ("ejected", ["./justfile"], "no file to take over"),
+    ("ejected", ["/etc/passwd"], "no file to take over"),
+    ("ejected", ["a/../../b.py"], "no file to take over"),
+    ("ejected", [".copier-answers.yml"], "no file to take over"),
+    ("ejected", [3], "no file to take over"),
 ]
 
 
@@ -96,7 +97,7 @@ GOOD_ANSWERS = [
     ("user_name", "Jean-Luc O'Neill Jr."),
     ("user_name", "Müller & Söhne"),
     ("user_email", "ada+shop@mail.example.co.uk"),
-    ("ejected", ["src/shop/db/unit_of_work/retry.py"]),
+    ("ejected", ["src/shop/db/unit_of_work/retry.py", ".github/workflows/ci.yml"]),
 ]
 
 
