@@ -11,6 +11,8 @@ from benchmarks.figures import Sample, collect
 from benchmarks.project import equip
 from tests.helpers import ROOT, Render, attempt, run
 
+pytestmark = pytest.mark.slow
+
 CONTESTANTS = {
     "copier copy": 2,
     "get": 5,

@@ -8,6 +8,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(render: Render, tmp_path: Path) -> Path:
@@ -21,19 +23,6 @@ def on_a_server(project: Path, script: str, **environment: str) -> str:
     """Run a shell script with DATABASE_URL naming a migrated PostgreSQL that is there for it alone."""
     command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
     return run(command, project, **NO_DOCKER, **environment)
-
-
-def test_the_demo_runs_where_there_is_nothing(shop: Path) -> None:
-    output = just(shop, "demo", **NO_DOCKER)
-
-    assert "this starts a temporary PostgreSQL" in output
-    assert "UniqueViolation" in output
-    assert 'constraint "uq_users_email"' in output
-    assert "InsufficientCredits" in output
-    balances = re.findall(r"(ada|bob)-\w+ │ (\d+)", output)
-    assert balances == [("ada", "70"), ("bob", "30")] * 2  # the overdraft changed nothing
-    assert output.index("Note 7") < output.index("Note 1")
-    assert "page 3" in output
 
 
 def test_the_demo_uses_the_database_it_is_given_and_adds_to_it(shop: Path) -> None:
@@ -257,13 +246,3 @@ def test_the_lock_file_is_made_once_and_used_from_then_on(own: Path) -> None:
 
     assert (own / "uv.lock").read_bytes() == locked
     assert git(own, "status", "--porcelain") == ""
-
-
-def test_the_commands_are_listed_with_what_they_do(shop: Path) -> None:
-    listed = just(shop)
-
-    for recipe in re.findall(
-        r"^(\w+)[^:=\n]*:(?!=)", (shop / "justfile").read_text(), re.MULTILINE
-    ):
-        if recipe != "default":
-            assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe

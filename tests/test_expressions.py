@@ -6,7 +6,7 @@ import pytest
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from tests.conftest import CONFIG
+from tests.helpers import CONFIG
 
 # The settings that Copier renders with all answers, and why. It renders all others without: before it
 # has asked, or for an older version of the template, which has other questions.

@@ -6,7 +6,9 @@ import copier
 import pytest
 import yaml
 
-from tests.conftest import commit, git, publish, snapshot, update
+from tests.helpers import commit, git, publish, snapshot, update
+
+pytestmark = pytest.mark.slow
 
 # What has become of a file of each class (see ownership.yml), all in one project.
 LIVED_IN = {
@@ -139,7 +141,10 @@ def test_a_file_that_was_taken_over_stays_when_the_template_removes_its_own(
 
     update(living)
 
-    assert contents(living)["src/shop/db/unit_of_work/retry.py"] == before["src/shop/db/unit_of_work/retry.py"]
+    assert (
+        contents(living)["src/shop/db/unit_of_work/retry.py"]
+        == before["src/shop/db/unit_of_work/retry.py"]
+    )
 
 
 def test_a_file_that_is_given_back_is_merged_again(template: Path, living: Path) -> None:

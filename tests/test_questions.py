@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.helpers import CONFIG, QUESTIONS, ROOT, Render, render_project
+from tests.proofs.support.sampling import PART
 
 DERIVED = [name for name in CONFIG if name[0] != "_" and name not in QUESTIONS]
 
@@ -180,7 +181,8 @@ package_names = st.one_of(st.from_regex(r"[a-z][a-z0-9_]{0,29}", fullmatch=True)
 emails = st.one_of(st.just(""), st.emails(), hostile)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.proof
+@settings(max_examples=1000 // PART, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_is_accepted_renders_valid_files(text_template: Path, data: st.DataObject) -> None:
     strategies: dict[str, st.SearchStrategy[Any]] = {

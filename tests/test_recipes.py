@@ -7,6 +7,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, Render, commit, edit, git, just, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def living(render: Render, tmp_path: Path) -> Path:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_DOCKER, Render, commit, edit, just, run
+from tests.helpers import NO_DOCKER, Render, commit, edit, just, run
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
