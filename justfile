@@ -49,7 +49,7 @@ render *args:
     #!/bin/sh
     set -eu
     project=$(mktemp -d)/shop
-    copier copy --quiet --defaults --vcs-ref HEAD {{ args }} . "$project"
+    copier copy --quiet --defaults --vcs-ref HEAD {{ args }} "$PWD" "$project"
     echo "$project"
 
 # renew requirements.lock

@@ -105,7 +105,7 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
 def test_a_worker_that_is_told_to_stop_ends_well(shop: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = (
-        f".venv/bin/python -m shop.entrypoints.worker 2> '{log}' & "
+        f"uv run just worker 2> '{log}' & "
         f"tail --pid $! --follow=name --retry '{log}' 2> /dev/null | grep --quiet 'has begun'; "
         "kill -TERM $!; wait $!; echo ended with $?"
     )
@@ -233,6 +233,22 @@ def test_a_dependency_goes_below_the_line(own: Path) -> None:
     assert git(own, "diff", "--stat", "--", "pyproject.toml").count("|") == 1
     group = (own / "pyproject.toml").read_text().partition("dev = [")[2].partition("]\n")[0]
     assert group.index("# Yours.") < group.index("coverage")
+
+
+def test_the_embedded_postgresql_can_be_installed_by_itself(own: Path) -> None:
+    edit(own / "pyproject.toml", '    { include-group = "embedded" },\n', "")
+    command = [
+        "uv",
+        "run",
+        "python",
+        "-c",
+        "from tools.embedded import find_binaries as f; print(f())",
+    ]
+    assert "pixeltable" not in attempt(command, own).stdout
+
+    run(["uv", "sync", "--group", "embedded"], own)
+
+    assert "pixeltable" in run(command, own)
 
 
 def test_the_lock_file_is_made_once_and_used_from_then_on(own: Path) -> None:
