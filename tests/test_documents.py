@@ -92,6 +92,36 @@ def test_the_readme_has_two_commands_for_a_fresh_machine_and_ci_runs_the_second(
     assert "- run: .ci/run" in read(".github/workflows/ci.yml")
 
 
+# What the README says, and where it was measured.
+FIGURES = [
+    ("A new project takes 0.8 s", "docs/performance.md", "| ours | 33.25 | 805 ms |"),
+    ("15 ms at most for a new index", "docs/migrations.md", "| new index | 1,074 | 15 |"),
+    ("takes 1,074 ms", "docs/migrations.md", "| new index | 1,074 | 15 |"),
+    ("50,000 rows take 0.5 s", "docs/performance.md", "| ours, insert_rows | 1.90 | 502 ms |"),
+    (
+        "5.1 s with advanced",
+        "docs/performance.md",
+        "| advanced-alchemy, add_many | 20.50 | 5.1 s |",
+    ),
+    ("upsert takes 0.9 s", "docs/performance.md", "| ours, upsert_rows | 1.65 | 874 ms |"),
+    ("and 21.8 s", "docs/performance.md", "| advanced-alchemy, upsert_many | 40.37 | 21.8 s |"),
+    ("takes 4.7 ms", "docs/performance.md", "| ours | 7.45 | 4.73 ms |"),
+    ("OFFSET takes 153 ms", "docs/performance.md", "| ORM, OFFSET | 234.40 | 153 ms |"),
+    ("need 3.4 MiB", "docs/performance.md", "| ours, stream | 4.53 | 8.65 s | 18% | 3.4 MiB |"),
+    ("needs 895 MiB", "docs/performance.md", "12.4 s | 9% | 895.1 MiB |"),
+]
+
+
+@pytest.mark.parametrize(("words", "document", "row"), FIGURES)
+def test_the_readmes_figures_were_measured(words: str, document: str, row: str) -> None:
+    assert words in read("README.md")
+    assert row in read(document)
+
+
+def test_the_readme_fits_on_a_screen() -> None:
+    assert len(read("README.md").splitlines()) <= 60
+
+
 def read(name: str) -> str:
     return (ROOT / name).read_text()
 
