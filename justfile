@@ -4,7 +4,7 @@
 default:
     @just --list --unsorted
 
-# all that CI checks
+# what to run before a commit
 check: format lint types test
 
 # is everything formatted?
@@ -19,9 +19,17 @@ lint:
 types:
     mypy
 
-# run the tests: `just test -k update`
+# run the fast tests: `just test -k update`; with REQUIRE=all a missing part is an error
 test *args="-n 2":
-    pytest {{ args }}
+    pytest -m "not slow" {{ args }}
+
+# run the other tests, and a twentieth of what is long in the proofs
+slow *args="-n 2":
+    pytest -m slow {{ args }}
+
+# run the proofs with all of their counts: `just proofs -k option`
+proofs *args="-n 2":
+    PROOFS=full pytest -m proof {{ args }}
 
 # compare the rendered layer with its peers: `just bench --only get,page --json FILE`
 bench *args:
@@ -41,7 +49,7 @@ render *args:
     #!/bin/sh
     set -eu
     project=$(mktemp -d)/shop
-    copier copy --quiet --defaults --vcs-ref HEAD {{ args }} . "$project"
+    copier copy --quiet --defaults --vcs-ref HEAD {{ args }} "$PWD" "$project"
     echo "$project"
 
 # renew requirements.lock

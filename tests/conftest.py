@@ -10,6 +10,8 @@ import pytest
 
 from tests.helpers import Render, commit, render_project, run, snapshot
 
+pytest_plugins = ["tests.requirements"]
+
 # They import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]
 

@@ -1,7 +1,6 @@
 """The benchmarks run; how fast anything is, no test says."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,8 @@ from benchmarks.aims import AIMS
 from benchmarks.figures import Sample, collect
 from benchmarks.project import equip
 from tests.helpers import ROOT, Render, attempt, run
+
+pytestmark = pytest.mark.slow
 
 CONTESTANTS = {
     "copier copy": 2,
@@ -26,7 +27,7 @@ CONTESTANTS = {
 
 
 def benchmark(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "benchmarks", "--rounds", "1", "--scale", "0.002", *arguments]
+    return ["just", "bench", "--rounds", "1", "--scale", "0.002", *arguments]
 
 
 def test_every_contestant_of_every_measure_reports(tmp_path: Path) -> None:

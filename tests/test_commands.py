@@ -8,6 +8,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(render: Render, tmp_path: Path) -> Path:
@@ -21,19 +23,6 @@ def on_a_server(project: Path, script: str, **environment: str) -> str:
     """Run a shell script with DATABASE_URL naming a migrated PostgreSQL that is there for it alone."""
     command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
     return run(command, project, **NO_DOCKER, **environment)
-
-
-def test_the_demo_runs_where_there_is_nothing(shop: Path) -> None:
-    output = just(shop, "demo", **NO_DOCKER)
-
-    assert "this starts a temporary PostgreSQL" in output
-    assert "UniqueViolation" in output
-    assert 'constraint "uq_users_email"' in output
-    assert "InsufficientCredits" in output
-    balances = re.findall(r"(ada|bob)-\w+ │ (\d+)", output)
-    assert balances == [("ada", "70"), ("bob", "30")] * 2  # the overdraft changed nothing
-    assert output.index("Note 7") < output.index("Note 1")
-    assert "page 3" in output
 
 
 def test_the_demo_uses_the_database_it_is_given_and_adds_to_it(shop: Path) -> None:
@@ -116,7 +105,7 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
 def test_a_worker_that_is_told_to_stop_ends_well(shop: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = (
-        f".venv/bin/python -m shop.entrypoints.worker 2> '{log}' & "
+        f"uv run just worker 2> '{log}' & "
         f"tail --pid $! --follow=name --retry '{log}' 2> /dev/null | grep --quiet 'has begun'; "
         "kill -TERM $!; wait $!; echo ended with $?"
     )
@@ -246,6 +235,22 @@ def test_a_dependency_goes_below_the_line(own: Path) -> None:
     assert group.index("# Yours.") < group.index("coverage")
 
 
+def test_the_embedded_postgresql_can_be_installed_by_itself(own: Path) -> None:
+    edit(own / "pyproject.toml", '    { include-group = "embedded" },\n', "")
+    command = [
+        "uv",
+        "run",
+        "python",
+        "-c",
+        "from tools.embedded import find_binaries as f; print(f())",
+    ]
+    assert "pixeltable" not in attempt(command, own).stdout
+
+    run(["uv", "sync", "--group", "embedded"], own)
+
+    assert "pixeltable" in run(command, own)
+
+
 def test_the_lock_file_is_made_once_and_used_from_then_on(own: Path) -> None:
     assert attempt(["uv", "sync", "--locked"], own).returncode != 0  # as CI and Docker would
 
@@ -257,13 +262,3 @@ def test_the_lock_file_is_made_once_and_used_from_then_on(own: Path) -> None:
 
     assert (own / "uv.lock").read_bytes() == locked
     assert git(own, "status", "--porcelain") == ""
-
-
-def test_the_commands_are_listed_with_what_they_do(shop: Path) -> None:
-    listed = just(shop)
-
-    for recipe in re.findall(
-        r"^(\w+)[^:=\n]*:(?!=)", (shop / "justfile").read_text(), re.MULTILINE
-    ):
-        if recipe != "default":
-            assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe

@@ -6,6 +6,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, Render, attempt, edit, run
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = "src/shop"
 
 # A name, the file, what to replace, by what, the recipe that must fail, what it must say.

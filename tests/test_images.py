@@ -8,6 +8,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, Render, attempt, run
 
+pytestmark = [pytest.mark.slow, pytest.mark.requires("docker")]
+
 
 @pytest.fixture(scope="module")
 def image(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

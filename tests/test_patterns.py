@@ -4,7 +4,11 @@ import re
 from pathlib import Path
 from textwrap import indent
 
+import pytest
+
 from tests.helpers import NO_DOCKER, ROOT, run
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_snippets_run_and_fit_their_types(shop: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from tests.helpers import CONFIG, NO_DOCKER, Record, Render, commit, just, run
 
+pytestmark = pytest.mark.slow
+
 PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
-    "default, embedded": ({}, NO_DOCKER, "embedded, because Docker does not answer"),
     "bigint without Docker files, in a container": (
         {"primary_key": "bigint", "docker": False, "ci": "gitlab", "license": "MIT"},
         {"TEST_POSTGRES": "docker"},
@@ -33,7 +34,13 @@ PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.requires("docker") if "docker" in source else ())
+        for name, (_, _, source) in PROJECTS.items()
+    ],
+)
 def test_a_project_passes_its_own_checks(
     render: Render, tmp_path: Path, record_property: Record, name: str
 ) -> None:
@@ -69,7 +76,7 @@ def test_a_project_passes_on_the_lowest_dependencies_it_allows(
     assert re.search(r"\d+ passed", output)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="whoever is no root runs all of these tests so")
+@pytest.mark.requires("root")
 def test_an_ordinary_user_needs_no_more_than_root(render: Render, open_directory: Path) -> None:
     project = render(open_directory / "shop")
     # What is on PATH may be a shim of root's; uv tells its children where it is itself.
@@ -99,6 +106,7 @@ def test_an_ordinary_user_needs_no_more_than_root(render: Render, open_directory
     assert re.search(r"\d+ passed", result.stdout)
 
 
+@pytest.mark.requires("node")
 def test_pyright_finds_nothing(shop: Path) -> None:
     output = run(["pyright", "--pythonpath", str(shop / ".venv/bin/python")], shop)
 

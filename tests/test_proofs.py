@@ -9,6 +9,13 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.helpers import NO_DOCKER, ROOT, Record, Render, edit, run
+from tests.proofs.support.sampling import FULL
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.proof,
+    pytest.mark.requires("pgbouncer", "postgresql"),
+]
 
 # Branches included; by the proofs and the project's own tests together.
 COVERED = 98
@@ -88,6 +95,10 @@ def measure(shop: Path, record_property: Record, *tests: str) -> tuple[str, floa
     run(["uv", "run", "coverage", "combine", "--quiet"], shop)
     run(["uv", "run", "coverage", "json", "--quiet"], shop)
     [summary] = re.findall(r"\d+ passed.*", output)
+    [seed] = re.findall(r"--randomly-seed=(\d+)", output)
+    record_property(
+        "counts of the proofs", "all" if FULL else f"a twentieth, drawn with seed {seed}"
+    )
     for figure in ElementTree.parse(shop / "report.xml").iter("property"):
         record_property(figure.attrib["name"], figure.attrib["value"])
     totals = json.loads((shop / "coverage.json").read_text())["totals"]

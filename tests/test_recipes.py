@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, Render, commit, edit, git, just, run
+from tests.helpers import NO_DOCKER, ROOT, Render, commit, edit, git, just, run
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -78,3 +80,17 @@ def check_without_the_example(project: Path) -> None:
     words = "argon2|polyfactory|UserRepository|PostFactory"
     left = git(project, "grep", "--untracked", "-ilE", words, ":!uv.lock", ":!src/shop/db")
     assert set(left.splitlines()) == {"README.md"}
+
+
+def test_a_package_is_renamed(living: Path) -> None:
+    document = (ROOT / "docs/update.md").read_text()
+    assert "every file that `git grep -li shop`" in document
+    git(living, "mv", "src/shop", "src/store")
+    for name in git(living, "grep", "-li", "shop").splitlines():
+        text = re.sub(r"\bshop\b", "store", (living / name).read_text())
+        (living / name).write_text(text.replace("SHOP_", "STORE_"))
+
+    output = just(living, "fix", "check", **NO_DOCKER)
+
+    assert re.search(r"\d+ passed", output)
+    assert not (living / "src/shop").exists()

@@ -121,6 +121,7 @@ ALWAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ci", "docker", "example", "licence", "audit"),
     [

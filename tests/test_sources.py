@@ -11,6 +11,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, attempt, just, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_unit_tests_start_no_server(shop: Path) -> None:
     output = just(

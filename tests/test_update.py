@@ -112,18 +112,6 @@ def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
     assert git(living, "rev-parse", "HEAD^{tree}") == before
 
 
-def test_a_file_that_was_taken_over_is_left_alone(versions: Path, living: Path) -> None:
-    retry = living / "src/shop/db/unit_of_work/retry.py"
-    retry.write_text('"""Ours now."""\n')
-    commit(living, "Take over retry.py")
-    release(versions)
-
-    update(living, ejected=["src/shop/db/unit_of_work/retry.py"])
-
-    assert retry.read_text() == '"""Ours now."""\n'
-    assert (living / "src/shop/db/outbox.py").exists()
-
-
 @pytest.mark.parametrize(
     ("question", "answer", "recipe"),
     [

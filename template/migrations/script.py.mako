@@ -1,11 +1,9 @@
-"""${message}
+"""${message.replace("\\", "\\\\").replace('"""', "'''")}
 
 Revision: ${up_revision}${", after " if down_revision else ""}${down_revision | comma,n}
 """
 
-% if "sa." in upgrades + downgrades or upgrades.strip() == "pass":
 import sqlalchemy as sa
-% endif
 from alembic import op
 ${imports if imports else ""}
 

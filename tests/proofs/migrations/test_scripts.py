@@ -68,7 +68,7 @@ def psql(url: URL, script: str) -> None:
     """Execute a script, as one would by hand."""
     target = url.set(drivername="postgresql").render_as_string(hide_password=False)
     done = subprocess.run(
-        [find_binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", target],
+        [find_binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", target],
         input=script,
         capture_output=True,
         text=True,

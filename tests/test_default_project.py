@@ -1,0 +1,74 @@
+"""The default project passes its own checks, works on a bare machine, and uses what more there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import NO_DOCKER, Record, Render, commit, just, run
+from tests.test_proofs import install_proofs
+
+
+def test_the_default_project_passes_its_own_checks(
+    render: Render, tmp_path: Path, record_property: Record
+) -> None:
+    project = render(tmp_path / "a project")
+
+    output = just(project, "check", **NO_DOCKER)
+
+    assert "files already formatted" in output  # the first of the checks, `just format`
+    assert "PostgreSQL: embedded, because Docker does not answer" in output
+    [summary] = re.findall(r"\d+ passed.*", output)
+    record_property("suite of the default project", summary.strip("= "))
+    assert not re.search(r"\d+ (skipped|failed|xfailed|warning)", output)
+    commit(project, "Check")  # what the checks leave behind is ignored or wanted
+    assert (project / "uv.lock").exists()
+
+
+def test_the_demo_runs_where_there_is_nothing(shop: Path) -> None:
+    output = just(shop, "demo", **NO_DOCKER)
+
+    assert "this starts a temporary PostgreSQL" in output
+    assert "UniqueViolation" in output
+    assert 'constraint "uq_users_email"' in output
+    assert "InsufficientCredits" in output
+    balances = re.findall(r"(ada|bob)-\w+ │ (\d+)", output)
+    assert balances == [("ada", "70"), ("bob", "30")] * 2  # the overdraft changed nothing
+    assert output.index("Note 7") < output.index("Note 1")
+    assert "page 3" in output
+
+
+def test_the_commands_are_listed_with_what_they_do(shop: Path) -> None:
+    listed = just(shop)
+
+    for recipe in re.findall(
+        r"^(\w+)[^:=\n]*:(?!=)", (shop / "justfile").read_text(), re.MULTILINE
+    ):
+        if recipe != "default":
+            assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe
+
+
+@pytest.mark.requires("docker")
+def test_the_tests_run_in_a_container(shop: Path) -> None:
+    output = just(shop, "test", "tests/db", TEST_POSTGRES="docker")
+
+    assert "PostgreSQL: docker, because TEST_POSTGRES asks for it" in output
+    assert re.search(r"\d+ passed", output)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        pytest.param("test_tls.py", marks=pytest.mark.requires("postgresql")),
+        pytest.param("test_pgbouncer.py", marks=pytest.mark.requires("pgbouncer")),
+    ],
+)
+def test_the_proofs_of_what_a_bare_machine_lacks_hold(
+    render: Render, tmp_path: Path, proof: str
+) -> None:
+    project = install_proofs(render(tmp_path / "shop"))
+    [file] = (project / "tests/proofs").rglob(proof)
+
+    output = run(["uv", "run", "pytest", str(file)], project, **NO_DOCKER)
+
+    assert re.search(r"\d+ passed", output)

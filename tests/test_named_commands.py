@@ -1,0 +1,149 @@
+"""Each command that a document, a message or a justfile names is run by a test."""
+
+import ast
+from functools import cache
+
+import pytest
+
+from tests.helpers import ROOT
+from tests.named_commands import form, named_commands
+
+# The form of a command, and the test or script that runs it.
+RUN_BY = {
+    "alembic check": "test_a_change_is_written_and_deployed_as_the_documents_say",
+    "alembic merge": "test_two_heads_are_merged",
+    "alembic revision": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
+    "alembic revision --message": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
+    "alembic stamp head": "test_an_existing_database_is_adopted",
+    "alembic upgrade": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
+    "alembic upgrade +1": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
+    "alembic upgrade head": "test_psql_makes_of_the_script_what_the_upgrade_makes",
+    "alembic upgrade head --sql": "test_psql_makes_of_the_script_what_the_upgrade_makes",
+    "copier copy --defaults --vcs-ref": "test_the_readmes_first_command_holds_in_a_clone",
+    "copier update": "test_the_messages_next_steps_can_be_followed",
+    "copier update --skip-answered": "test_the_messages_next_steps_can_be_followed",
+    "copier update --skip-answered --data": "test_the_messages_next_steps_can_be_followed",
+    "dev just": "test_the_justfile_lists_each_recipe_with_what_it_does",
+    "dev just bench": "test_every_contestant_of_every_measure_reports",
+    "dev just bench --json --markdown": "test_every_contestant_of_every_measure_reports",
+    "dev just bench --only --json": "test_every_contestant_of_every_measure_reports",
+    "dev just bench --only --rounds": "test_every_contestant_of_every_measure_reports",
+    "dev just check": "test_the_check_is_what_ci_runs",
+    "dev just fix": "test_the_fix_changes_nothing_that_is_formatted",
+    "dev just format": ".ci/run",
+    "dev just lint": ".ci/run",
+    "dev just lock": "test_the_lock_can_be_renewed",
+    "dev just proofs": "test_the_tiers_have_all_tests_between_them",
+    "dev just proofs -k option": "test_the_tiers_have_all_tests_between_them",
+    "dev just render": "test_a_project_is_rendered_to_work_on",
+    "dev just slow": ".ci/run",
+    "dev just test": ".ci/fresh-machine",
+    "dev just test -k update": "test_the_tiers_have_all_tests_between_them",
+    "dev just types": ".ci/run",
+    "git add": "test_the_messages_next_steps_can_be_followed",
+    "git add --all": "test_the_messages_next_steps_can_be_followed",
+    "git commit --message": "test_the_messages_next_steps_can_be_followed",
+    "git diff": "test_the_messages_next_steps_can_be_followed",
+    "git grep -li shop": "test_a_package_is_renamed",
+    "git init": "test_the_messages_next_steps_can_be_followed",
+    "git mv": "test_a_package_is_renamed",
+    "git status": "test_the_messages_next_steps_can_be_followed",
+    "just": "test_the_commands_are_listed_with_what_they_do",
+    "just check": "test_the_default_project_passes_its_own_checks",
+    "just db": "test_the_development_database_is_started_stopped_and_kept",
+    "just db down": "test_the_development_database_is_started_stopped_and_kept",
+    "just demo": "test_the_demo_runs_where_there_is_nothing",
+    "just fix": "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "just fix check": "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "just format": "test_the_default_project_passes_its_own_checks",
+    "just history": "test_a_changed_model_becomes_a_revision_that_can_be_taken_back",
+    "just import-posts": "test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended",
+    "just imports": "test_bad_code_is_found",
+    "just lint": "test_bad_code_is_found",
+    "just migrate": "test_a_change_is_written_and_deployed_as_the_documents_say",
+    "just migrate expand": "test_a_change_is_written_and_deployed_as_the_documents_say",
+    "just psql": "test_the_demo_uses_the_database_it_is_given_and_adds_to_it",
+    "just revision": "test_a_change_is_written_and_deployed_as_the_documents_say",
+    "just revision comments posts users": "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "just revisions": "test_bad_code_is_found",
+    "just rollback": "test_a_changed_model_becomes_a_revision_that_can_be_taken_back",
+    "just seed": "test_seeding_twice_does_no_harm",
+    "just shell": "test_the_shell_has_a_unit_of_work_and_keeps_nothing",
+    "just test": "test_bad_code_is_found",
+    "just test -n": "test_the_suite_runs_in_parallel_and_in_any_order",
+    "just types": "test_bad_code_is_found",
+    "just worker": "test_a_worker_that_is_told_to_stop_ends_well",
+    "psql --set": "test_psql_makes_of_the_script_what_the_upgrade_makes",
+    "psql --set --file": "test_psql_makes_of_the_script_what_the_upgrade_makes",
+    "python3 -m pip install --target uv": "test_the_readmes_first_command_holds_in_a_clone",
+    "uv add": "test_a_dependency_goes_below_the_line",
+    "uv remove --dev polyfactory": "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "uv remove argon2-cffi": "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "uv run": "test_the_lock_file_is_made_once_and_used_from_then_on",
+    "uv sync": "test_the_lock_file_is_made_once_and_used_from_then_on",
+    "uv sync --group embedded": "test_the_embedded_postgresql_can_be_installed_by_itself",
+}
+
+# What no test runs, and why.
+NOT_RUN = {
+    "dev just mutate": "it runs the proofs of a module once for each mutant, which takes minutes",
+    "dev just mutate retry": "it runs the proofs of a module once for each mutant, which takes minutes",
+}
+
+# They run what stands in a document or in a message, word by word.
+FOLLOWS = {
+    "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "test_the_messages_next_steps_can_be_followed",
+    "test_the_readmes_first_command_holds_in_a_clone",
+    ".ci/run",
+    ".ci/fresh-machine",
+}
+
+
+@cache
+def modules() -> dict[str, str]:
+    """The text of the module that has a test, by the test's name."""
+    return {
+        node.name: text
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for text in [path.read_text()]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_every_command_that_is_named_is_run_and_every_other_is_gone() -> None:
+    named = named_commands()
+    known = RUN_BY.keys() | NOT_RUN.keys()
+
+    assert not {name: places for name, places in named.items() if name not in known}
+    assert not known - named.keys()
+
+
+@pytest.mark.parametrize("command", sorted(RUN_BY))
+def test_what_runs_a_command_is_there_and_has_its_words(command: str) -> None:
+    runner = RUN_BY[command]
+    if runner.startswith("."):
+        text = (ROOT / runner).read_text()
+    else:
+        assert runner in modules(), runner
+        text = modules()[runner]
+
+    if runner not in FOLLOWS:
+        for word in command.removeprefix("dev ").split():
+            assert word in text, f"{word!r} is not in the module of {runner}"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ('uv run just revision "no bio" users.bio', "just revision"),
+        ("uv run --directory ../shop just demo", "just demo"),
+        ("uvx copier update --skip-answered", "copier update --skip-answered"),
+        ("DATABASE_URL=… uv run alembic stamp head", "alembic stamp head"),
+        ("uv run alembic upgrade head --sql > script.sql", "alembic upgrade head --sql"),
+        ("dev just bench --rounds 15", "dev just bench --rounds"),
+    ],
+)
+def test_a_form_leaves_out_what_differs_from_call_to_call(command: str, expected: str) -> None:
+    assert form(command) == expected

@@ -1,0 +1,65 @@
+"""Where a part is missing the tests that need it do not run, and the last lines say so."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT, attempt
+
+PLUGIN = """
+from tests.requirements import PARTS, Part
+
+PARTS["a moon"] = Part(lambda: False, "there is no moon", "wait for the night")
+PARTS["a sun"] = Part(lambda: True, "there is no sun", "wait for the day")
+"""
+TESTS = """
+import pytest
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.requires("a moon")
+def test_the_tide(number: int) -> None:
+    assert number
+
+
+@pytest.mark.requires("a sun")
+def test_the_shade() -> None:
+    pass
+
+
+@pytest.mark.skip(reason="for another reason")
+def test_nothing() -> None:
+    pass
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A command that runs tests of which one needs what is not there."""
+    (tmp_path / "sky.py").write_text(PLUGIN)
+    (tmp_path / "test_sky.py").write_text(TESTS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    plugins = ["-p", "tests.requirements", "-p", "sky", "-p", "no:cacheprovider"]
+    return [sys.executable, "-m", "pytest", *plugins, "-c", "pyproject.toml", str(tmp_path)]
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"], ["-q"]])
+def test_what_was_not_run_is_said_last(suite: list[str], options: list[str]) -> None:
+    result = attempt([*suite, *options], ROOT, REQUIRE="")
+
+    assert result.returncode == 0, result.stdout
+    why, what, _, how = result.stdout.splitlines()[-4:]
+    assert why == "Not run, because there is no moon:"
+    assert what.endswith("test_sky.py::test_the_tide[1]")
+    assert how == "  To run it: wait for the night."
+    assert "1 passed, 3 skipped" in result.stdout
+
+
+def test_where_all_is_required_a_missing_part_is_an_error(suite: list[str]) -> None:
+    result = attempt(suite, ROOT, REQUIRE="all")
+
+    assert result.returncode != 0
+    assert "it needs a moon: there is no moon" in result.stdout
+    assert "1 passed, 1 skipped, 2 errors" in result.stdout
+    assert "Not run" not in result.stdout
