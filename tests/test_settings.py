@@ -23,9 +23,7 @@ def test_a_required_setting_fits_its_types(strict: Path) -> None:
 
 
 def test_migrations_tools_and_tests_do_not_need_a_setting_of_the_program(strict: Path) -> None:
-    script = (
-        "uv run just migrate; uv run just history; echo 'await uow.users.count()' | uv run just shell"
-    )
+    script = "uv run just migrate; uv run just history; echo 'await uow.users.count()' | uv run just shell"
     command = ["uv", "run", "-q", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
 
     assert "0001" in run(command, strict, **NO_DOCKER)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from shop.db import DatabaseSettings, errors
-from shop.db.postgresql.url import parse_url, split_url
 from shop.db.migrations.settings import MigrationSettings
+from shop.db.postgresql.url import parse_url, split_url
 from shop.settings import Settings
 
 SECRET = "s3cr3t"

@@ -61,7 +61,7 @@ class Backfill:
 
     def __init__(self, table: str, schema: str | None, column: str, expression: str) -> None:
         self._title = f"{table}.{column}"
-        self._batches = dialect.Batches(table, schema, column, expression)
+        self._update = dialect.BatchedUpdate(table, schema, column, expression)
 
     def perform(
         self, operations: Operations, ddl: dialect.OnlineDDL, batch: int, pause: float
@@ -72,7 +72,7 @@ class Backfill:
             if context.as_sql:
                 note = "-- All rows at once; `alembic upgrade` itself does it in batches"
                 context.impl.static_output(note)
-                operations.execute(self._batches.change_all())
+                operations.execute(self._update.change_all())
             else:
                 tell = context.opts.get("tell") or _silent
                 self.run(operations.get_bind(), batch, pause, tell)
@@ -92,14 +92,14 @@ class Backfill:
             pause: seconds after each batch.
             tell: called with each line about the progress.
         """
-        key = self._batches.find_key(connection)
-        progress = Progress(self._title, self._batches.estimate(connection), tell)
+        key = self._update.find_key(connection)
+        progress = Progress(self._title, self._update.estimate(connection), tell)
         # The first pass leaves out rows that others have locked, so that nobody waits. The second
         # pass changes those rows, and new ones, and waits for locks as long as the lock timeout
         # allows.
         for skip_locked in (True, False):
             last: Sequence[Any] = ()
-            while found := self._batches.change_next(
+            while found := self._update.change_next(
                 connection, key, last, batch, skip_locked=skip_locked
             ):
                 *last, count = found

@@ -6,7 +6,7 @@ names.
 
 from .activity import find_autovacuum_delay, find_oldest_transaction
 from .advisory_lock import try_advisory_lock
-from .batches import Batches
+from .batched_update import BatchedUpdate
 from .catalogue import describe_table, is_described_by_models
 from .online_ddl import OnlineDDL
 from .table_rewrites import differs_by_row, widens
@@ -17,7 +17,7 @@ NAME = "postgresql"
 
 __all__ = [
     "NAME",
-    "Batches",
+    "BatchedUpdate",
     "OnlineDDL",
     "describe_table",
     "differs_by_row",

@@ -6,28 +6,11 @@ Each batch is one statement. Because of the order, the table is read only once.
 from collections.abc import Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from alembic.util import CommandError
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Float,
-    Select,
-    TableClause,
-    Update,
-    any_,
-    column,
-    func,
-    inspect,
-    literal,
-    literal_column,
-    select,
-    table,
-    tuple_,
-    update,
-)
 
 
-class Batches:
+class BatchedUpdate:
     """One column of one table, and the value that it gets where it is NULL.
 
     Args:
@@ -37,20 +20,22 @@ class Batches:
 
     def __init__(self, place: str, schema: str | None, name: str, expression: str) -> None:
         self.place, self.schema, self.name = place, schema, name
-        self._value: ColumnElement[Any] = literal_column(f"({expression})")
+        self._value: sa.ColumnElement[Any] = sa.literal_column(f"({expression})")
 
-    def change_all(self) -> Update:
+    def change_all(self) -> sa.Update:
         """Return one statement for all rows, for a script."""
-        rows = table(self.place, column(self.name), schema=self.schema)
+        rows = sa.table(self.place, sa.column(self.name), schema=self.schema)
         return self._update(rows).where(*self._todo(rows))
 
-    def find_key(self, connection: Connection) -> list[str]:
+    def find_key(self, connection: sa.Connection) -> list[str]:
         """Return the columns of the primary key.
 
         Raises:
             CommandError: the table has no primary key, so the rows have no order.
         """
-        key = inspect(connection).get_pk_constraint(self.place, self.schema)["constrained_columns"]
+        key = sa.inspect(connection).get_pk_constraint(self.place, self.schema)[
+            "constrained_columns"
+        ]
         if not key:
             raise CommandError(
                 f"{self.place} has no primary key, and a backfill needs one to divide the rows"
@@ -59,7 +44,7 @@ class Batches:
 
     def change_next(
         self,
-        connection: Connection,
+        connection: sa.Connection,
         key: Sequence[str],
         last: Sequence[Any],
         size: int,
@@ -78,35 +63,37 @@ class Batches:
         Returns:
             The key of the last row and then the number of rows, or None if no row was left.
         """
-        rows = table(self.place, *map(column, {*key, self.name}), schema=self.schema)
+        rows = sa.table(self.place, *map(sa.column, {*key, self.name}), schema=self.schema)
         keys = [rows.c[each] for each in key]
-        chosen = select(*keys).where(*self._todo(rows)).order_by(*keys).limit(size)
+        chosen = sa.select(*keys).where(*self._todo(rows)).order_by(*keys).limit(size)
         if last:
-            chosen = chosen.where(tuple_(*keys) > tuple_(*map(literal, last)))
+            chosen = chosen.where(sa.tuple_(*keys) > sa.tuple_(*map(sa.literal, last)))
         locked = chosen.with_for_update(key_share=True, skip_locked=skip_locked).cte("batch")
-        done = self._update(rows).where(_one_of(keys, select(*locked.c))).returning(literal(1))
-        count = select(func.count()).select_from(done.cte("done")).scalar_subquery()
-        newest = select(*locked.c, count).order_by(*(each.desc() for each in locked.c)).limit(1)
+        done = (
+            self._update(rows).where(_one_of(keys, sa.select(*locked.c))).returning(sa.literal(1))
+        )
+        count = sa.select(sa.func.count()).select_from(done.cte("done")).scalar_subquery()
+        newest = sa.select(*locked.c, count).order_by(*(each.desc() for each in locked.c)).limit(1)
         return connection.execute(newest).one_or_none()
 
-    def estimate(self, connection: Connection) -> int:
+    def estimate(self, connection: sa.Connection) -> int:
         """Return how many rows the server estimates for the table, or 0 if it does not know."""
-        rows = table(self.place, schema=self.schema)
+        rows = sa.table(self.place, schema=self.schema)
         name = connection.dialect.identifier_preparer.format_table(rows)
-        relations = table("pg_class", column("oid"), column("reltuples", Float))
-        query = select(relations.c.reltuples).where(relations.c.oid == func.to_regclass(name))
+        relations = sa.table("pg_class", sa.column("oid"), sa.column("reltuples", sa.Float))
+        query = sa.select(relations.c.reltuples).where(relations.c.oid == sa.func.to_regclass(name))
         return max(int(connection.scalar(query) or 0), 0)
 
-    def _todo(self, rows: TableClause) -> tuple[ColumnElement[bool], ...]:
+    def _todo(self, rows: sa.TableClause) -> tuple[sa.ColumnElement[bool], ...]:
         return rows.c[self.name].is_(None), self._value.is_not(None)
 
-    def _update(self, rows: TableClause) -> Update:
-        return update(rows).values({self.name: self._value})
+    def _update(self, rows: sa.TableClause) -> sa.Update:
+        return sa.update(rows).values({self.name: self._value})
 
 
 def _one_of(
-    keys: Sequence[ColumnElement[Any]], batch: Select[*tuple[Any, ...]]
-) -> ColumnElement[bool]:
+    keys: Sequence[sa.ColumnElement[Any]], batch: sa.Select[*tuple[Any, ...]]
+) -> sa.ColumnElement[bool]:
     if len(keys) == 1:  # With an array the server uses the index for any number of keys.
-        return keys[0] == any_(func.array(batch.scalar_subquery()))
-    return tuple_(*keys).in_(batch)
+        return keys[0] == sa.any_(sa.func.array(batch.scalar_subquery()))
+    return sa.tuple_(*keys).in_(batch)
