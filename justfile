@@ -9,11 +9,11 @@ check: format lint types test
 
 # is everything formatted?
 format:
-    ruff format --check tests benchmarks
+    ruff format --check tests benchmarks maintenance
 
 # is it free of likely mistakes?
 lint:
-    ruff check tests benchmarks
+    ruff check tests benchmarks maintenance
 
 # do the types fit?
 types:
@@ -41,16 +41,25 @@ mutate *args:
 
 # format, and mend what can be mended
 fix:
-    ruff check --fix tests benchmarks
-    ruff format tests benchmarks
+    ruff check --fix tests benchmarks maintenance
+    ruff format tests benchmarks maintenance
 
-# render the default project into a new directory
+# render a project into a new directory, and commit it there: `just render --data audit=triggers`
 render *args:
     #!/bin/sh
     set -eu
     project=$(mktemp -d)/shop
     copier copy --quiet --defaults --vcs-ref HEAD {{ args }} "$PWD" "$project"
+    cd "$project"
+    git init --quiet
+    git add --all
+    git -c user.name=just -c user.email= commit --quiet --message "Render the project"
+    git tag template
     echo "$project"
+
+# bring what was changed in a rendered project back into the template: `just port "$project"`
+port project:
+    python -m maintenance.port "{{ project }}"
 
 # renew requirements.lock
 lock:

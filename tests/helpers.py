@@ -43,11 +43,11 @@ def render_project(template: Path, destination: Path, **answers: Any) -> Path:
     return destination
 
 
-def snapshot(directory: Path) -> Path:
+def snapshot(directory: Path, root: Path = ROOT) -> Path:
     """Copy the template's sources as they are in the work tree, into a directory."""
     directory.mkdir(exist_ok=True)
     for name in SOURCES:
-        source = ROOT / name
+        source = root / name
         if source.is_dir():
             ignored = shutil.ignore_patterns("__pycache__", ".*_cache")
             shutil.copytree(source, directory / name, ignore=ignored)
@@ -128,7 +128,7 @@ def lived_in(project: Path) -> Path:
     edit(package / "unit_of_work.py", "One transaction.", "Our transaction.")
     edit(package / "settings.py", "    database:", "    greeting: str = 'hello'\n    database:")
     edit(project / "README.md", "## Start", "## Our own words\n\n## Start")
-    edit(project / "tests/conftest.py", '"""Fixtures', '"""Our fixtures')
+    edit(project / "tests/conftest.py", '"""Your fixtures', '"""Our fixtures')
     (package / "billing.py").write_text('"""Ours."""\n')
     (project / "tests/unit/test_services.py").unlink()
     (project / "scripts/seed.py").rename(project / "scripts/plant.py")

@@ -74,11 +74,20 @@ def test_the_fix_changes_nothing_that_is_formatted(clone: Path) -> None:
     assert git(clone, "status", "--porcelain") == ""
 
 
-def test_a_project_is_rendered_to_work_on(clone: Path) -> None:
+def test_a_project_is_rendered_to_work_on_and_ported(clone: Path) -> None:
     project = Path(run(["just", "render", "--data", "package_name=store"], clone).split()[-1])
 
     assert (project / "src/store/db").is_dir()
     assert f"_src_path: {clone}\n" in (project / ".copier-answers.yml").read_text()
+    with (project / "tests/conftest.py").open("a") as file:
+        file.write("# of store\n")
+    assert "\n+# of store\n" in git(project, "diff", "template")
+
+    output = run(["just", "port", str(project)], clone)
+
+    assert "The template renders the project as it is now." in output
+    source = clone / "template/tests/conftest.py.jinja"
+    assert source.read_text().endswith("# of {{ package_name }}\n")
     shutil.rmtree(project.parent)
 
 

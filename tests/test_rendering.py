@@ -52,6 +52,14 @@ def test_nothing_of_the_template_is_left(rendered: Path) -> None:
         assert not name.endswith(".jinja")
 
 
+def test_no_name_of_another_project_is_left(render: Render, tmp_path: Path) -> None:
+    # The template's developers work in a project called shop, and port its lines.
+    project = render(tmp_path / "elsewhere")
+
+    for name, path in files(project).items():
+        assert "shop" not in path.read_text().lower(), name
+
+
 def test_every_file_parses(rendered: Path) -> None:
     for name, path in files(rendered).items():
         text = path.read_text()

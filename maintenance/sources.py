@@ -1,0 +1,104 @@
+"""The sources of the template, by the names of the files that they render."""
+
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import copier
+from copier.errors import MissingFileWarning
+
+from tests.helpers import snapshot
+
+from .lines import JINJA, PACKAGE, mark
+from .project import ANSWERS, PortError
+
+SUFFIX = ".jinja"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What renders a file: a text, which Jinja reads or not."""
+
+    text: str
+    jinja: bool
+
+
+class Sources:
+    """The template below `root`, as it renders a project whose package is called `package`."""
+
+    def __init__(self, root: Path, package: str) -> None:
+        self.root = root
+        self.package = package
+
+    def read(self, name: str) -> Source | None:
+        """Return the source of a file, or None."""
+        path = self._find(name)
+        return Source(path.read_bytes().decode(), jinja=path.suffix == SUFFIX) if path else None
+
+    def write(self, name: str, source: Source, mode: int) -> None:
+        """Write the source of a file."""
+        path = self._path(name, SUFFIX if source.jinja else "")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source.text.encode())
+        path.chmod(mode)
+
+    def delete(self, name: str) -> None:
+        """Delete the source of a file, if there is one, and directories that are then empty."""
+        if path := self._find(name):
+            path.unlink()
+            for parent in path.parents:
+                if any(parent.iterdir()):
+                    break
+                parent.rmdir()
+
+    def generalize(self, text: str) -> Source:
+        """Return the source of a text in which nothing but the package's name is rendered.
+
+        Raises:
+            PortError: the text names the package, and Jinja would read other parts of it too.
+        """
+        name = re.compile(rf"\b{self.package}\b")
+        if not name.search(text):
+            return Source(text, jinja=False)
+        if JINJA.search(text):
+            raise PortError("it names the package, and has braces that Jinja would read")
+        return Source(name.sub(PACKAGE, text), jinja=True)
+
+    def render(self, answers: dict[str, Any], marked: Iterable[str] = ()) -> dict[str, str]:
+        """Return the files of a project with these answers, without the answers themselves.
+
+        Args:
+            answers: What is not answered has its default.
+            marked: Files whose lines are numbered, if Jinja reads their sources; see `lines.py`.
+        """
+        with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
+            # Of each first copy Copier says that there are no previous answers.
+            warnings.simplefilter("ignore", MissingFileWarning)
+            template = Sources(snapshot(Path(directory, "template"), self.root), self.package)
+            for name in marked:
+                template._mark(name)
+            project = Path(directory, "project")
+            copier.run_copy(str(template.root), project, data=answers, defaults=True, quiet=True)
+            files = {path.relative_to(project).as_posix(): path for path in project.rglob("*")}
+            return {
+                name: path.read_bytes().decode()
+                for name, path in files.items()
+                if path.is_file() and name != ANSWERS
+            }
+
+    def _mark(self, name: str) -> None:
+        path = self._find(name)
+        if path and path.suffix == SUFFIX:
+            path.write_bytes(mark(path.read_bytes().decode()).encode())
+
+    def _find(self, name: str) -> Path | None:
+        paths = [self._path(name, suffix) for suffix in (SUFFIX, "")]
+        return next((path for path in paths if path.is_file()), None)
+
+    def _path(self, name: str, suffix: str) -> Path:
+        parts = [PACKAGE if part == self.package else part for part in Path(name + suffix).parts]
+        return self.root.joinpath("template", *parts)
