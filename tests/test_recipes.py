@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, ROOT, Render, commit, edit, git, just, run
+from tests.helpers import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
 
 pytestmark = pytest.mark.slow
+
+ON_A_SERVER = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway"]
 
 
 @pytest.fixture
 def living(render: Render, tmp_path: Path) -> Path:
-    """A project with a model of its own beside the example's."""
+    """A project that has something of its own wherever the example has something."""
     project = render(tmp_path / "shop")
     commit(project, "Render")
     package = project / "src/shop"
@@ -30,8 +32,58 @@ def living(render: Render, tmp_path: Path) -> Path:
         "from .invoice import Invoice\nfrom .post import Post\n",
     )
     edit(package / "models/__init__.py", '    "Key",\n', '    "Invoice",\n    "Key",\n')
-    command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway"]
-    run([*command, "uv", "run", "just", "revision", "add invoices"], project, **NO_DOCKER)
+    (package / "repositories/invoices.py").write_text(
+        '"""Ours."""\n\n'
+        "from ..models import Invoice\n"
+        "from .base import Repository\n\n\n"
+        "class InvoiceRepository(Repository[Invoice]):\n"
+        "    model = Invoice\n"
+    )
+    edit(
+        package / "repositories/__init__.py",
+        "from .users import",
+        "from .invoices import InvoiceRepository\nfrom .users import",
+    )
+    edit(
+        package / "repositories/__init__.py",
+        '    "PostRepository",\n',
+        '    "InvoiceRepository", "PostRepository",\n',
+    )
+    edit(
+        package / "unit_of_work.py",
+        "    CommentRepository,\n",
+        "    CommentRepository, InvoiceRepository,\n",
+    )
+    edit(
+        package / "unit_of_work.py",
+        "        self.users = UserRepository(session)\n",
+        "        self.users = UserRepository(session)\n"
+        "        self.invoices = InvoiceRepository(session)\n",
+    )
+    (package / "services/billing.py").write_text(
+        '"""Ours."""\n\n'
+        "from ..models import Invoice\n"
+        "from ..unit_of_work import UnitOfWork\n\n\n"
+        "async def bill(uow: UnitOfWork, number: str) -> Invoice:\n"
+        "    return await uow.invoices.add(Invoice(number=number))\n"
+    )
+    (project / "tests/test_billing.py").write_text(
+        "from shop.services.billing import bill\n"
+        "from shop.unit_of_work import UnitOfWork\n\n\n"
+        "async def test_an_invoice_has_a_number(uow: UnitOfWork) -> None:\n"
+        '    assert (await bill(uow, "1")).number == "1"\n'
+    )
+    edit(
+        project / "justfile",
+        "# publish drafts",
+        "# ours\nhello:\n    echo hello\n\n# publish drafts",
+    )
+    edit(
+        project / "pyproject.toml",
+        '    "argon2-cffi>=25.1.0",\n',
+        '    "argon2-cffi>=25.1.0",\n    "typing-extensions>=4.12",\n',
+    )
+    run([*ON_A_SERVER, "uv", "run", "just", "revision", "add invoices"], project, **NO_DOCKER)
     commit(project, "Add invoices")
     return project
 
@@ -41,45 +93,39 @@ def test_the_readmes_program_runs(shop: Path, tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(f"{program}\n\nimport asyncio\n\nasyncio.run(main())\nprint('it ran')\n")
 
-    command = ["uv", "run", "-q", "python", "-m", "tools.throwaway", "python", str(path)]
-    assert "it ran" in run(command, shop, **NO_DOCKER)
-
-
-def recipe(readme: str, heading: str) -> list[str]:
-    """The shell blocks below a heading."""
-    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
-    assert section is not None
-    return re.findall(r"```sh\n(.*?)```", section[1], re.DOTALL)
+    assert "it ran" in run([*ON_A_SERVER, "python", str(path)], shop, **NO_DOCKER)
 
 
 def test_the_example_is_removed_from_a_project_that_is_deployed(living: Path) -> None:
-    remove, _ = recipe((living / "README.md").read_text(), "Remove the example")
-    run(["sh", "-e", "-c", remove], living)
-    drop = ["uv", "run", "just", "revision", "remove the example", "comments", "posts", "users"]
-    run(["uv", "run", "-q", "python", "-m", "tools.throwaway", *drop], living, **NO_DOCKER)
+    plan = just(living, "remove-example", "--dry-run")
+    assert "Change them yourself" not in plan
+    output = just(living, "remove-example")
+    assert output.startswith(plan.partition("This is only the plan.")[0])
+    for command in next_commands(output):
+        output = run([*ON_A_SERVER, "sh", "-c", command], living, **NO_DOCKER)
 
-    check_without_the_example(living)
+    assert re.search(r"\d+ passed", output)
+    words = "argon2|polyfactory|UserRepository|PostFactory|remove.example"
+    search = ["git", "grep", "--untracked", "-iE", words, ":!uv.lock", ":!src/shop/db"]
+    assert attempt(search, living).stdout == ""
+    assert just(living, "hello") == "hello\n"
+    assert "typing-extensions" in (living / "pyproject.toml").read_text()
 
 
 def test_the_example_is_removed_from_a_project_that_is_new(render: Render, tmp_path: Path) -> None:
+    """Then it is what it would be if it had been rendered without the example."""
     project = render(tmp_path / "shop")
     commit(project, "Render")
-    for block in recipe((project / "README.md").read_text(), "Remove the example"):
-        run(["sh", "-e", "-c", block], project)
+    without = render(tmp_path / "without" / "shop", example=False)
+    commit(without, "Render")
 
-    check_without_the_example(project)
-
-
-def check_without_the_example(project: Path) -> None:
-    justfile = project / "justfile"
-    justfile.write_text(justfile.read_text().partition("# Yours.\n")[0] + "# Yours.\n")
-
-    output = just(project, "fix", "check", **NO_DOCKER)
+    output = just(project, "remove-example", "--delete-migration")
+    for command in next_commands(output):
+        output = run(["sh", "-c", command], project, **NO_DOCKER)
 
     assert re.search(r"\d+ passed", output)
-    words = "argon2|polyfactory|UserRepository|PostFactory"
-    left = git(project, "grep", "--untracked", "-ilE", words, ":!uv.lock", ":!src/shop/db")
-    assert set(left.splitlines()) == {"README.md"}
+    assert contents(project) == contents(without)
+    assert "Repository" not in (project / "src/shop/unit_of_work.py").read_text()
 
 
 def test_a_package_is_renamed(living: Path) -> None:
@@ -94,3 +140,19 @@ def test_a_package_is_renamed(living: Path) -> None:
 
     assert re.search(r"\d+ passed", output)
     assert not (living / "src/shop").exists()
+
+
+def next_commands(output: str) -> list[str]:
+    """What a command says to do after it."""
+    return [line.strip() for line in output.partition("Next:\n")[2].splitlines() if line]
+
+
+def contents(project: Path) -> dict[str, str]:
+    """What is in a project's files, but for the answers, the lock, and an `__init__` that stays."""
+    listed = git(project, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    different = {".copier-answers.yml", "uv.lock", "src/shop/unit_of_work.py"}
+    return {
+        name: (project / name).read_text()
+        for name in listed
+        if name not in different and (project / name).exists()
+    }
