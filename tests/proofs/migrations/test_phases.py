@@ -17,7 +17,7 @@ from tests.proofs.support.revisions import Project
 
 USER = "src/shop/models/user.py"
 PASSWORD = "    password_hash: Mapped[str]\n"
-LAST = "        return email.lower()  # or two spellings would be two addresses\n"
+LAST = "        return email.lower()  # otherwise two spellings would be two addresses\n"
 BOTH = """
     @validates("password_hash")
     def _in_both(self, _: str, value: str) -> str:

@@ -12,12 +12,11 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
-from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table
+from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ...errors import Error
-from ..dialect import dialect
 
 
 def setup(plugin: Plugin) -> None:
@@ -44,7 +43,7 @@ def _compare(
     connection = context.connection
     assert connection is not None
     ours = _describe_model(connection, wanted)
-    theirs = dialect.describe_table(connection, wanted.name, schema or "public")
+    theirs = _describe(connection, wanted.name, schema or "public")
     known = {
         getattr(each, "index_name", getattr(each, "constraint_name", None)) for each in changes.ops
     }
@@ -103,8 +102,36 @@ def _describe_model(connection: Connection, table: Table) -> dict[str, str]:
         connection.execute(CreateTable(copy, include_foreign_key_constraints=[]))
         for index in copy.indexes:
             connection.execute(CreateIndex(index))
-        return dialect.describe_table(connection, table.name, "pg_temp")
+        return _describe(connection, table.name, "pg_temp")
     except (Error, DBAPIError):
         return {}  # It needs something that the revision will create, for example a type.
     finally:
         temporary.rollback()
+
+
+def _describe(connection: Connection, table: str, schema: str) -> dict[str, str]:
+    """Return the server's words for the checks, indexes and defaults of a table.
+
+    The keys are the names of the checks and indexes, and `column DEFAULT`.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    place = {"table": f"{quote(schema)}.{quote(table)}"}
+    checks = (
+        "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint "
+        "WHERE conrelid = to_regclass(:table) AND contype = 'c'"
+    )
+    indexes = (
+        "SELECT relname, regexp_replace(pg_get_indexdef(indexrelid), ' INDEX .* USING ', ' ') "
+        "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+        "WHERE indrelid = to_regclass(:table)"
+    )
+    defaults = (
+        "SELECT attname || ' DEFAULT', pg_get_expr(adbin, adrelid) FROM pg_attrdef "
+        "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
+        "WHERE adrelid = to_regclass(:table)"
+    )
+    return {
+        str(name): str(definition)
+        for query in (checks, indexes, defaults)
+        for name, definition in connection.execute(text(query), place)
+    }

@@ -103,33 +103,28 @@ class Planner:
             )
         new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)
         change = new if isinstance(new, ReplaceIndex) else Concurrently(new)
-        if operation.unique and not self._findings.are_new(operation, operation.columns):
-            self._contract(change)
-        else:
-            self._expand(change)
+        harmless = not operation.unique or self._findings.are_new(operation, operation.columns)
+        plan = self._expand if harmless else self._contract
+        plan(change)
 
     @_plan.register
     def _drop_index(self, operation: ops.DropIndexOp) -> None:
         if self._findings.is_replaced(operation):
             return
-        if operation.reverse().unique:
-            self._expand(Concurrently(operation))
-        else:
-            self._contract(Concurrently(operation))
+        plan = self._expand if operation.reverse().unique else self._contract
+        plan(Concurrently(operation))
 
     @_plan.register(ops.CreateForeignKeyOp)
     @_plan.register(ops.CreateCheckConstraintOp)
     @_plan.register(ops.CreateUniqueConstraintOp)
     def _create_constraint(self, operation: ops.AddConstraintOp) -> None:
         columns = operation.to_constraint().columns.keys()  # type: ignore[attr-defined]
-        change = Concurrently(operation)
         if drop := self._findings.dropped_foreign_key(operation):
             # Dropping it in the expand phase would allow rows that refer to nothing.
             self._contract(drop, Concurrently(drop.reverse()))
-        if columns and self._findings.are_new(operation, columns):
-            self._expand(change)
-        else:
-            self._contract(change)
+        harmless = columns and self._findings.are_new(operation, columns)
+        plan = self._expand if harmless else self._contract
+        plan(Concurrently(operation))
 
     @_plan.register
     def _add_column(self, operation: ops.AddColumnOp) -> None:

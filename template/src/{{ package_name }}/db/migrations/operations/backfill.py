@@ -78,11 +78,7 @@ class Backfill:
                 self.run(operations.get_bind(), batch, pause, tell)
 
     def run(
-        self,
-        connection: Connection,
-        batch: int,
-        pause: float,
-        tell: Callable[[str], None],
+        self, connection: Connection, batch: int, pause: float, tell: Callable[[str], None]
     ) -> None:
         """Change the rows, and tell the progress.
 

@@ -7,7 +7,7 @@ names.
 from .activity import find_autovacuum_delay, find_oldest_transaction
 from .advisory_lock import try_advisory_lock
 from .batched_update import BatchedUpdate
-from .catalogue import describe_table, is_described_by_models
+from .catalogue import is_described_by_models
 from .online_ddl import OnlineDDL
 from .table_rewrites import differs_by_row, widens
 from .timeouts import set_timeouts
@@ -19,7 +19,6 @@ __all__ = [
     "NAME",
     "BatchedUpdate",
     "OnlineDDL",
-    "describe_table",
     "differs_by_row",
     "find_autovacuum_delay",
     "find_oldest_transaction",

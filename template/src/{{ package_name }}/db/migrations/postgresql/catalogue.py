@@ -34,31 +34,3 @@ def is_not_null(connection: Connection, table: str, column: str) -> bool:
     """Return whether a column exists and is NOT NULL."""
     query = "SELECT attnotnull FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :name"
     return bool(connection.scalar(text(query), {"table": table, "name": column}))
-
-
-def describe_table(connection: Connection, table: str, schema: str) -> dict[str, str]:
-    """Return the server's words for the checks, indexes and defaults of a table.
-
-    The keys are the names of the checks and indexes, and `column DEFAULT`.
-    """
-    quote = connection.dialect.identifier_preparer.quote
-    place = {"table": f"{quote(schema)}.{quote(table)}"}
-    checks = (
-        "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint "
-        "WHERE conrelid = to_regclass(:table) AND contype = 'c'"
-    )
-    indexes = (
-        "SELECT relname, regexp_replace(pg_get_indexdef(indexrelid), ' INDEX .* USING ', ' ') "
-        "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
-        "WHERE indrelid = to_regclass(:table)"
-    )
-    defaults = (
-        "SELECT attname || ' DEFAULT', pg_get_expr(adbin, adrelid) FROM pg_attrdef "
-        "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
-        "WHERE adrelid = to_regclass(:table)"
-    )
-    return {
-        str(name): str(definition)
-        for query in (checks, indexes, defaults)
-        for name, definition in connection.execute(text(query), place)
-    }
