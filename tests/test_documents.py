@@ -35,7 +35,7 @@ def test_the_documents_say_how_many_questions_are_asked() -> None:
     number = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight"][asked]
 
     assert f"{number} questions" in (ROOT / "README.md").read_text()
-    assert f"{number.title()} questions are asked." in (ROOT / "docs/questions.md").read_text()
+    assert f"Copier asks {number} questions." in (ROOT / "docs/questions.md").read_text()
 
 
 def test_what_is_decided_once_is_documented_as_such() -> None:
