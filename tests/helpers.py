@@ -128,7 +128,7 @@ def lived_in(project: Path) -> Path:
     edit(package / "unit_of_work.py", "One transaction.", "Our transaction.")
     edit(package / "settings.py", "    database:", "    greeting: str = 'hello'\n    database:")
     edit(project / "README.md", "## Start", "## Our own words\n\n## Start")
-    edit(project / "tests/conftest.py", '"""Fixtures', '"""Our fixtures')
+    edit(project / "tests/conftest.py", '"""Your fixtures', '"""Our fixtures')
     (package / "billing.py").write_text('"""Ours."""\n')
     (project / "tests/unit/test_services.py").unlink()
     (project / "scripts/seed.py").rename(project / "scripts/plant.py")
