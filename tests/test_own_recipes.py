@@ -41,6 +41,7 @@ def test_the_readmes_first_command_holds_in_a_clone(clone: Path) -> None:
     assert git(clone, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_the_tiers_have_all_tests_between_them() -> None:
     def collected(*recipe: str) -> set[str]:
         output = attempt(["just", *recipe, "--collect-only", "-q"], ROOT).stdout

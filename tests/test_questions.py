@@ -181,6 +181,7 @@ package_names = st.one_of(st.from_regex(r"[a-z][a-z0-9_]{0,29}", fullmatch=True)
 emails = st.one_of(st.just(""), st.emails(), hostile)
 
 
+@pytest.mark.slow
 @pytest.mark.proof
 @settings(max_examples=1000 // PART, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())

@@ -11,6 +11,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, Render, attempt, run
 
+pytestmark = pytest.mark.slow
+
 # They write revisions and judge them.
 NOT_IN_THE_WHEEL = re.compile(r"shop/db/(migrations/(authoring|gate)/|.+/autogenerate\.py)")
 
