@@ -1,4 +1,4 @@
-"""The default project passes its own checks, works on a bare machine, and uses what more there is."""
+"""The default project passes its checks, works on a bare machine, and uses Docker if it can."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ def test_the_default_project_passes_its_own_checks(
 
     output = just(project, "check", **NO_DOCKER)
 
-    assert "files already formatted" in output  # the first of the checks, `just format`
+    assert "files already formatted" in output  # `just format` is the first check
     assert "PostgreSQL: embedded, because Docker does not answer" in output
     [summary] = re.findall(r"\d+ passed.*", output)
     record_property("suite of the default project", summary.strip("= "))
     assert not re.search(r"\d+ (skipped|failed|xfailed|warning)", output)
-    commit(project, "Check")  # what the checks leave behind is ignored or wanted
+    commit(project, "Check")  # git ignores the files that the checks leave, except uv.lock
     assert (project / "uv.lock").exists()
 
 

@@ -1,4 +1,4 @@
-"""`copier update` renews what is the template's and leaves alone what is the project's."""
+"""`copier update` renews the template's files, and does not change the project's files."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from tests.ownership import SEEDS, classes, matches
 
 @pytest.fixture
 def versions(tmp_path: Path) -> Path:
-    """The template as a repository, with what is there now as its first version."""
+    """The template as a repository, with its present state as the first version."""
     repository = snapshot(tmp_path / "template")
     publish(repository, "v1.0.0")
     return repository
@@ -21,7 +21,7 @@ def versions(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def living(versions: Path, tmp_path: Path) -> Path:
-    """A project that was rendered from the first version and is worked on since."""
+    """A project that was rendered from the first version, and changed since then."""
     project = tmp_path / "shop"
     render_project(versions, project)
     commit(project, "Render")
@@ -29,7 +29,7 @@ def living(versions: Path, tmp_path: Path) -> Path:
 
 
 def release(versions: Path) -> None:
-    """A second version that touches files of each class."""
+    """A second version that changes files of each class."""
     sources = versions / "template"
     package = sources / "src/{{ package_name }}"
     edit(
