@@ -4,18 +4,18 @@
 default:
     @just --list --unsorted
 
-# what to run before a commit
+# run this before a commit
 check: format lint types test
 
-# is everything formatted?
+# check the format
 format:
     ruff format --check tests benchmarks maintenance
 
-# is it free of likely mistakes?
+# find likely mistakes
 lint:
     ruff check tests benchmarks maintenance
 
-# do the types fit?
+# check the types
 types:
     mypy
 
@@ -23,11 +23,11 @@ types:
 test *args="-n 2":
     pytest -m "not slow" {{ args }}
 
-# run the other tests, and a twentieth of what is long in the proofs
+# run the other tests, and a twentieth of the long proofs
 slow *args="-n 2":
     pytest -m slow {{ args }}
 
-# run the proofs with all of their counts: `just proofs -k option`
+# run the proofs with their full counts: `just proofs -k option`
 proofs *args="-n 2":
     PROOFS=full pytest -m proof {{ args }}
 
@@ -35,11 +35,11 @@ proofs *args="-n 2":
 bench *args:
     python -m benchmarks {{ args }}
 
-# change a module of db/ in small ways and see which its proofs miss: `just mutate retry`; slow
+# find changes of a module of db/ that its proofs do not notice: `just mutate retry`; slow
 mutate *args:
     python -m tests.mutate {{ args }}
 
-# format, and mend what can be mended
+# format, and correct simple mistakes
 fix:
     ruff check --fix tests benchmarks maintenance
     ruff format tests benchmarks maintenance

@@ -1,4 +1,4 @@
-"""Fixtures, and what the tests measured."""
+"""Fixtures, and a report of the figures that tests measured."""
 
 import os
 import tempfile
@@ -12,12 +12,12 @@ from tests.helpers import Render, commit, render_project, run, snapshot
 
 pytest_plugins = ["tests.requirements"]
 
-# They import the package of a rendered project, and run inside of it: see test_proofs.py.
+# Proofs import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests measured, by `record_property`."""
+    """Print the figures that tests recorded by `record_property`."""
     figures = [
         f"{name}: {value}"
         for report in terminalreporter.getreports("passed")
@@ -30,7 +30,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def environment() -> Iterator[None]:
-    """Keep the person's own settings out: Copier's, uv's active environment, PostgreSQL's."""
+    """Hide the user's own settings of Copier, uv and PostgreSQL from the tests."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
         settings = Path(directory, "settings.yml")
         settings.write_text("{}")
@@ -44,20 +44,20 @@ def environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as it is in the work tree, without its history."""
+    """A copy of the template as it is in the work tree, without its history."""
     return snapshot(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture(scope="session")
 def render(template: Path) -> Render:
-    """`render(destination, **answers)` renders a project and returns its path."""
+    """A function `render(destination, **answers)` that renders a project and returns its path."""
 
     return partial(render_project, template)
 
 
 @pytest.fixture(scope="session")
 def project(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default project, for tests that only look at it."""
+    """The default project, for tests that only read it."""
     return render(tmp_path_factory.mktemp("default") / "shop")
 
 
@@ -72,9 +72,9 @@ def shop(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_directory() -> Iterator[Path]:
-    """A directory that every user may enter: PostgreSQL runs as nobody for root.
+    """A directory that all users may enter, because PostgreSQL runs as `nobody` if root calls.
 
-    Pytest closes its own to everybody else, again each time that any pytest starts.
+    Each pytest that starts closes the directories of pytest to other users again.
     """
     with tempfile.TemporaryDirectory(prefix="open to all ") as directory:
         Path(directory).chmod(0o755)

@@ -1,4 +1,4 @@
-"""What tests call: render projects, update them, and run their own commands."""
+"""Functions for tests: render projects, update them, and run their commands."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pytest
 from copier._template import load_template_config
 
 ROOT = Path(__file__).resolve().parents[1]
-# By Copier's own function, which is private: copier.yml includes files, and only Copier knows how.
+# This function of Copier is private. It is needed because copier.yml includes files.
 CONFIG: dict[str, Any] = load_template_config(ROOT / "copier.yml")
 QUESTIONS = {
     name: question
@@ -20,10 +20,10 @@ QUESTIONS = {
     if not name.startswith("_") and question.get("when") is not False
 }
 
-# What of the repository Copier reads. A render from a plain directory spares it a clone each time.
+# The parts of the repository that Copier reads. Rendering from a plain directory needs no clone.
 SOURCES = ["copier.yml", "includes", "licenses", "template"]
 
-# What makes a machine look as if it had no Docker.
+# With this environment a machine seems to have no Docker.
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 Render = Callable[..., Path]
@@ -31,20 +31,20 @@ Record = Callable[[str, object], None]
 
 
 def check_answers(answers: Mapping[str, Any]) -> None:
-    """Refuse what Copier ignores (an unknown question) or takes blindly (a hidden one)."""
+    """Fail for an unknown question, which Copier ignores, and for a hidden one, which it accepts."""
     if unknown := sorted(answers.keys() - QUESTIONS.keys()):
         raise LookupError(f"no question of the template: {', '.join(unknown)}")
 
 
 def render_project(template: Path, destination: Path, **answers: Any) -> Path:
-    """Render a project with these answers, and the defaults for all others."""
+    """Render a project with these answers, and with defaults for the others."""
     check_answers(answers)
     copier.run_copy(str(template), destination, data=answers, defaults=True, quiet=True)
     return destination
 
 
 def snapshot(directory: Path, root: Path = ROOT) -> Path:
-    """Copy the template's sources as they are in the work tree, into a directory."""
+    """Copy the sources of the template from the work tree into a directory."""
     directory.mkdir(exist_ok=True)
     for name in SOURCES:
         source = root / name
@@ -57,7 +57,7 @@ def snapshot(directory: Path, root: Path = ROOT) -> Path:
 
 
 def git(directory: Path, *arguments: str) -> str:
-    """Run git in a directory, as somebody and with no settings of the machine."""
+    """Run git in a directory, with a user's name and without the settings of the machine."""
     return run(
         ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *arguments],
         directory,
@@ -67,7 +67,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 
 def commit(directory: Path, message: str) -> None:
-    """Commit all there is, in a repository that is made if need be."""
+    """Commit all files of a directory. Create its repository if it is missing."""
     if not (directory / ".git").exists():
         git(directory, "init", "--quiet", "--initial-branch=main")
     git(directory, "add", "--all")
@@ -75,12 +75,12 @@ def commit(directory: Path, message: str) -> None:
 
 
 def just(project: Path, *arguments: str, **environment: str) -> str:
-    """Run a recipe of a project's justfile and return what it said."""
+    """Run a recipe of a project's justfile, and return its output."""
     return run(["uv", "run", "--quiet", "just", *arguments], project, **environment)
 
 
 def run(command: list[str], directory: Path, **environment: str) -> str:
-    """Run a command and return what it said; fail with that when its exit code is not 0."""
+    """Run a command, and return its output. Fail with the output if the exit code is not 0."""
     result = attempt(command, directory, **environment)
     if result.returncode != 0:
         pytest.fail(f"{' '.join(command)} ended with {result.returncode}:\n{result.stdout}")
@@ -90,7 +90,7 @@ def run(command: list[str], directory: Path, **environment: str) -> str:
 def attempt(
     command: list[str], directory: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command and return its exit code and what it said, errors included."""
+    """Run a command, and return its exit code and its output, with errors."""
     return subprocess.run(
         command,
         cwd=directory,
@@ -98,26 +98,26 @@ def attempt(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=1800,  # the proofs, on a busy machine
+        timeout=1800,  # the proofs need it on a busy machine
         check=False,
     )
 
 
 def publish(template: Path, version: str) -> None:
-    """Commit a template's sources and tag them as a released version."""
+    """Commit the sources of a template, and tag them as a released version."""
     commit(template, version)
     git(template, "tag", version)
 
 
 def update(project: Path, **answers: Any) -> None:
-    """Update a project to its template's newest version, as `copier update` does, and commit."""
+    """Update a project to the newest version of its template, and commit."""
     check_answers(answers)
     copier.run_update(project, data=answers, defaults=True, overwrite=True, quiet=True)
     commit(project, "Update from the template")
 
 
 def lived_in(project: Path) -> Path:
-    """Make a project one that people work on: edit, add and delete, in all that is theirs."""
+    """Edit, add and delete files of a project, as people do."""
     package = project / "src/shop"
     edit(
         package / "models/user.py",
@@ -143,7 +143,7 @@ def lived_in(project: Path) -> Path:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replace a text that is there just once."""
+    """Replace a text that occurs exactly once."""
     text = path.read_text()
     assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path.name}"
     path.write_text(text.replace(old, new))

@@ -1,10 +1,10 @@
-"""Which changes of the data layer its proofs do not notice: `just mutate [MODULE…]`.
+"""Find changes of the data layer that its proofs do not notice: `just mutate [MODULE…]`.
 
-mutmut makes mutants of a module: each is changed in one small place, and the module's proofs run on
-it until one fails. A mutant that survives shows a gap in the proofs, or changes nothing that can be
-seen: docs/mutants.md lists those. It takes too long for CI.
+The tool mutmut makes mutants of a module. Each mutant has one small change, and the proofs of the
+module run on it until one fails. A mutant that survives shows a gap in the proofs, or its change
+has no effect. docs/mutants.md lists those. This takes too long for CI.
 
-mutmut leaves the constants of modules and classes alone, and does not remove statements.
+Limits: it does not change the constants of modules and classes, and does not remove statements.
 """
 
 import ast
@@ -20,7 +20,7 @@ from tests.test_proofs import install_proofs
 
 TOOL = "mutmut==3.8.1"
 
-# The quick proofs of each module; what survives them meets the slow ones.
+# The quick proofs of each module. The slow proofs run only on the mutants that survive them.
 PROOFS = {
     "retry": ["retry"],
     "errors": ["errors"],
@@ -36,8 +36,8 @@ SLOW_PROOFS = {
     "unit_of_work": ["faults_cancellation", "faults_restart"],
 }
 
-# A worker is forked from a process that has imported the tests and run none: so it shares no event
-# loop and no connection with another.
+# A worker is forked from a process that has imported the tests and run none. So workers share no
+# event loop and no connection.
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["src/"]
@@ -50,7 +50,7 @@ timeout_multiplier = 2.0
 timeout_constant = 10.0
 """
 
-# Run a command on one server for all mutants, which would start one each.
+# Run a command on one server. Otherwise each mutant would start another one.
 ON_A_SERVER = """
 import os, subprocess, sys
 from tools.embedded import EmbeddedPostgres
@@ -76,7 +76,7 @@ def main() -> None:
     if unknown := sorted(set(options.modules) - set(PROOFS)):
         parser.error(f"no module with proofs: {', '.join(unknown)}")
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
-        Path(directory).chmod(0o755)  # PostgreSQL runs as nobody for root
+        Path(directory).chmod(0o755)  # if root calls, PostgreSQL runs as nobody
         template, shop = snapshot(Path(directory, "template")), Path(directory, "shop")
         render_project(template, shop)
         install_proofs(shop)
@@ -90,12 +90,12 @@ def main() -> None:
 
 
 def paths(proofs: list[str]) -> list[str]:
-    """Return where proofs are in a project."""
+    """Return the path of proofs in a project."""
     return [f"tests/proofs/test_{name}.py" for name in proofs]
 
 
 def undecorate(module: Path) -> None:
-    """Apply the decorators of functions below them: mutmut leaves decorated functions alone."""
+    """Apply decorators after the functions, because mutmut does not change decorated functions."""
     text = module.read_text()
     lines = text.splitlines()
     functions = [
@@ -106,7 +106,7 @@ def undecorate(module: Path) -> None:
     for function in sorted(functions, key=lambda function: function.lineno, reverse=True):
         [decorator] = function.decorator_list
         name = ast.unparse(decorator)
-        if "cache" not in name:  # a cache would hide from mutmut which tests need the function
+        if "cache" not in name:  # with a cache, mutmut would not know which tests call the function
             applied = f"{function.name} = {name}({function.name})"
             lines.insert(function.end_lineno or 0, " " * function.col_offset + applied)
         del lines[decorator.lineno - 1]
@@ -114,7 +114,7 @@ def undecorate(module: Path) -> None:
 
 
 def mutate(shop: Path, module: str, names: list[str]) -> None:
-    """Run the proofs on the mutants of a module, and print what became of them."""
+    """Run the proofs on the mutants of a module, and print the result."""
     print(f"\n{module}", flush=True)
     shutil.rmtree(shop / "mutants", ignore_errors=True)
     on_a_server(shop, "mutmut", "run", "--max-children", "2", *names)
@@ -136,12 +136,12 @@ def mutate(shop: Path, module: str, names: list[str]) -> None:
 
 
 def passes(shop: Path, proofs: list[str]) -> bool:
-    """Return whether proofs hold."""
+    """Return whether the proofs pass."""
     return on_a_server(shop, "pytest", "-x", "-q", "-p", "no:randomly", *paths(proofs)) == 0
 
 
 def on_a_server(shop: Path, *command: str) -> int:
-    """Run a command of a project on a PostgreSQL of its own, and return its exit code."""
+    """Run a command of a project on a temporary PostgreSQL, and return its exit code."""
     python = ["uv", "run", "--quiet", "python", "-c", ON_A_SERVER]
     return subprocess.run([*python, *command], cwd=shop, check=False).returncode
 

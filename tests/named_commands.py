@@ -8,12 +8,12 @@ from tests.helpers import CONFIG, ROOT
 
 PROGRAMS = r"(?:(?:alembic|uvx?|copier|dev|python3|git|psql)(?= \S)|(?:dev )?just(?= |$))"
 
-# Where `just` means the recipes of this repository, and not those of a rendered project.
+# In these files `just` means the recipes of this repository, and not of a rendered project.
 OURS = ["CONTRIBUTING.md", "justfile", "docs/performance.md", "docs/mutants.md"]
 
 
 def named_commands() -> dict[str, set[str]]:
-    """Return the forms of all commands, each with the files that name it."""
+    """Return the forms of all commands, with the files that name them."""
     places: dict[str, set[str]] = {}
     for path in texts():
         place = path.relative_to(ROOT).as_posix()
@@ -30,7 +30,7 @@ def named_commands() -> dict[str, set[str]]:
 
 
 def texts() -> Iterator[Path]:
-    """The files that people read, or whose messages they read."""
+    """Return the files that people read, or whose messages they read."""
     yield from ROOT.glob("*.md")
     yield from (ROOT / "docs").glob("*.md")
     yield ROOT / "justfile"
@@ -41,7 +41,7 @@ def texts() -> Iterator[Path]:
 
 
 def commands(text: str) -> Iterator[str]:
-    """The commands in the `sh` blocks of a text, and between backticks."""
+    """Return the commands in the `sh` blocks of a text, and between backticks."""
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
         yield from in_shell(block)
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
@@ -51,7 +51,7 @@ def commands(text: str) -> Iterator[str]:
 
 
 def in_shell(script: str) -> Iterator[str]:
-    """The commands in the lines of a script."""
+    """Return the commands in the lines of a script."""
     for line in re.sub(r"\s+#.*", "", script).splitlines():
         for command in line.strip().split(" && "):
             if re.match(rf"(?:[A-Z_]+=\S+ )*{PROGRAMS}", command):
@@ -59,16 +59,16 @@ def in_shell(script: str) -> Iterator[str]:
 
 
 def recipes(justfile: str) -> list[str]:
-    """The names of the recipes that people call."""
+    """Return the names of the recipes that people call."""
     names = re.findall(r"^([a-z-]+)(?: [^:\n]*)?:(?!=)", justfile, re.MULTILINE)
     return [name for name in names if name != "default"]
 
 
 def form(command: str, ours: bool = False) -> str:
-    """A command without what differs from call to call: `just revision "a"` is `just revision`.
+    """Return a command without its arguments: `just revision "a"` becomes `just revision`.
 
-    Programs, subcommands and the names of options are kept. Recipes of this repository begin with
-    `dev`, as in CONTRIBUTING.md.
+    Programs, subcommands and names of options stay. Recipes of this repository begin with `dev`, as
+    in CONTRIBUTING.md.
     """
     command = re.sub(r"^(?:[A-Z_]+=\S+ )*", "", command).partition(" > ")[0]
     command = re.sub(

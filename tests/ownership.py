@@ -1,11 +1,11 @@
-"""Whose each file of a project is. Every rendered file has one class; test_ownership.py holds that.
+"""The owner of each file of a project. Each rendered file has exactly one class.
 
 | class | files | an update |
 |---|---|---|
 | owned | the directories `db` and `tools`, and Copier's answers | renews them |
-| shared | divided by a line "# Yours." | renews what is above the line |
+| shared | divided by a line "# Yours." | renews the part above the line |
 | frozen | `LICENSE` | adds or removes it with the answer; it never changes after a release |
-| seed | those of `includes/`, by which `copier.yml` leaves them out | does not look at them |
+| seed | the files of the lists in `includes/` | does not change them |
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def files(project: Path) -> list[str]:
 
 
 def classes(project: Path, name: str) -> list[str]:
-    """Return the classes of a file: one, if the template rendered it."""
+    """Return the classes of a file. A file that the template rendered has one."""
     found = [each for each, patterns in PATTERNS.items() if matches(patterns, name)]
     lines = (project / name).read_text().splitlines()
     return [*found, "shared"] if ZONE in map(str.strip, lines) else found

@@ -1,7 +1,7 @@
-"""What some tests need beside Python and git: `@pytest.mark.requires("docker")`.
+"""The parts that some tests need besides Python and git: `@pytest.mark.requires("docker")`.
 
-Where it is missing these tests do not run, and the last lines of the output say which, why, and how to
-have it. With REQUIRE=all in the environment a missing part makes them fail instead.
+If a part is missing, these tests do not run. The last lines of the output say which tests, why, and
+how to install the part. With REQUIRE=all in the environment these tests fail instead.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 
 
 class Part(NamedTuple):
-    """A part that a bare machine lacks, and the sentences about it."""
+    """A part that a bare machine does not have, and the sentences about it."""
 
     is_there: Callable[[], bool]
     why: str
@@ -24,12 +24,12 @@ class Part(NamedTuple):
 
 
 def docker_answers() -> bool:
-    """Whether there is a Docker daemon, and the program that talks to it."""
+    """Return whether Docker answers, and its command is installed."""
     return shutil.which("docker") is not None and succeeds("docker", "info")
 
 
 def succeeds(*command: str) -> bool:
-    """Whether a command ends with 0, and soon."""
+    """Return whether a command soon ends with 0."""
     try:
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -68,7 +68,7 @@ PREFIX = "it needs "
 
 @cache
 def is_there(name: str) -> bool:
-    """Whether this machine has a part; looked for once, and only if a test needs it."""
+    """Return whether this machine has a part. This looks once, and only if a test needs the part."""
     return PARTS[name].is_there()
 
 
@@ -81,15 +81,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Say what was not run. This is the last thing that pytest prints."""
+    """Print the tests that did not run. These are the last lines of pytest."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:  # a worker of pytest-xdist has none
+    if reporter is not None:  # a worker of pytest-xdist has no terminal
         for line in lines(reporter.getreports("skipped")):
             reporter.write_line(line)
 
 
 def lines(reports: list[pytest.TestReport]) -> Iterator[str]:
-    """What was not run for want of a part: which tests, why, and how to have it."""
+    """Yield which tests did not run because of a missing part, why, and how to install it."""
     missing: dict[str, list[str]] = {}
     for report in reports:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""

@@ -1,4 +1,4 @@
-"""The benchmarks run; how fast anything is, no test says."""
+"""The benchmarks run. No test judges their figures."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is not Python is judged by the checkers of its own kind."""
+"""Checkers for each kind of file judge the files that are not Python."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def check_schema(name: str, *files: Path) -> None:
 
 def test_the_metadata_is_valid(projects: list[Path]) -> None:
     for project in projects:
-        # Or it asks the network which classifiers there are.
+        # Otherwise it asks the network for the list of classifiers.
         run(["validate-pyproject", "pyproject.toml"], project, VALIDATE_PYPROJECT_NO_NETWORK="1")
 
 
@@ -60,7 +60,7 @@ def test_the_compose_file_is_valid(projects: list[Path]) -> None:
 
 def test_the_dockerfile_is_well_kept(projects: list[Path]) -> None:
     for project in projects[:2]:
-        # DL3013 wants `pip install uv` pinned to one version; a range is renewed with the image.
+        # DL3013 wants one version for `pip install uv`. A range is renewed with the image.
         run(["hadolint", "--ignore", "DL3013", "Dockerfile"], project)
 
 

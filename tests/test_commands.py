@@ -1,4 +1,4 @@
-"""What people do with a project day by day, by its own commands."""
+"""The commands of a project that people use every day."""
 
 import re
 import socket
@@ -20,7 +20,7 @@ def own(render: Render, tmp_path: Path) -> Path:
 
 
 def on_a_server(project: Path, script: str, **environment: str) -> str:
-    """Run a shell script with DATABASE_URL naming a migrated PostgreSQL that is there for it alone."""
+    """Run a shell script on a temporary, migrated PostgreSQL that DATABASE_URL names."""
     command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
     return run(command, project, **NO_DOCKER, **environment)
 
@@ -70,7 +70,7 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
 ) -> None:
     posts, rejects = tmp_path / "posts.csv", tmp_path / "posts.rejected.csv"
     lines = ["author,title,body", "nobody,1,…", *(f"ada,{number},…" for number in range(2, 10))]
-    lines[7] = "ada,,…"  # is read with the line that breaks it off, and must be told only once
+    lines[7] = "ada,,…"  # the import reads it and breaks off; it must be reported once
     posts.write_text("\n".join([*lines[:8], f"ada,8,{'too long' * 20_000}", lines[9]]))
     mended = tmp_path / "mended.csv"
     mended.write_text("\n".join(lines))
@@ -102,15 +102,22 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
     assert not (tmp_path / "posts.rejected.rejected.csv").exists()
 
 
-def test_a_worker_that_is_told_to_stop_ends_well(shop: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "code"),
+    # just reports the signal, after the worker has ended.
+    [(".venv/bin/python -m shop.entrypoints.worker", 0), ("uv run just worker", 143)],
+)
+def test_a_worker_that_is_told_to_stop_ends_well(
+    shop: Path, tmp_path: Path, command: str, code: int
+) -> None:
     log = tmp_path / "log"
     script = (
-        f"uv run just worker 2> '{log}' & "
+        f"{command} 2> '{log}' & "
         f"tail --pid $! --follow=name --retry '{log}' 2> /dev/null | grep --quiet 'has begun'; "
-        "kill -TERM $!; wait $!; echo ended with $?"
+        "kill -TERM $!; code=0; wait $! || code=$?; echo ended with $code"
     )
 
-    assert "ended with 0" in on_a_server(shop, script)
+    assert f"ended with {code}\n" in on_a_server(shop, script)
 
     assert "the worker has ended; posts published: 0" in log.read_text()
 
@@ -146,7 +153,7 @@ def test_the_development_database_is_started_stopped_and_kept(
         assert f"embedded, data in .postgres, port {port}, database shop" in first
         just(own, "migrate")
         just(own, "seed")
-        assert "embedded" in just(own, "db", "up", **NO_DOCKER)  # twice does no harm
+        assert "embedded" in just(own, "db", "up", **NO_DOCKER)  # a second call changes nothing
 
         assert "stopped" in just(own, "db", "down", **NO_DOCKER)
         down = attempt(["uv", "run", "just", "db", "status"], own, **NO_DOCKER)
@@ -181,7 +188,7 @@ def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) ->
     assert "import sqlalchemy as sa" in revision.read_text()
     assert re.search(r"status\s+\| text", output)
     assert "0001 -> " in output
-    just(own, "check", **NO_DOCKER)  # formatted, typed, and in step with the models
+    just(own, "check", **NO_DOCKER)  # the revision is formatted, typed, and agrees with the models
 
 
 def test_a_change_is_written_and_deployed_as_the_documents_say(own: Path) -> None:
@@ -219,7 +226,7 @@ def test_a_change_is_written_and_deployed_as_the_documents_say(own: Path) -> Non
 
 
 def compact(code: str) -> str:
-    """Code without its layout."""
+    """Return code without its layout."""
     return re.sub(r"\s|,(?=\s*\))", "", code)
 
 
@@ -252,7 +259,7 @@ def test_the_embedded_postgresql_can_be_installed_by_itself(own: Path) -> None:
 
 
 def test_the_lock_file_is_made_once_and_used_from_then_on(own: Path) -> None:
-    assert attempt(["uv", "sync", "--locked"], own).returncode != 0  # as CI and Docker would
+    assert attempt(["uv", "sync", "--locked"], own).returncode != 0  # CI and Docker run this
 
     run(["uv", "run", "just"], own)
     locked = (own / "uv.lock").read_bytes()

@@ -1,4 +1,4 @@
-"""The documents say what is so."""
+"""The documents are true."""
 
 import re
 import tomllib
@@ -85,14 +85,14 @@ def test_the_readme_has_two_commands_for_a_fresh_machine_and_ci_runs_the_second(
     assert '--vcs-ref HEAD "$PWD" ../shop' in demo
     assert tests.endswith("just test")
     assert "\n" not in demo + tests
-    assert "://" not in demo + tests  # a clone is wherever it is hosted
+    assert "://" not in demo + tests  # a clone may be hosted anywhere
     assert found.rstrip("\n") == tests
     assert "grep -x 'python3 -m pip install .* just test' README.md" in read(".ci/run")
     assert "REQUIRE=all" in read(".ci/run")
     assert "- run: .ci/run" in read(".github/workflows/ci.yml")
 
 
-# What the README says, and where it was measured.
+# Figures of the README, and the documents that have the measurements.
 FIGURES = [
     ("A new project takes 0.8 s", "docs/performance.md", "| ours | 33.25 | 805 ms |"),
     ("15 ms at most for a new index", "docs/migrations.md", "| new index | 1,074 | 15 |"),

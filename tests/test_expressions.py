@@ -1,4 +1,4 @@
-"""What Copier renders without the answers needs none of them."""
+"""The settings that Copier renders without answers need no answer."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from tests.helpers import CONFIG
 
-# The settings that Copier renders with all answers, and why. It renders all others without: before it
-# has asked, or for an older version of the template, which has other questions.
+# The settings that Copier renders with all answers, and why. It renders the others without answers:
+# before it asks, or for an older version of the template, which has other questions.
 ANSWERED = {
     "_external_data": "read when a question's expression asks for it; holds _copier_conf only",
     "_message_after_copy": "printed when everything is rendered",
@@ -18,7 +18,7 @@ ANSWERED = {
 
 
 def strings(value: Any) -> list[str]:
-    """The texts in a setting."""
+    """Yield the texts in a setting."""
     match value:
         case str():
             return [value]
@@ -48,9 +48,9 @@ def test_a_setting_renders_without_answers(expression: str, operation: str) -> N
     rendered = environment.from_string(expression).render(_copier_operation=operation)
 
     assert "{" not in rendered
-    assert rendered.strip() not in {"/", "*"}  # it would exclude everything
+    assert rendered.strip() not in {"/", "*"}  # an empty pattern would exclude everything
 
 
 def test_skip_if_exists_is_not_used() -> None:
-    # An update renders it before it has the answers, and keeps the result until its end.
+    # An update renders this setting before it has the answers, and keeps the result until its end.
     assert "_skip_if_exists" not in CONFIG

@@ -1,4 +1,4 @@
-"""A rendered project's checks find what they are for: bad code is written into it, and must fail."""
+"""The checks of a rendered project find bad code: each test writes some, and a check must fail."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 PACKAGE = "src/shop"
 
-# A name, the file, what to replace, by what, the recipe that must fail, what it must say.
+# By name: the file, the text to replace, the new text, the recipe that must fail, and its message.
 BAD_CODE = {
     "the layer imports the project": (
         f"{PACKAGE}/db/unit_of_work/retry.py",

@@ -1,4 +1,4 @@
-"""The template stays readable, and asks for nobody's trust."""
+"""The template stays readable, and needs no `--trust`."""
 
 import ast
 import io
@@ -12,7 +12,8 @@ from tests.helpers import CONFIG, ROOT
 
 TEMPLATE = ROOT / "template"
 
-# Python files with control tags inside, and why. All others are Python, or Python with names in it.
+# Python files with control tags, and the reasons. Other files are Python, or Python with names in
+# braces.
 CONTROL_TAGS = {
     "src/{{ package_name }}/models/__init__.py.jinja": "an import list: the example's models",
     "src/{{ package_name }}/repositories/__init__.py.jinja": "an import list: its repositories",
@@ -46,7 +47,7 @@ def test_a_file_is_a_template_only_if_something_is_rendered_in_it() -> None:
     for path in sources():
         text = path.read_text()
         rendered = "{{" in text or "{%" in text
-        github = ".github" in path.parts  # whose own expressions look the same
+        github = ".github" in path.parts  # expressions of GitHub look the same
         assert path.suffix != ".jinja" or rendered, path
         assert path.suffix == ".jinja" or not rendered or github, path
 
@@ -66,7 +67,7 @@ def test_the_projects_own_repository_is_never_touched() -> None:
 
 
 def test_what_is_not_rendered_is_known_without_any_answer() -> None:
-    # An update renders the old version by the new list, and knows no answer to a new question.
+    # An update renders the old version with the new list, and has no answer to a new question.
     environment = Environment(undefined=StrictUndefined)
     for line in CONFIG["_exclude"]:
         for operation in ("copy", "update"):
@@ -79,8 +80,8 @@ def test_no_file_is_long() -> None:
         assert len(path.read_text().splitlines()) <= 300, path
 
 
-# Lines of code, without docstrings, comments and blank lines; of the layer itself without the
-# directories that have a budget of their own.
+# Lines of code, without docstrings, comments and blank lines. Directories with their own budget do
+# not count for the directory above them.
 BUDGET = {
     "src/{{ package_name }}/db": 2150,
     "src/{{ package_name }}/db/audit": 350,
@@ -108,7 +109,7 @@ def test_the_rendered_code_is_within_its_budget() -> None:
 
 
 def code_lines(text: str) -> int:
-    """How many lines hold code, with the names that are rendered standing for themselves."""
+    """Count the lines with code. Names in braces count as names."""
     text = re.sub(r"\{\{ \w+ \}\}", "name", text)
     layout = {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),

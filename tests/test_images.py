@@ -1,4 +1,4 @@
-"""The rendered Dockerfile makes an image that migrates a database, and holds no more than that."""
+"""The rendered Dockerfile builds an image that migrates a database, and has nothing else."""
 
 import secrets
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.requires("docker")]
 def image(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     project = render(tmp_path_factory.mktemp("image") / "shop")
     run(["uv", "lock", "--quiet"], project)
-    tag = f"shop:{secrets.token_hex(4)}"  # another process may test its own
+    tag = f"shop:{secrets.token_hex(4)}"  # another process may test another image
     run(["docker", "build", "--quiet", "--network", "host", "--tag", tag, "."], project)
     yield tag
     run(["docker", "image", "rm", "--force", tag], project)
@@ -35,7 +35,9 @@ def test_the_image_brings_a_database_to_the_newest_revision(image: str, shop: Pa
 
     output = run(command, shop, **NO_DOCKER)
 
-    assert output.count("upgrade to 0001") == 2  # by the throw-away server, by the image
+    assert (
+        output.count("upgrade to 0001") == 2
+    )  # the temporary server migrates first, then the image
     assert "0001 (head)" in output
 
 

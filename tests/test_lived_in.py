@@ -1,4 +1,4 @@
-"""An update leaves alone what a project has deleted, moved, edited or taken over, in each class of files."""
+"""An update respects files of each class that a project deleted, moved, edited or took over."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.helpers import commit, git, publish, snapshot, update
 
 pytestmark = pytest.mark.slow
 
-# What has become of a file of each class (see ownership.yml), all in one project.
+# The fate of one file of each class (see ownership.py), all in one project.
 LIVED_IN = {
     "owned": {
         "deleted": "tools/psql.py",
@@ -37,7 +37,7 @@ OURS, THEIRS = "# Our own line.\n", "# A new line of the template's.\n"
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    """The template as a repository, with what is there now as its first version."""
+    """The template as a repository, with its present state as the first version."""
     repository = snapshot(tmp_path / "template")
     publish(repository, "v1.0.0")
     return repository
@@ -45,7 +45,7 @@ def template(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def living(template: Path, tmp_path: Path) -> Path:
-    """A project in which something has become of files of each class."""
+    """A project in which files of each class have met each fate."""
     project = tmp_path / "shop"
     answers = {"license": "MIT"}
     copier.run_copy(str(template), project, data=answers, defaults=True, quiet=True)
@@ -58,7 +58,7 @@ def living(template: Path, tmp_path: Path) -> Path:
 
 
 def befall(path: Path, fate: str) -> None:
-    """Let happen to a file what happens to files."""
+    """Delete, move or edit a file."""
     match fate:
         case "deleted":
             path.unlink()
@@ -69,7 +69,7 @@ def befall(path: Path, fate: str) -> None:
 
 
 def take_over(project: Path, *names: str) -> None:
-    """Name files in the answers, as docs/update.md says."""
+    """Write files into the answer `ejected`, as docs/update.md says."""
     answers = project / ".copier-answers.yml"
     header, _, text = answers.read_text().partition("\n")
     listed = yaml.safe_load(text) | {"ejected": list(names)}
@@ -77,13 +77,13 @@ def take_over(project: Path, *names: str) -> None:
 
 
 def source(template: Path, name: str) -> Path:
-    """Where a file of the project comes from."""
+    """Return the source of a file of the project."""
     path = template / "template" / name.replace("src/shop", "src/{{ package_name }}")
     return path if path.exists() else path.with_name(f"{path.name}.jinja")
 
 
 def release(template: Path, version: str) -> None:
-    """A version that changes the first line of every one of the files."""
+    """Release a version that changes the first line of each of these files."""
     for _, name in FILES:
         path = source(template, name)
         path.write_text(THEIRS + path.read_text())
@@ -95,7 +95,7 @@ def contents(project: Path) -> dict[str, str]:
 
 
 def check(project: Path, before: dict[str, str], versions: int) -> None:
-    """Each file is as its class and its fate want it, after some versions of the template."""
+    """Check each file against its class and its fate, after several versions of the template."""
     after = contents(project)
     merged = {LIVED_IN[owner]["edited"] for owner in ("owned", "shared")}
     for name in {name for _, name in FILES} - merged:

@@ -1,4 +1,4 @@
-"""Each command that a document, a message or a justfile names is run by a test."""
+"""A test runs each command that a document, a message or a justfile names."""
 
 import ast
 from functools import cache
@@ -88,13 +88,13 @@ RUN_BY = {
     "uv sync --group embedded": "test_the_embedded_postgresql_can_be_installed_by_itself",
 }
 
-# What no test runs, and why.
+# The commands that no test runs, and why.
 NOT_RUN = {
     "dev just mutate": "it runs the proofs of a module once for each mutant, which takes minutes",
     "dev just mutate retry": "it runs the proofs of a module once for each mutant, which takes minutes",
 }
 
-# They run what stands in a document or in a message, word by word.
+# These tests run the text of a document or a message, word for word.
 FOLLOWS = {
     "test_the_example_is_removed_from_a_project_that_is_deployed",
     "test_the_messages_next_steps_can_be_followed",
@@ -106,7 +106,7 @@ FOLLOWS = {
 
 @cache
 def modules() -> dict[str, str]:
-    """The text of the module that has a test, by the test's name."""
+    """Return the text of the module that has a test with this name."""
     return {
         node.name: text
         for path in (ROOT / "tests").rglob("test_*.py")

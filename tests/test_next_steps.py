@@ -1,4 +1,4 @@
-"""What Copier says at its end can be done, line by line."""
+"""The commands that Copier prints at its end work, line by line."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ pytestmark = pytest.mark.slow
 
 
 def steps(output: str) -> str:
-    """The commands of a message, as a script."""
+    """Return the commands of a message, as a script."""
     commands = [line.strip() for line in output.partition("Next:")[2].splitlines()]
     return "\n".join(line for line in commands if line.startswith("cd ") or [*in_shell(line)])
 
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    """The template as a repository, with what is there now as its first version."""
+    """The template as a repository, with its present state as the first version."""
     repository = snapshot(tmp_path / "template")
     publish(repository, "v1.0.0")
     return repository
@@ -26,7 +26,7 @@ def template(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def author(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who has told git who they are."""
+    """An environment in which git knows the user's name and e-mail."""
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")

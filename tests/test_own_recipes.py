@@ -11,7 +11,7 @@ from tests.helpers import NO_DOCKER, ROOT, attempt, git, run
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone of this repository, with what is not committed yet."""
+    """A clone of this repository, with its uncommitted changes."""
     run(["git", "clone", "--quiet", str(ROOT), str(tmp_path / "clone")], tmp_path)
     clone = tmp_path / "clone"
     for name in run(
@@ -37,10 +37,11 @@ def test_the_readmes_first_command_holds_in_a_clone(clone: Path) -> None:
 
     assert "The code is in services/, repositories/ and models/." in output
     answers = (clone.parent / "shop/.copier-answers.yml").read_text()
-    assert f"_src_path: {clone}\n" in answers  # or an update would not find it
+    assert f"_src_path: {clone}\n" in answers  # otherwise an update would not find it
     assert git(clone, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_the_tiers_have_all_tests_between_them() -> None:
     def collected(*recipe: str) -> set[str]:
         output = attempt(["just", *recipe, "--collect-only", "-q"], ROOT).stdout

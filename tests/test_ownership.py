@@ -1,4 +1,4 @@
-"""Every rendered file is the template's, the project's, or divided by a line; see ownership.py."""
+"""Each rendered file belongs to the template, to the project, or to both. See ownership.py."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.ownership import PATTERNS, classes, files, matches
 
 @pytest.fixture(scope="module")
 def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two projects that have every file between them."""
+    """Two projects. Together they have every file of the template."""
     directory = tmp_path_factory.mktemp("ownership")
     return [
         render(directory / "shop", license="MIT", audit="triggers"),

@@ -53,7 +53,7 @@ def test_a_project_passes_its_own_checks(
     [summary] = re.findall(r"\d+ passed.*", output)
     record_property(f"suite of the project {name}", summary.strip("= "))
     assert not re.search(r"\d+ (skipped|failed|xfailed|warning)", output)
-    commit(project, "Check")  # what the checks leave behind is ignored or wanted
+    commit(project, "Check")  # git ignores the files that the checks leave, except uv.lock
     assert (project / "uv.lock").exists()
 
 
@@ -79,7 +79,8 @@ def test_a_project_passes_on_the_lowest_dependencies_it_allows(
 @pytest.mark.requires("root")
 def test_an_ordinary_user_needs_no_more_than_root(render: Render, open_directory: Path) -> None:
     project = render(open_directory / "shop")
-    # What is on PATH may be a shim of root's; uv tells its children where it is itself.
+    # The uv on PATH may be a wrapper that belongs to root. The variable UV names the program
+    # itself.
     where = run(["uv", "run", "--no-project", "printenv", "UV"], project).strip()
     uv = str(shutil.copy(where, open_directory))
     run([uv, "sync", "--quiet", "--python", "/usr/bin/python3", "--link-mode", "copy"], project)

@@ -14,7 +14,7 @@ ON_A_SERVER = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway"]
 
 @pytest.fixture
 def living(render: Render, tmp_path: Path) -> Path:
-    """A project that has something of its own wherever the example has something."""
+    """A project with its own code beside every part of the example."""
     project = render(tmp_path / "shop")
     commit(project, "Render")
     package = project / "src/shop"

@@ -1,4 +1,4 @@
-"""What is rendered is complete, deterministic, well formed, and just what the answers say."""
+"""Rendered projects are complete, deterministic and well formed, and follow the answers."""
 
 import ast
 import itertools
@@ -11,7 +11,7 @@ import yaml
 
 from tests.helpers import ROOT, Render, run
 
-# One row a project: every answer that adds files, or changes them, in every value.
+# Each row is a project. Together they have every value of the answers that add or change files.
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "default": {},
     "uuid4, GitLab": {"primary_key": "uuid4", "ci": "gitlab", "license": "MIT"},
@@ -32,7 +32,13 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if answers else ())
+        for name, answers in COMBINATIONS.items()
+    ],
+)
 def rendered(
     request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

@@ -1,4 +1,4 @@
-"""Where a part is missing the tests that need it do not run, and the last lines say so."""
+"""If a part is missing, the tests that need it do not run, and the last lines say so."""
 
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_nothing() -> None:
 
 @pytest.fixture
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A command that runs tests of which one needs what is not there."""
+    """Return a command that runs tests. One of them needs a missing part."""
     (tmp_path / "sky.py").write_text(PLUGIN)
     (tmp_path / "test_sky.py").write_text(TESTS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -44,9 +44,8 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [sys.executable, "-m", "pytest", *plugins, "-c", "pyproject.toml", str(tmp_path)]
 
 
-@pytest.mark.parametrize("options", [[], ["-n", "2"], ["-q"]])
-def test_what_was_not_run_is_said_last(suite: list[str], options: list[str]) -> None:
-    result = attempt([*suite, *options], ROOT, REQUIRE="")
+def test_what_was_not_run_is_said_last(suite: list[str]) -> None:
+    result = attempt([*suite, "-n", "2"], ROOT, REQUIRE="")
 
     assert result.returncode == 0, result.stdout
     why, what, _, how = result.stdout.splitlines()[-4:]

@@ -19,13 +19,13 @@ def own(render: Render, tmp_path: Path) -> Path:
 
 
 def on_a_server(project: Path, script: str) -> str:
-    """Run a shell script with DATABASE_URL naming a migrated PostgreSQL that is there for it alone."""
+    """Run a shell script on a temporary, migrated PostgreSQL that DATABASE_URL names."""
     command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
     return run(command, project, **NO_DOCKER)
 
 
 def revision(project: Path, slug: str) -> Path:
-    """The file of a revision."""
+    """Return the file of a revision."""
     [file] = (project / "migrations/versions").glob(f"*_{slug}.py")
     return file
 

@@ -1,4 +1,4 @@
-"""The rooms of db/: each knows one thing, and only the rooms of PostgreSQL know PostgreSQL."""
+"""The rooms of db/: each has one subject, and only PostgreSQL's rooms use PostgreSQL."""
 
 import ast
 import re
@@ -13,24 +13,24 @@ from tests.test_proofs import OPTIONS
 TEMPLATE = ROOT / "template"
 LAYER = TEMPLATE / "src/{{ package_name }}/db"
 
-# The rooms of the database system, with the only module that names each.
+# The rooms of the database system, and for each the only module that names it.
 DIALECTS = {
     "postgresql": "dialect.py",
     "migrations/postgresql": "migrations/dialect.py",
 }
 
-# A room of another system, which a proof puts in the place of the first.
+# A room of another system. A proof replaces the first one by it.
 SQLITE = ROOT / "tests/proofs/dialect/sqlite"
 
-# What only PostgreSQL and its driver know is in its rooms, and in the rooms of options.
+# Words of PostgreSQL and its driver may be in its rooms, and in the rooms of options.
 ROOMS_OF_POSTGRESQL = [*DIALECTS, *OPTIONS]
 
-# Others that may say a word of PostgreSQL's, and why. None of them may import it.
+# Other files that may have such a word, and why. None of them may import PostgreSQL's modules.
 SPEAK_OF_POSTGRESQL = {
     "migrations/operations": "revisions call them, and revisions are written for one system",
 }
 
-# Files of fewer than 20 lines, and why they are files of their own.
+# Files with fewer than 20 lines, and why they are separate.
 SHORT = {
     "dialect.py": "the only line that another database system changes",
     "migrations/dialect.py": "the only line that another database system changes",
@@ -50,7 +50,7 @@ def is_in(name: str, *directories: str) -> bool:
 
 
 def imports(name: str) -> Iterator[str]:
-    """Yield what a module of the layer imports, by full names; those of the layer begin with `db`."""
+    """Yield the full names that a module imports. Names of the layer begin with `db`."""
     package = ["db", *name.split("/")[:-1]]
     for node in ast.walk(ast.parse((LAYER / name).read_text())):
         if isinstance(node, ast.Import):
@@ -72,7 +72,7 @@ def exported(room: Path) -> list[str]:
 
 
 def interface(room: Path) -> dict[str, str]:
-    """Return for each name that a room exports its file, and its signature or annotation."""
+    """Return the file and the signature or annotation of each name that a room exports."""
     files = {
         alias.name: f"{node.module}.py"
         for node in ast.parse((room / "__init__.py").read_text()).body
@@ -181,6 +181,6 @@ def test_each_room_is_listed_once_where_people_look_for_it() -> None:
 
     listed = re.findall(r"^\| `(\w+/)` \|", readme, re.MULTILINE)
     assert sorted(listed) == sorted(rooms)
-    # The door reaches the room of the database system by way of dialect.py.
+    # `db/__init__.py` imports the room of the database system through dialect.py.
     listed = re.findall(r"`(\w+/|\w+\.py)`", door)
     assert sorted(listed) == sorted(files | rooms - {"postgresql/"})

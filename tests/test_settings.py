@@ -1,4 +1,4 @@
-"""A setting of the project's own concerns the program alone, and not its migrations or its tools."""
+"""The program needs the project's own settings, and its migrations and tools do not."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A rendered suite says which PostgreSQL it runs on, takes what it was told, and leaves nothing."""
+"""A rendered suite says which PostgreSQL it uses, obeys the environment, and leaves nothing."""
 
 import os
 import re
@@ -100,7 +100,7 @@ def test_a_killed_run_leaves_no_server_and_no_directory(
 
 
 def servers_in(directory: Path) -> list[int]:
-    """The PostgreSQL servers whose data is below a directory."""
+    """Return the PostgreSQL servers that have their data below a directory."""
     servers = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -113,7 +113,7 @@ def servers_in(directory: Path) -> list[int]:
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Wait for what another process does, and which it cannot tell us of."""
+    """Wait until another process has done something that it does not report."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

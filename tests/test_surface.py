@@ -1,4 +1,4 @@
-"""What projects import from the layer. A name that goes needs an alias for a minor version first."""
+"""The names that projects import. A removed name first needs an alias for a minor version."""
 
 import ast
 from pathlib import Path
@@ -112,7 +112,7 @@ def test_every_module_class_and_public_function_has_a_docstring() -> None:
 
 
 def public(function: ast.FunctionDef | ast.AsyncFunctionDef, module: ast.Module) -> bool:
-    """Whether it can be reached from outside: not private, not an overload, not inside of another."""
+    """Return whether others can use it: not private, not an overload, not inside a function."""
     if "overload" in map(ast.unparse, function.decorator_list):
         return False
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]

@@ -1,4 +1,4 @@
-"""`copier update` renews what is the template's and leaves alone what is the project's."""
+"""`copier update` renews the template's files, and does not change the project's files."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from tests.ownership import SEEDS, classes, matches
 
 @pytest.fixture
 def versions(tmp_path: Path) -> Path:
-    """The template as a repository, with what is there now as its first version."""
+    """The template as a repository, with its present state as the first version."""
     repository = snapshot(tmp_path / "template")
     publish(repository, "v1.0.0")
     return repository
@@ -21,7 +21,7 @@ def versions(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def living(versions: Path, tmp_path: Path) -> Path:
-    """A project that was rendered from the first version and is worked on since."""
+    """A project that was rendered from the first version, and changed since then."""
     project = tmp_path / "shop"
     render_project(versions, project)
     commit(project, "Render")
@@ -29,7 +29,7 @@ def living(versions: Path, tmp_path: Path) -> Path:
 
 
 def release(versions: Path) -> None:
-    """A second version that touches files of each class."""
+    """A second version that changes files of each class."""
     sources = versions / "template"
     package = sources / "src/{{ package_name }}"
     edit(
@@ -112,6 +112,7 @@ def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
     assert git(living, "rev-parse", "HEAD^{tree}") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "answer", "recipe"),
     [
@@ -132,6 +133,7 @@ def test_what_is_decided_once_cannot_be_changed(
     assert git(living, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) -> None:
     update(living, ci="gitlab", docker=False, audit="triggers")
 
@@ -147,6 +149,7 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
     assert "MIT License" in (living / "LICENSE").read_text()
 
 
+@pytest.mark.slow
 def test_an_update_brings_an_option_that_the_project_was_rendered_without(
     versions: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +168,7 @@ def test_an_update_brings_an_option_that_the_project_was_rendered_without(
     assert (project / "src/shop/db/audit/triggers.py").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_becomes_the_projects_own_stays(versions: Path, living: Path) -> None:
     with (versions / "includes/seeds.yml").open("a") as file:
         file.write("- /tools/psql.py\n")
@@ -175,6 +179,7 @@ def test_a_file_that_becomes_the_projects_own_stays(versions: Path, living: Path
     assert (living / "tools/psql.py").exists()
 
 
+@pytest.mark.slow
 def test_an_answers_file_cannot_hold_what_follows_from_the_answers(
     versions: Path, living: Path
 ) -> None:

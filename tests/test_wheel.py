@@ -1,4 +1,4 @@
-"""The wheel of a project migrates a database, without what only a developer's machine needs."""
+"""The wheel of a project migrates a database, without the parts that only developers need."""
 
 import re
 import shlex
@@ -11,7 +11,9 @@ import pytest
 
 from tests.helpers import NO_DOCKER, Render, attempt, run
 
-# They write revisions and judge them.
+pytestmark = pytest.mark.slow
+
+# These modules write revisions, or judge them.
 NOT_IN_THE_WHEEL = re.compile(r"shop/db/(migrations/(authoring|gate)/|.+/autogenerate\.py)")
 
 UPGRADE = """
@@ -32,7 +34,7 @@ def wheel(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(shop: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory as in the image: the wheel in a fresh environment, and no source tree."""
+    """A directory as in the image: a fresh environment with the wheel, and no source tree."""
     directory = tmp_path_factory.mktemp("installed")
     shutil.copy(shop / "pyproject.toml", directory)
     shutil.copytree(shop / "migrations", directory / "migrations")
@@ -57,7 +59,7 @@ def test_the_wheel_holds_what_applies_migrations_and_not_what_writes_them(
 
 def test_the_wheel_migrates_a_database_and_loads_nothing_else(shop: Path, installed: Path) -> None:
     script = (
-        "uv run --quiet alembic downgrade base\n"  # The throw-away server is migrated.
+        "uv run --quiet alembic downgrade base\n"  # The temporary server is migrated already.
         f"cd {shlex.quote(str(installed))}\n"
         f".venv/bin/python -c {shlex.quote(UPGRADE)}\n"
         ".venv/bin/alembic current --check-heads\n"
