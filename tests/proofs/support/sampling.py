@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 def sampled(cases: Sequence[T]) -> Sequence[T]:
     """Return all cases, or a twentieth of them, at least one."""
-    return cases if FULL else random.sample(cases, -(-len(cases) // PART))  # noqa: S311  # no secret
+    return cases if FULL else random.sample(cases, -(-len(cases) // PART))
 
 
 def numbers(fewest: int) -> Iterator[int]:
     """Yield 1, 2, 3 … without end, or each twentieth number; the first is at most `fewest`."""
-    return count(1 if FULL else random.randint(1, fewest), PART)  # noqa: S311  # no secret
+    return count(1 if FULL else random.randint(1, fewest), PART)

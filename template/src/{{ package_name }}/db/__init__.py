@@ -27,8 +27,8 @@ from .repository.hidden import SoftDeleteRepository
 from .repository.read import Criterion, Options, OrderBy, ReadRepository, RowLock
 from .repository.write import Repository
 from .settings import DatabaseSettings
-from .unit_of_work.begin import BeginHook
 from .unit_of_work.database import Database, Health, IsolationLevel
+from .unit_of_work.settings_at_begin import BeginHook
 from .unit_of_work.unit_of_work import ReadUnitOfWork, UnitOfWork
 from .unset import UNSET, Unset
 

@@ -10,7 +10,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ..dialect import dialect
 from ..errors import Error
 from ..settings import DatabaseSettings
-from .guards import refuse_empty_commit, refuse_overlap
+from .aborted_commit import refuse_aborted_commit
+from .overlap import refuse_overlap
 from .pool import QueuePool, ping_after_idle, watch
 from .query_log import log_repeated_queries, log_slow_queries
 from .translation import translate
@@ -34,7 +35,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         **_pool_arguments(settings),
     )
     refuse_overlap(engine)  # first, so that the others do not see a statement that is refused
-    refuse_empty_commit(engine)
+    refuse_aborted_commit(engine)
     _translate_errors(engine)
     _watch(engine, settings)
     return engine

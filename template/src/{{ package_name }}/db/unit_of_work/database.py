@@ -27,9 +27,9 @@ from ..engine.pool import PoolStatus, QueuePool
 from ..engine.translation import translated
 from ..errors import Error, UnitOfWorkError
 from ..settings import DatabaseSettings
-from .begin import BeginHook, info_by_type, session_info
 from .retry import retrying
 from .session import GuardedSession
+from .settings_at_begin import BeginHook, info_by_type, session_info
 from .unit_of_work import ReadUnitOfWork, UnitOfWork, transaction
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Database(Generic[U, R]):
         settings: how to reach the database.
         unit_of_work: the class of the units of work, or a function that takes a session.
         read_unit_of_work: the same for `unit_of_work(read_only=True)`.
-        begin_hooks: functions that return settings for each transaction, see `begin.py`.
+        begin_hooks: functions that return settings for each transaction, see `settings_at_begin.py`.
     """
 
     def __init__(

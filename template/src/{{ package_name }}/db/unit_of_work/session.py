@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from ..engine.translation import SHARED_SESSION
 from ..errors import UnitOfWorkError
-from .begin import apply_settings
+from .settings_at_begin import apply_settings
 
 
 class GuardedSession(Session):

@@ -1,55 +1,24 @@
-"""Guards against two mistakes that raise no error by themselves.
+"""Two tasks that use one session at the same time get an error.
 
-**Two tasks use one session.** `asyncio.gather` over one session often succeeds, because the driver
-makes one statement wait for the other. Then one task commits half of what the other task does. So a
-statement, a COMMIT or a ROLLBACK raises a `UnitOfWorkError` while another statement runs on the same
-connection. A task may pass a session on to another task: the guard refuses only overlap.
-
-**A task commits an aborted transaction.** PostgreSQL answers this COMMIT with a ROLLBACK and no error.
-So a program that caught the error inside would lose the whole transaction without a message.
+`asyncio.gather` over one session often succeeds, because the driver makes one statement wait for the
+other. Then one task commits half of what the other task does. So a statement, a COMMIT or a ROLLBACK
+raises a `UnitOfWorkError` while another statement runs on the same connection. A task may pass a
+session on to another task: only overlap is refused.
 
 Limits: when a stream is fetching, the driver itself refuses another statement. That error is a
 `DatabaseError`, and does not name the reason.
 """
 
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import InterfaceError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..errors import Error, UnitOfWorkError
+from ..errors import UnitOfWorkError
 from .translation import SHARED_SESSION
-
-_failed: WeakSet[Connection] = WeakSet()  # connections on which a statement has failed
-
-
-def refuse_empty_commit(engine: AsyncEngine) -> None:
-    """Raise an error when a transaction that the server has aborted is committed."""
-
-    @event.listens_for(engine.sync_engine, "handle_error")
-    def fail(context: ExceptionContext) -> None:
-        cancelled = context.sqlalchemy_exception is None
-        if context.connection is not None and not cancelled and not context.is_disconnect:
-            _failed.add(context.connection)
-
-    @event.listens_for(engine.sync_engine, "commit")
-    def ask(connection: Connection) -> None:
-        if connection in _failed:
-            _failed.remove(connection)
-            try:
-                connection.exec_driver_sql("SELECT 1")
-            except Error:
-                if not connection.invalidated:  # or the pool would get it in a transaction
-                    connection.connection.rollback()
-                raise
-
-    @event.listens_for(engine.sync_engine, "rollback")
-    @event.listens_for(engine.sync_engine, "rollback_savepoint")
-    def forget(connection: Connection, *_: object) -> None:
-        _failed.discard(connection)
 
 
 def refuse_overlap(engine: AsyncEngine) -> None:
