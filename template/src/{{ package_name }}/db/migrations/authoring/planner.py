@@ -97,8 +97,8 @@ class Planner:
         old = self._findings.dropped_index(operation)
         if self._model(operation).dialect_options["postgresql"]["partition_by"]:
             self.refused.append(
-                f"{operation.table_name}: PostgreSQL builds no index of a partitioned table concurrently; "
-                "write a revision that creates it ON ONLY the table, then one on each partition, "
+                f"{operation.table_name}: PostgreSQL builds no index of a partitioned table concurrently. "
+                "Write a revision that creates it ON ONLY the table, then one on each partition, "
                 "and attaches them"
             )
         new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)

@@ -138,7 +138,7 @@ def _judge_commits(calls: list[tuple[str, ast.Call]]) -> Problems:
         once = _ONCE.fullmatch(name) and not _COMMITS.fullmatch(name)
         if once and call.lineno < last and not _REPEATABLE.search(ast.unparse(call)):
             sentence = (
-                f"line {last} commits it, and if that breaks off, the next try fails here: write "
+                f"line {last} commits it, so a second try would fail here: write "
                 f"if_exists=True or if_not_exists=True, or op.{name}() in a revision of its own"
             )
             yield call.lineno, "not-repeatable", sentence
