@@ -124,11 +124,11 @@ def lived_in(project: Path) -> Path:
         "    bio: Mapped[str | None]\n",
         "    bio: Mapped[str | None]\n    city: Mapped[str | None]\n",
     )
-    edit(package / "models/base.py", "The base of", "The one base of")
-    edit(package / "unit_of_work.py", "One transaction.", "Our transaction.")
+    prepend(package / "models/base.py", "# ours\n")
+    prepend(package / "unit_of_work.py", "# ours\n")
     edit(package / "settings.py", "    database:", "    greeting: str = 'hello'\n    database:")
     edit(project / "README.md", "## Start", "## Our own words\n\n## Start")
-    edit(project / "tests/conftest.py", '"""Your fixtures', '"""Our fixtures')
+    prepend(project / "tests/conftest.py", "# ours\n")
     (package / "billing.py").write_text('"""Ours."""\n')
     (project / "tests/unit/test_services.py").unlink()
     (project / "scripts/seed.py").rename(project / "scripts/plant.py")
@@ -147,3 +147,8 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path.name}"
     path.write_text(text.replace(old, new))
+
+
+def prepend(path: Path, line: str) -> None:
+    """Put a line at the beginning of a file."""
+    path.write_text(line + path.read_text())

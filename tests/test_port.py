@@ -9,7 +9,7 @@ import pytest
 
 from maintenance.port import Port
 from maintenance.project import Project
-from tests.helpers import ROOT, attempt, commit, edit, git, render_project
+from tests.helpers import ROOT, attempt, commit, edit, git, prepend, render_project
 from tests.ownership import files
 
 pytestmark = pytest.mark.slow
@@ -58,10 +58,6 @@ def port(project: Path, sources: Path) -> list[str]:
 def contents(project: Path) -> dict[str, str]:
     names = [name for name in files(project) if not name.startswith((".git/", ".copier-answers"))]
     return {name: (project / name).read_text() for name in names}
-
-
-def prepend(path: Path, line: str) -> None:
-    path.write_text(line + path.read_text())
 
 
 def fresh(sources: Path) -> dict[str, str]:

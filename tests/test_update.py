@@ -7,7 +7,17 @@ from pathlib import Path
 import copier
 import pytest
 
-from tests.helpers import commit, edit, git, lived_in, publish, render_project, snapshot, update
+from tests.helpers import (
+    commit,
+    edit,
+    git,
+    lived_in,
+    prepend,
+    publish,
+    render_project,
+    snapshot,
+    update,
+)
 from tests.ownership import SEEDS, classes, matches
 
 
@@ -32,16 +42,12 @@ def release(versions: Path) -> None:
     """A second version that changes files of each class."""
     sources = versions / "template"
     package = sources / "src/{{ package_name }}"
-    edit(
-        package / "db/unit_of_work/retry.py",
-        '"""When and how',
-        '"""New in version 2: when and how',
-    )
+    prepend(package / "db/unit_of_work/retry.py", "# version 2\n")
     (package / "db/outbox.py").write_text('"""A new part of the layer."""\n')
     (sources / "tools/new.py").write_text('"""A new tool."""\n')
     edit(sources / "pyproject.toml.jinja", '"stamina>=25.1.0",', '"stamina>=25.2.0",\n    "anyio",')
     edit(sources / "justfile.jinja", "# run the tests,", "# run all tests,")
-    edit(package / "models/user.py", "Somebody who", "Anybody who")
+    prepend(package / "models/user.py", "# version 2\n")
     edit(sources / "README.md.jinja", "## Start", "## How to start")
     publish(versions, "v2.0.0")
 
@@ -52,7 +58,7 @@ def test_an_update_renews_the_templates_files(versions: Path, living: Path) -> N
     update(living)
 
     package = living / "src/shop"
-    assert "New in version 2" in (package / "db/unit_of_work/retry.py").read_text()
+    assert (package / "db/unit_of_work/retry.py").read_text().startswith("# version 2\n")
     assert (package / "db/outbox.py").exists()
     assert (living / "tools/new.py").exists()
     assert '"anyio",' in (living / "pyproject.toml").read_text()
@@ -188,7 +194,7 @@ def test_an_answers_file_cannot_hold_what_follows_from_the_answers(
         file.write("key_column: __import__('os').abort()\n")
     commit(living, "Attack")
 
-    with pytest.raises(ValueError, match="cannot be given"):
+    with pytest.raises(ValueError, match="Do not give it"):
         update(living)
 
     assert git(living, "status", "--porcelain") == ""
