@@ -138,14 +138,14 @@ def _judge_commits(calls: list[tuple[str, ast.Call]]) -> Problems:
         once = _ONCE.fullmatch(name) and not _COMMITS.fullmatch(name)
         if once and call.lineno < last and not _REPEATABLE.search(ast.unparse(call)):
             sentence = (
-                f"line {last} commits it, and if that breaks off, the next try fails here: write "
-                f"if_exists=True or if_not_exists=True, or op.{name}() in a revision of its own"
+                f"line {last} commits this, and if it breaks off, the next try fails here: write "
+                f"if_exists=True or if_not_exists=True, or move op.{name}() to another revision"
             )
             yield call.lineno, "not-repeatable", sentence
 
 
 def _type(node: ast.expr | None) -> str:
-    """Return what a type such as `sa.String(length=50)` is in SQL, if it is a simple one."""
+    """Return the SQL of a simple type such as `sa.String(length=50)`, or the empty string."""
     if not isinstance(node, ast.Call):
         return ""
     numbers = [ast.unparse(each) for each in (*node.args, *(word.value for word in node.keywords))]
