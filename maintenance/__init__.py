@@ -1,1 +1,1 @@
-"""Commands for those who maintain the template. They change its sources, and nothing else uses them."""
+"""Commands for maintainers. They change the sources of the template, and nothing else uses them."""

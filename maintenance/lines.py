@@ -1,15 +1,15 @@
-"""The lines of a `.jinja` file, and which of them a line of the rendered file comes from.
+"""Find the line of a `.jinja` file from which a line of the rendered file comes.
 
-To know that, each line of the source gets its number in front, the file is rendered, and the numbers are
-read from the result. Tags, and lines of a condition that does not hold, leave none. A number that is
-unknown is None: the line has no source of its own.
+For that, each line of the source gets its number in front, the file is rendered, and the numbers
+are read from the result. Tags leave no number, and neither do lines of a condition that is false.
+If a line has no number, it is None: no line of the source belongs to it.
 """
 
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-# Two characters of the area that Unicode leaves to its users.
+# Two characters that Unicode reserves for private use.
 NUMBER = re.compile("\ue000(\\d+)\ue001")
 
 EXPRESSION = re.compile(r"\{\{.*?\}\}")
@@ -18,7 +18,7 @@ PACKAGE = "{{ package_name }}"
 
 
 class HunkError(Exception):
-    """Some lines cannot be ported; the message says why."""
+    """Some lines cannot be ported. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ def mark(source: str) -> str:
 
 
 def unmark(marked: str) -> list[Line]:
-    """Read the numbers from what a numbered source was rendered to."""
+    """Read the numbers from the rendered text of a numbered source."""
     lines = []
     for line in marked.splitlines(keepends=True):
         *gaps, text = NUMBER.split(line)[::2]
         numbers = NUMBER.findall(line)
-        if "".join(gaps).strip():  # a tag at the end of a line has joined it with the next
+        if "".join(gaps).strip():  # a tag at the end of a line joined it with the next line
             lines.append(Line("".join([*gaps, text]), None))
         elif text:
             lines.append(Line(text, int(numbers[-1]) if numbers else None))
@@ -49,21 +49,21 @@ def unmark(marked: str) -> list[Line]:
 
 
 def rewrite(source: str, rendered: list[Line], edited: str, package: str) -> tuple[str, list[str]]:
-    """Do in a source what was done in the rendered file.
+    """Repeat the changes of a rendered file in its source.
 
     Args:
         source: The source.
-        rendered: What it was rendered to.
-        edited: What the rendered file became.
-        package: What `{{ package_name }}` was rendered to.
+        rendered: Its rendered lines.
+        edited: The lines of the edited file.
+        package: The name of the package.
 
     Returns:
-        The new source, and for each group of lines that it does not have, which they are and why.
+        The new source, and a sentence about each group of lines that it does not have.
     """
     lines, new = source.splitlines(keepends=True), edited.splitlines(keepends=True)
     old = [line.text for line in rendered]
     failures: list[str] = []
-    # From the end, so that the numbers of the lines above stay what they are.
+    # Begin at the end, so that the numbers of the lines above stay valid.
     for kind, *places in reversed(SequenceMatcher(None, old, new, autojunk=False).get_opcodes()):
         begin, end, new_begin, new_end = places
         if kind == "equal":
@@ -78,7 +78,7 @@ def rewrite(source: str, rendered: list[Line], edited: str, package: str) -> tup
 
 
 def _name(begin: int, end: int) -> str:
-    """Say in words which lines of the edited file are not ported."""
+    """Return a sentence that says which lines of the edited file are not ported."""
     if begin == end:
         return f"lines that were deleted below line {begin} are not ported"
     if begin + 1 == end:
@@ -87,7 +87,7 @@ def _name(begin: int, end: int) -> str:
 
 
 def _place(rendered: list[Line], begin: int, end: int, count: int, total: int) -> slice:
-    """Return which lines of a source are to be replaced by `count` others."""
+    """Return the lines of a source that `count` other lines replace."""
     numbers = [line.number for line in rendered[begin:end]]
     before = rendered[begin - 1].number if begin else -1
     after = rendered[end].number if end < len(rendered) else total
@@ -96,14 +96,14 @@ def _place(rendered: list[Line], begin: int, end: int, count: int, total: int) -
         raise HunkError("a tag of Jinja is between the lines that they replace")
     stop = start + len(numbers)
     if count > len(numbers) and (before, after) != (start - 1, stop):
-        raise HunkError("a tag of Jinja is beside them: they may belong to it or not")
+        raise HunkError("a tag of Jinja is beside them, and nobody knows whether they belong to it")
     return slice(start, stop)
 
 
 def _generalize(
     sources: list[str], rendered: list[str], edited: list[str], package: str
 ) -> list[str]:
-    """Put the expressions of the old source into the new lines, where their values are."""
+    """Replace values in the new lines by the expressions of the old source."""
     if not edited:
         return []
     text = "".join(edited)
@@ -125,11 +125,11 @@ def _generalize(
 
 
 def _values(source: str, rendered: str) -> list[tuple[str, str]]:
-    """Return what each expression of a line was rendered to, and the expression."""
+    """Return the rendered value of each expression of a line, with the expression."""
     if "{%" in source:
         raise HunkError("a tag of Jinja is inside of the line that they replace")
     texts = EXPRESSION.split(source)
     match = re.fullmatch("(.*?)".join(map(re.escape, texts)), rendered, re.DOTALL)
     if not match:
-        raise HunkError("it is not known what the line that they replace came from")
+        raise HunkError("nobody knows the source of the line that they replace")
     return list(zip(match.groups(), EXPRESSION.findall(source), strict=True))

@@ -1,4 +1,4 @@
-"""Merge what two sides made of one text."""
+"""Merge the changes of two sides to one text."""
 
 import subprocess
 import tempfile
@@ -11,7 +11,7 @@ def merge(ours: str, base: str, theirs: str) -> str:
     """Return a text with the changes of both sides.
 
     Raises:
-        PortError: both have changed the same lines.
+        PortError: both sides changed the same lines.
     """
     if ours in (base, theirs):
         return theirs

@@ -1,15 +1,15 @@
-"""Bring what was changed in a rendered project back into the template: `just port PROJECT`.
+"""Bring the changes of a rendered project back into the template: `just port PROJECT`.
 
     project=$(just render)      # work there, and run its checks
     just port "$project"        # and read `git diff` here
 
-Every file of the project that was edited, added, renamed or deleted is looked at. In texts and paths, the
-name of the package becomes `{{ package_name }}` again. What the template has changed meanwhile is kept:
-git merges both. Then the template is rendered once more, and must give the project as it is.
+It reads each file of the project that was edited, added, renamed or deleted. In texts and paths,
+the name of the package becomes `{{ package_name }}` again. Later changes of the template stay,
+because git merges both. Then it renders the template again, and compares it with the project.
 
-Nothing is guessed. The exit code is 1 if something cannot be ported: new lines beside a tag of Jinja, a
-value that the new line does not have, lines that both have changed. A sentence says what and why, and
-`git diff template`, in the project, shows it.
+It does not guess. If a change cannot be ported, it prints the lines and the reason, and exits with 1.
+This happens to new lines beside a tag of Jinja, to a line that lost a rendered value, and to lines that
+both sides changed. `git diff template` in the project shows these changes.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from .sources import Source, Sources
 
 
 class Port:
-    """Ports the changes of a project into the template below `root`."""
+    """Port the changes of a project into the template below `root`."""
 
     def __init__(self, project: Project, root: Path) -> None:
         self._project = project
@@ -38,7 +38,7 @@ class Port:
         self._expected = dict(self._before)
 
     def run(self) -> list[str]:
-        """Port what can be ported, and return a sentence for each thing that cannot be."""
+        """Port the changes, and return a sentence for each change that cannot be ported."""
         failures = {change: self._port(change) for change in self._changes}
         ported = [change for change, reasons in failures.items() if not reasons]
         failed = {name for change in failures.keys() - {*ported} for name in change.names}
@@ -67,7 +67,7 @@ class Port:
         return []
 
     def _write(self, change: Change, new: str) -> list[str]:
-        """Write the source of a file; where it was renamed, instead of that of its old name."""
+        """Write the source of a file. If it was renamed, delete the source of its old name."""
         if new not in self._before and self._sources.read(new):
             raise PortError("the template has a file of this name for other answers")
         at = change.old if change.old in self._before else new
@@ -80,7 +80,7 @@ class Port:
         return failures
 
     def _merged(self, change: Change, new: str, at: str) -> str:
-        """Return what the template shall render: the project's changes together with its own."""
+        """Return the text that the template must render: with its own and the project's changes."""
         edited = self._project.text(new)
         if at in self._before:
             base = self._project.rendered(change.old) if change.old else ""
@@ -90,7 +90,7 @@ class Port:
         return edited
 
     def _source(self, at: str, text: str) -> tuple[Source, list[str]]:
-        """Return the source that renders a text, and why it leaves parts of it out."""
+        """Return the source that renders a text, and the reasons for parts that it does not render."""
         source = self._sources.read(at)
         if source is None or not source.jinja:
             return self._sources.generalize(text), []
@@ -101,14 +101,14 @@ class Port:
         return Source(rewritten, jinja=JINJA.search(rewritten) is not None), failures
 
     def _wrong(self) -> set[str]:
-        """Render the template again, and return the files that are not as they should be."""
+        """Render the template again, and return the files that differ from the project."""
         after, expected = self._sources.render(self._answers), self._expected
         names = after.keys() | expected.keys()
         return {name for name in names if after.get(name) != expected.get(name)}
 
 
 def main() -> None:
-    """Port a project, and say what was not ported."""
+    """Port a project, and print the changes that were not ported."""
     parser = argparse.ArgumentParser(prog="just port", description="Port a project's changes.")
     parser.add_argument("project", type=Path, help="a directory that `just render` made")
     try:

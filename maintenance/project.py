@@ -1,7 +1,7 @@
-"""A rendered project, and what was changed in it since the template rendered it.
+"""A rendered project, and its changes since the template rendered it.
 
-The tag `template` names the files as the template renders them. `just render` sets it, and `just port`
-moves it. So `git diff template` shows, in the project, what is not ported yet.
+The tag `template` names the files as the template renders them. `just render` sets it, and `just
+port` moves it. So `git diff template` in the project shows the changes that are not ported yet.
 """
 
 import os
@@ -17,12 +17,12 @@ import yaml
 TAG = "template"
 ANSWERS = ".copier-answers.yml"
 
-# What the first `uv run` makes in a project. The template has none.
+# The first `uv run` writes this file. The template does not have it.
 NOT_RENDERED = "uv.lock"
 
 
 class PortError(Exception):
-    """Something cannot be ported; the message says why."""
+    """Something cannot be ported. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -34,34 +34,34 @@ class Change:
 
     @property
     def name(self) -> str:
-        """What messages call the file."""
+        """The name of the file in messages."""
         return self.new or self.old or ""
 
     @property
     def names(self) -> set[str]:
-        """The one name or both."""
+        """The old name, the new name, or both."""
         return {name for name in (self.old, self.new) if name}
 
 
 class Project:
-    """A project that `just render` made.
+    """A project that `just render` rendered.
 
     Raises:
-        PortError: the directory is no such project.
+        PortError: `just render` did not render this directory.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         if not (path / ".git").exists() or not self._git("tag", "--list", TAG):
-            raise PortError(f"{path} is no project that `just render` made")
+            raise PortError(f"{path} is not a project: give a directory that `just render` printed")
 
     def answers(self) -> dict[str, Any]:
-        """Return what the questions were answered with."""
+        """Return the answers of the project."""
         answers = yaml.safe_load((self.path / ANSWERS).read_text())
         return {name: answer for name, answer in answers.items() if not name.startswith("_")}
 
     def changes(self) -> list[Change]:
-        """Return what was changed since the tag, committed or not, without what git ignores.
+        """Return the changes since the tag, committed or not, without files that git ignores.
 
         The changes are staged, so that `git diff template` shows new files too.
 
@@ -78,15 +78,15 @@ class Project:
         return [change for change in changes if change.name != NOT_RENDERED]
 
     def text(self, name: str) -> str:
-        """Return what a file holds now."""
+        """Return the present content of a file."""
         return _decode((self.path / name).read_bytes())
 
     def rendered(self, name: str) -> str:
-        """Return what a file held when the template rendered it."""
+        """Return the content of a file as the template rendered it."""
         return _decode(self._run("show", f"{TAG}:{name}"))
 
     def mark(self, changes: Iterable[Change]) -> None:
-        """Move the tag: these changes are ported."""
+        """Move the tag, because these changes are ported."""
         names = {name for change in changes for name in change.names}
         with tempfile.TemporaryDirectory() as directory:
             index = {"GIT_INDEX_FILE": str(Path(directory, "index"))}
@@ -100,7 +100,7 @@ class Project:
         return self._run(*arguments, **environment).decode()
 
     def _run(self, *arguments: str, **environment: str) -> bytes:
-        # Names that begin with ":" or have a "*" are names, and no patterns.
+        # With this option, ":" and "*" in a name are no patterns.
         command = ["git", "--literal-pathspecs", *arguments]
         return subprocess.run(
             command, cwd=self.path, env=os.environ | environment, check=True, capture_output=True
@@ -125,4 +125,4 @@ def _decode(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise PortError("it is no text") from None
+        raise PortError("it is not a text file") from None

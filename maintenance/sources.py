@@ -1,4 +1,4 @@
-"""The sources of the template, by the names of the files that they render."""
+"""The sources of the template, by the names of the rendered files."""
 
 import re
 import tempfile
@@ -21,14 +21,14 @@ SUFFIX = ".jinja"
 
 @dataclass(frozen=True)
 class Source:
-    """What renders a file: a text, which Jinja reads or not."""
+    """The source of a file. Jinja reads it only if its name ends in `.jinja`."""
 
     text: str
     jinja: bool
 
 
 class Sources:
-    """The template below `root`, as it renders a project whose package is called `package`."""
+    """The template below `root`, for projects whose package has the name `package`."""
 
     def __init__(self, root: Path, package: str) -> None:
         self.root = root
@@ -47,7 +47,7 @@ class Sources:
         path.chmod(mode)
 
     def delete(self, name: str) -> None:
-        """Delete the source of a file, if there is one, and directories that are then empty."""
+        """Delete the source of a file, if it exists, and directories that become empty."""
         if path := self._find(name):
             path.unlink()
             for parent in path.parents:
@@ -56,10 +56,10 @@ class Sources:
                 parent.rmdir()
 
     def generalize(self, text: str) -> Source:
-        """Return the source of a text in which nothing but the package's name is rendered.
+        """Return the source of a text in which only the name of the package is rendered.
 
         Raises:
-            PortError: the text names the package, and Jinja would read other parts of it too.
+            PortError: the text has the name of the package, and braces that Jinja would read.
         """
         name = re.compile(rf"\b{self.package}\b")
         if not name.search(text):
@@ -69,14 +69,14 @@ class Sources:
         return Source(name.sub(PACKAGE, text), jinja=True)
 
     def render(self, answers: dict[str, Any], marked: Iterable[str] = ()) -> dict[str, str]:
-        """Return the files of a project with these answers, without the answers themselves.
+        """Return the files of a project with these answers, without the answers file.
 
         Args:
-            answers: What is not answered has its default.
-            marked: Files whose lines are numbered, if Jinja reads their sources; see `lines.py`.
+            answers: The answers. Other questions have their default.
+            marked: Files whose lines get numbers, if Jinja reads their sources. See `lines.py`.
         """
         with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
-            # Of each first copy Copier says that there are no previous answers.
+            # At each first copy Copier warns that there are no previous answers.
             warnings.simplefilter("ignore", MissingFileWarning)
             template = Sources(snapshot(Path(directory, "template"), self.root), self.package)
             for name in marked:

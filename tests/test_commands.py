@@ -65,21 +65,21 @@ def test_seeding_twice_does_no_harm(shop: Path) -> None:
     assert "added: nobody, since all users exist" in output
 
 
-def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
+def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_corrected(
     shop: Path, tmp_path: Path
 ) -> None:
     posts, rejects = tmp_path / "posts.csv", tmp_path / "posts.rejected.csv"
     lines = ["author,title,body", "nobody,1,…", *(f"ada,{number},…" for number in range(2, 10))]
     lines[7] = "ada,,…"  # the import reads it and breaks off; it must be reported once
     posts.write_text("\n".join([*lines[:8], f"ada,8,{'too long' * 20_000}", lines[9]]))
-    mended = tmp_path / "mended.csv"
-    mended.write_text("\n".join(lines))
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text("\n".join(lines))
     script = (
         "uv run just seed; "
         f"uv run just import-posts '{posts}' --batch 3 && exit 1; "
-        f"mv '{rejects}' '{tmp_path}/mended.rejected.csv'; "
-        f"uv run just import-posts '{mended}' --batch 3 --skip 6 && exit 1; "
-        f"sed 's/^nobody,/ada,/; s/^ada,,/ada,7,/' '{tmp_path}/mended.rejected.csv' > '{rejects}'; "
+        f"mv '{rejects}' '{tmp_path}/corrected.rejected.csv'; "
+        f"uv run just import-posts '{corrected}' --batch 3 --skip 6 && exit 1; "
+        f"sed 's/^nobody,/ada,/; s/^ada,,/ada,7,/' '{tmp_path}/corrected.rejected.csv' > '{rejects}'; "
         f"uv run just import-posts '{rejects}'; "
         "uv run just psql --tuples-only"
         " --command 'SELECT title FROM posts WHERE length(title) = 1 ORDER BY title'"
@@ -93,7 +93,7 @@ def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_mended(
     assert "imported: 2, rejected: 1" in output
     assert "imported: 2, rejected: 0" in output
     assert output.split()[-9:] == [f"{number}" for number in range(1, 10)]
-    reported = (tmp_path / "mended.rejected.csv").read_text().splitlines()
+    reported = (tmp_path / "corrected.rejected.csv").read_text().splitlines()
     assert reported == [
         "author,title,body,line,reason",
         "nobody,1,…,1,author: there is no user nobody",

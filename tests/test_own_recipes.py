@@ -23,7 +23,7 @@ def clone(tmp_path: Path) -> Path:
         else:
             (clone / name).unlink(missing_ok=True)
     git(clone, "add", "--all")
-    git(clone, "commit", "--quiet", "--allow-empty", "--message", "What is not committed")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "Add uncommitted changes")
     return clone
 
 

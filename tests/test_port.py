@@ -1,4 +1,4 @@
-"""`just port` brings what was changed in a rendered project back into the template."""
+"""`just port` brings the changes of a rendered project back into the template."""
 
 import random
 import shutil
@@ -19,14 +19,14 @@ PACKAGE = "src/{{ package_name }}"
 
 @pytest.fixture(scope="module")
 def small(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template without the layer and the tools: it renders in a third of the time."""
+    """The template without the layer and the tools. It renders in a third of the time."""
     ignored = shutil.ignore_patterns("db", "tools")
     return shutil.copytree(template, tmp_path_factory.mktemp("port") / "small", ignore=ignored)
 
 
 @pytest.fixture(scope="module")
 def rendered(small: Path) -> Path:
-    """A project as `just render` makes it."""
+    """A project as `just render` renders it."""
     project = render_project(small, small.parent / "shop")
     commit(project, "Render the project")
     git(project, "tag", "template")
@@ -41,7 +41,7 @@ def template_root(small: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sources(template_root: Path) -> Path:
-    """What is rendered of that copy."""
+    """The project that this copy renders."""
     return template_root / "template"
 
 
@@ -61,7 +61,7 @@ def contents(project: Path) -> dict[str, str]:
 
 
 def fresh(sources: Path) -> dict[str, str]:
-    """What the template renders now."""
+    """Return the present output of the template."""
     return contents(render_project(sources.parent, sources.parent.parent / "fresh/shop"))
 
 

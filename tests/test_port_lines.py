@@ -1,4 +1,4 @@
-"""Edited lines find the place in a `.jinja` file that they come from, or say that it is not known."""
+"""Edited lines find their place in a `.jinja` file, or a sentence says that it is not known."""
 
 import pytest
 from hypothesis import given

@@ -77,7 +77,7 @@ def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:
         "patch = subprocess, _exit\n"
         # A room that a proof adds to a copy of the layer.
         "omit = */shop/db/sqlite/*\n"
-        # The proofs of migrations run copies of the project, in processes of their own.
+        # The proofs of migrations run copies of the project, in other processes.
         "[paths]\n"
         "db =\n"
         "    src/shop/db\n"

@@ -148,7 +148,8 @@ def next_commands(output: str) -> list[str]:
 
 
 def contents(project: Path) -> dict[str, str]:
-    """What is in a project's files, but for the answers, the lock, and an `__init__` that stays."""
+    """The content of a project's files, without the answers, the lock, and an `__init__` that
+    stays."""
     listed = git(project, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     different = {".copier-answers.yml", "uv.lock", "src/shop/unit_of_work.py"}
     return {

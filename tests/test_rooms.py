@@ -35,9 +35,9 @@ SHORT = {
     "dialect.py": "the only line that another database system changes",
     "migrations/dialect.py": "the only line that another database system changes",
     "migrations/postgresql/timeouts.py": "no other file of the room is about a session's settings",
-    "mixins/soft_delete.py": "one mixin a file",
-    "mixins/uuid7.py": "one mixin a file",
-    "unit_of_work/retry.py": "when a transaction runs again is a decision of its own",
+    "mixins/soft_delete.py": "each mixin has its file",
+    "mixins/uuid7.py": "each mixin has its file",
+    "unit_of_work/retry.py": "it decides only when a transaction runs again",
 }
 
 

@@ -117,5 +117,5 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) 
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            pytest.fail(f"waited {seconds:g} s in vain until {what}")
+            pytest.fail(f"waited {seconds:g} s, and not yet: {what}")
         time.sleep(0.05)

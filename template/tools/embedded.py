@@ -27,7 +27,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-#: Settings for data that may be lost: PostgreSQL is faster when it need not survive a crash.
+#: Settings for data that may be lost. They make PostgreSQL faster, but it cannot survive a crash.
 FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -127,7 +127,7 @@ class Cluster:
         Raises:
             ServerError: the server does not start for another reason.
         """
-        # Nothing uses a Unix socket here, and its path can have 107 bytes at most: do without it.
+        # Nothing uses a Unix socket here, and its path can have at most 107 bytes: so open none.
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""} | settings
         self._log.unlink(missing_ok=True)
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())

@@ -1,4 +1,4 @@
-"""What the layer does on SQLite. `test_sqlite.py` runs this file in a copy of the project."""
+"""Proofs of the layer on SQLite. `test_sqlite.py` runs this file in a copy of the project."""
 
 import datetime
 import sys
@@ -211,7 +211,7 @@ async def test_runs_work_again_while_somebody_else_writes(database: Shop) -> Non
         attempts += 1
         await work.people.add(Person(email="ada@example.org"))
 
-    async with database.engine.begin():  # it writes, or may: BEGIN IMMEDIATE
+    async with database.engine.begin():  # it may write: BEGIN IMMEDIATE
         with pytest.raises(TransientError):
             await database.transact(add, attempts=2, isolation_level="SERIALIZABLE")
     await database.transact(add)

@@ -1,4 +1,5 @@
-"""Another database system is another room: the layer runs on SQLite when one line changes."""
+"""Another database system needs only another room: the layer runs on SQLite when one line
+changes."""
 
 import os
 import shutil
@@ -13,7 +14,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def copy(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
-    """A copy of the layer that has the room `sqlite/` and uses it. All other files are as they were."""
+    """A copy of the layer that has and uses the room `sqlite/`. All other files are unchanged."""
     layer = tmp_path / "src/shop/db"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(pytestconfig.rootpath / "src/shop/db", layer, ignore=ignored)
@@ -35,14 +36,14 @@ def test_the_layer_works_on_sqlite(copy: Path) -> None:
 
 
 def test_the_layer_is_typed_with_sqlite(pytestconfig: pytest.Config, copy: Path) -> None:
-    cache = pytestconfig.rootpath / ".mypy_cache"  # which knows the libraries
+    cache = pytestconfig.rootpath / ".mypy_cache"  # its environment has the libraries
     code, output = run(copy, "mypy", "--cache-dir", str(cache), ".")
 
     assert code == 0, output
 
 
 def run(copy: Path, *command: str) -> tuple[int, str]:
-    """Run a module in the copy; return its exit code and what it said. It must end by itself."""
+    """Run a module in the copy, and return its exit code and output. It must end by itself."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=copy,

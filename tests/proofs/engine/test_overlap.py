@@ -38,7 +38,7 @@ async def until(bank: Database[Work], condition: str, count: int = 1) -> None:
         if await backends(bank, condition) == count:
             return
         await asyncio.sleep(0.01)
-    pytest.fail(f"in the end not {count} with {condition}")
+    pytest.fail(f"there were never {count} sessions with {condition}")
 
 
 async def is_whole(bank: Database[Work], single: Database[Work]) -> None:

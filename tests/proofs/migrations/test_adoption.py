@@ -1,4 +1,4 @@
-"""A database that is there already comes under migration without a change of its tables."""
+"""An existing database gets migrations without a change of its tables."""
 
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,11 +15,11 @@ async def test_an_existing_database_is_adopted(
     example.unlink()
     for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
         await server.execute(text(statement))
-    await server.run_sync(Base.metadata.create_all)  # as somebody else made it
+    await server.run_sync(Base.metadata.create_all)  # another program created it
     await server.execute(text("ALTER TABLE users ADD COLUMN legacy text"))
     before = await describe(fresh_database_url)
 
-    # What the models lack is told before there is a revision, and mended there.
+    # Before the first revision, `check` reports what is missing in the models. Correct them there.
     code, differences = project.attempt("check")
     assert code != 0
     assert "legacy" in differences
@@ -27,7 +27,7 @@ async def test_an_existing_database_is_adopted(
     project.edit("src/shop/models/user.py", bio, bio + "    legacy: Mapped[str | None]\n")
     project.alembic("check")
 
-    # An empty database gets the first revision, and the existing one is told that it has it.
+    # An empty database runs the first revision, and the existing one is stamped with it.
     await server.execute(text("ALTER SCHEMA public RENAME TO existing"))
     await server.execute(text("CREATE SCHEMA public"))
     [first] = project.revise("what is there")

@@ -1,4 +1,5 @@
-"""What autogenerate writes when the models have changed, and that it is then what the database has."""
+"""Autogenerate writes revisions for changed models, and then the database agrees with the
+models."""
 
 import re
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_a_change_becomes_what_the_running_code_survives(name: str, project: Pro
     project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head")
     for path in revisions:
         if any(re.fullmatch(".*_concurrently|backfill", each) for each in operations(path)):
-            # It commits, and so it can be run again, as after a break-off in the end.
+            # It commits, so it can be run again, for example after it broke off.
             text = path.read_text()
             name, parent = re.findall(r'^(?:down_)?revision = "(\w+)"$', text, re.MULTILINE)
             project.alembic_all(f"stamp {parent}", f"upgrade {name}", "stamp head", "check")

@@ -1,4 +1,4 @@
-"""A backfill commits batch by batch, waits for nobody who writes, and goes on where it broke off."""
+"""A backfill commits each batch, does not wait for writers, and continues where it broke off."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from tests.proofs.support.faults import BLOCKED, wait_until
 from tests.proofs.support.revisions import Project
 from tools.sources import connect
 
-# The order of the key is not that of the rows in the table.
+# The order of the keys is not the order of the rows in the table.
 TABLE = """
     CREATE TABLE stock (
         warehouse int, item text, amount int, value int, PRIMARY KEY (warehouse, item)
@@ -32,7 +32,7 @@ VALUES = "SELECT value FROM stock ORDER BY warehouse, item"
 
 @pytest.fixture
 async def server(fresh_database_url: URL) -> AsyncIterator[AsyncConnection]:
-    """The test's own connection, which commits by itself."""
+    """A connection for the test itself, in autocommit mode."""
     async with connect(fresh_database_url) as connection:
         for statement in TABLE.split(";"):
             await connection.execute(text(statement))
@@ -50,7 +50,7 @@ async def migration(fresh_database_url: URL, server: AsyncConnection) -> AsyncIt
 async def fill(
     connection: AsyncConnection, expression: str = "amount * 10", batch: int = 3, pause: float = 0.0
 ) -> list[str]:
-    """Return what it tells."""
+    """Return the lines about the progress."""
     told: list[str] = []
     work = Backfill("stock", None, "value", expression)
     await connection.run_sync(work.run, batch, pause, told.append)
@@ -59,7 +59,7 @@ async def fill(
 
 @asynccontextmanager
 async def locked(url: URL, change: str) -> AsyncIterator[AsyncConnection]:
-    """Have somebody change a row, and end with the block."""
+    """Change a row in another transaction, which ends with the block."""
     async with connect(url) as connection:
         await connection.execute(text("BEGIN"))
         await connection.execute(text(change))
@@ -128,7 +128,7 @@ async def test_behind_a_row_that_stays_locked_it_gives_up_keeps_the_rest_and_goe
 async def test_somebody_who_refers_to_a_row_is_not_in_the_way(
     fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
 ) -> None:
-    reference = "SELECT FROM stock FOR KEY SHARE"  # as a foreign key's check does
+    reference = "SELECT FROM stock FOR KEY SHARE"  # the check of a foreign key takes this lock
     async with locked(fresh_database_url, reference):
         await fill(migration)
 
@@ -205,7 +205,7 @@ def test_a_script_changes_all_rows_at_once_and_says_so(project: Project) -> None
 
     script = project.alembic("upgrade", "0001:fill", "--sql")
 
-    assert "-- All rows at once" in script
+    assert "-- All rows in one statement" in script
     assert (
         "UPDATE past.stock SET value=(amount * 10) "
         "WHERE past.stock.value IS NULL AND (amount * 10) IS NOT NULL;"

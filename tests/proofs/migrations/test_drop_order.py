@@ -1,4 +1,4 @@
-"""Dropped tables are dropped in an order that PostgreSQL accepts, however they were found."""
+"""Tables are dropped in an order that PostgreSQL accepts, in any order of their discovery."""
 
 from itertools import permutations
 

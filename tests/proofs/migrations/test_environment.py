@@ -1,4 +1,4 @@
-"""Alembic's environment in each of its ways, by the command that people use."""
+"""Alembic's environment in each of its modes, by the commands that people use."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Migrations that are killed, or that meet another one or a lock, are run again and end well."""
+"""Migrations that are killed, or that meet a lock or another migration, run again and succeed."""
 
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ from tests.proofs.support.revisions import Project, read_until, transaction
 from tests.proofs.support.sampling import sampled
 from tools.sources import connect
 
-# What builds an index and waits for the end of somebody's transaction.
+# The session that builds an index and waits for the end of another transaction.
 BUILDING = """
     FROM pg_stat_activity WHERE datname = current_database()
     AND query LIKE 'CREATE%INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'
@@ -32,13 +32,13 @@ BUILDING = """
 
 Record = Callable[[str, object], None]
 
-# A process is made by a fork of one that has imported all this already.
+# Each process is forked from a process that has imported these modules already.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__, "alembic.command", "shop.db.migrations", "shop.models"])
 
 
 def upgrade(root: Path, url: str, deadly: int | None, done: Connection) -> None:
-    """Upgrade to the newest revision, and die before the step with this number."""
+    """Upgrade to the newest revision, and end the process before the step with this number."""
     number = 0
 
     @event.listens_for(Engine, "before_cursor_execute")
@@ -77,7 +77,7 @@ def run_upgrade(
 
 @asynccontextmanager
 async def cloned(server: AsyncConnection, url: URL) -> AsyncIterator[URL]:
-    """A copy of a database, for as long as the block lasts."""
+    """A copy of a database, until the block ends."""
     name = f"{url.database}_{secrets.token_hex(4)}"
     await server.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"')
     yield url.set(database=name)
@@ -121,7 +121,7 @@ async def test_killed_while_an_index_is_built_it_can_be_run_again(
             await server.execute(text(f"SELECT pg_terminate_backend(pid, 10000) {BUILDING}"))
             assert any("valid:  f" in line for line in await describe(fresh_database_url))
             again = project.start("upgrade", "head")
-        else:  # the server goes on building, and meets the next try
+        else:  # the server continues to build, and the next try meets it
             again = project.start("upgrade", "head")
             read_until(again, "trying again")
     with again:

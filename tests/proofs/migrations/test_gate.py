@@ -1,4 +1,4 @@
-"""What cannot be deployed is found in a revision, and what can be is not."""
+"""The gate finds problems in revisions that cannot be deployed, and accepts good revisions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Only new revisions are judged; those that are applied stay as they are; and what the command says."""
+"""The gate judges new revisions, refuses changes of old ones, and prints clear messages."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def commit(directory: Path) -> None:
 
 @pytest.fixture
 def copy(pytestconfig: pytest.Config, tmp_path: Path) -> Project:
-    """A copy of the project in a directory of a repository, on a branch of its own."""
+    """A copy of the project in a directory of a repository, on its own branch."""
     copy = Project(pytestconfig.rootpath, tmp_path / "copy", URL.create("postgresql"))
     copy.write("0002_größe", DELETE, UNDO)
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
@@ -171,7 +171,7 @@ def test_the_command_prints_a_line_for_each_finding(copy: Project) -> None:
     result = run_command(copy)
     first, *others, last = result.stdout.splitlines()
     assert result.returncode == 1
-    assert first.startswith("migrations/versions/0003.py:17: not-repeatable: line 19 commits it")
+    assert first.startswith("migrations/versions/0003.py:17: not-repeatable: line 19 commits this")
     assert [line.split(": ")[1] for line in others] == ["not-repeatable"]
     assert last == (
         "migrations/versions/0003.py: data-change: the rows are locked until all are changed: "

@@ -1,4 +1,4 @@
-"""Behind a long transaction a migration gives up in time, tries again, and holds up no writer."""
+"""Behind a long transaction a migration gives up in time, tries again, and blocks no writer."""
 
 from collections.abc import Callable
 
@@ -17,8 +17,8 @@ CHANGES = {
     "NOT NULL": "    bio: Mapped[str]\n",
 }
 READ = "LOCK TABLE users IN ACCESS SHARE MODE"
-LOCK_TIMEOUT = 500  # ms, of a migration
-PATIENCE = 1000  # ms, for a machine that does other things as well
+LOCK_TIMEOUT = 500  # in ms, the lock timeout of a migration
+PATIENCE = 1000  # in ms, because the machine does other things too
 TRIES = 3
 
 

@@ -1,4 +1,4 @@
-"""Between `expand` and `contract` the code of before and the code of after write to one database."""
+"""Between `expand` and `contract`, the old and the new code write to one database."""
 
 import json
 import os
@@ -27,14 +27,14 @@ BOTH = """
 
 
 class Release:
-    """A version of the code, which may run while the project changes on."""
+    """A version of the code. It can run while the project changes."""
 
     def __init__(self, project: Project, name: str) -> None:
         self._source, self._url = project.root / name, project.url
         shutil.copytree(project.root / "src", self._source)
 
     def write(self, **values: str) -> None:
-        """Add and change a user, by the models of this version."""
+        """Add and change a user with the models of this version."""
         code, output = self.attempt(**values)
         assert code == 0, output
 
@@ -66,7 +66,7 @@ async def test_both_versions_write_while_a_column_becomes_mandatory(
     project.alembic("upgrade", "head")
     new.write(password_hash="after")
     code, said = old.attempt(password_hash="after")
-    assert (code, "NotNullViolation" in said) == (1, True)  # so it was for the second phase
+    assert (code, "NotNullViolation" in said) == (1, True)  # the second phase needed it
     kinds = await server.scalars(text("SELECT kind FROM users ORDER BY created_at"))
     assert list(kinds) == ["x", "x", "y, changed", "x"]
     project.alembic("check")
@@ -79,7 +79,7 @@ async def test_both_versions_write_in_each_step_of_a_rename(
     before = Release(project, "before")
     before.write(password_hash="1")
 
-    # The first one has both, and writes both.
+    # The first release has both columns, and writes both.
     project.edit(USER, PASSWORD, PASSWORD + "    secret: Mapped[str | None]\n")
     project.edit(USER, LAST, LAST + BOTH)
     [added] = project.revise("secret")
@@ -92,7 +92,7 @@ async def test_both_versions_write_in_each_step_of_a_rename(
     project.alembic("upgrade", "head")
     both.write(password_hash="4")
 
-    # The second one has the new one only.
+    # The second release has only the new column.
     project.edit(USER, PASSWORD + "    secret: Mapped[str | None]\n", "    secret: Mapped[str]\n")
     project.edit(USER, BOTH, "")
     project.revise("no password_hash", "users.password_hash")

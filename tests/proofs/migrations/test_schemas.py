@@ -1,4 +1,4 @@
-"""Enumerations as text with a check, and models in schemas other than `public`."""
+"""Enumerations as text with a CHECK, and models in other schemas than `public`."""
 
 import pytest
 from alembic import command
@@ -28,7 +28,7 @@ async def test_an_enumeration_is_text_that_only_its_names_may_be(bank: Database[
 
 @pytest.fixture
 def elsewhere() -> type[DeclarativeBase]:
-    """The project's base with a model in a schema of its own, and only for this test."""
+    """The project's base class with a model in another schema, for this test only."""
 
     class Copy(db.Base, DeclarativeBase):
         metadata = type(Base.metadata)(naming_convention=db.NAMING_CONVENTION)
@@ -58,7 +58,7 @@ async def test_autogenerate_compares_the_schemas_of_the_models_and_no_others(
     fresh_database_url: URL,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Base, "metadata", elsewhere.metadata)  # which migrations/env.py reads
+    monkeypatch.setattr(Base, "metadata", elsewhere.metadata)  # migrations/env.py reads it
     alembic = Config(toml_file=pytestconfig.rootpath / "pyproject.toml")
     engine = create_async_engine(fresh_database_url, poolclass=NullPool)
 
@@ -71,7 +71,7 @@ async def test_autogenerate_compares_the_schemas_of_the_models_and_no_others(
 
     async with engine.begin() as connection:
         await connection.run_sync(elsewhere.metadata.create_all)
-    await check(engine, alembic)  # finds nothing, and nothing to say about `theirs`
+    await check(engine, alembic)  # it finds no difference, and ignores `theirs`
     await engine.dispose()
 
 

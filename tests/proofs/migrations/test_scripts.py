@@ -1,4 +1,4 @@
-"""What the offline script and the downgrades make is what the upgrade makes, to the letter."""
+"""The offline script and the downgrades create exactly the same schema as the upgrade."""
 
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ from tools.sources import connect
 
 @pytest.fixture
 async def empty_database_url(postgres_url: URL, fresh_database_url: URL) -> AsyncIterator[URL]:
-    """A database in which there is nothing yet."""
+    """An empty database."""
     name = f"{fresh_database_url.database}_empty"
     async with connect(postgres_url) as server:
         await server.exec_driver_sql(f'CREATE DATABASE "{name}"')
@@ -65,7 +65,7 @@ async def test_each_downgrade_is_exact(project: Project, fresh_database_url: URL
 
 
 def psql(url: URL, script: str) -> None:
-    """Execute a script, as one would by hand."""
+    """Execute a script, as a person would."""
     target = url.set(drivername="postgresql").render_as_string(hide_password=False)
     done = subprocess.run(
         [find_binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", target],

@@ -1,6 +1,6 @@
-"""How long writers wait for a migration: Alembic's plain operation, and what autogenerate writes here.
+"""How long writers wait for a migration: for Alembic's plain operation, and for ours.
 
-Eight writers insert into and update tables of 500,000 rows meanwhile; see `migrations_load.py`.
+Eight writers insert into and update tables of 500,000 rows meanwhile, see `writers_load.py`.
 """
 
 import secrets
@@ -20,12 +20,12 @@ Record = Callable[[str, object], None]
 
 USER = "src/shop/models/user.py"
 BIO = "    bio: Mapped[str | None]\n"
-LOCK_TIMEOUT = 500  # ms, of a migration
-PATIENCE = 1000  # ms, for a machine that does other things as well
+LOCK_TIMEOUT = 500  # in ms, the lock timeout of a migration
+PATIENCE = 1000  # in ms, because the machine does other things too
 
 
 class Change(NamedTuple):
-    """A change of the model of users, and what one would write by hand for it."""
+    """A change of the model of users, and the plain operation for it."""
 
     old: str
     new: str
@@ -38,7 +38,7 @@ CHANGES = {
         "    bio: Mapped[str | None] = mapped_column(index=True)\n",
         'op.create_index("ix_users_bio", "users", ["bio"])',
     ),
-    # The tables have none as yet, the model does.
+    # The model has it already, and the tables do not.
     "new foreign key": Change(
         "",
         "",
@@ -71,12 +71,12 @@ CHANGES = {
 async def projects(
     pytestconfig: pytest.Config, postgres_url: URL, template_database: str, tmp_path: Path
 ) -> AsyncIterator[dict[str, Project]]:
-    """Two copies of the project, each with a database of its own that is full of rows."""
+    """Two copies of the project. Each has its own database, full of rows."""
     run = pytestconfig.stash[RUN]
     filled = f"{run.prefix}filled"
     names = {kind: run.prefix + secrets.token_hex(4) for kind in ("safe", "plain")}
     async with connect(postgres_url) as server:
-        # One of these proofs at a time, though there may be several processes.
+        # Run only one of these proofs at a time, even if there are several processes.
         await server.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": filled})
         found = text("SELECT datistemplate FROM pg_database WHERE datname = :name")
         if not await server.scalar(found, {"name": filled}):
@@ -135,7 +135,7 @@ def test_what_writers_notice_of_a_command_that_changes_nothing(
 
 
 def stock_environment(project: Project) -> list[str]:
-    """Make Alembic's own environment beside this project's; return the options that choose it."""
+    """Create Alembic's own environment beside the project's. Return the options that choose it."""
     stock = project.root / "stock"
     stock.mkdir()
     options = ["--config", "stock/alembic.ini"]
@@ -150,7 +150,7 @@ def stock_environment(project: Project) -> list[str]:
 
 
 def under_load(project: Project, *command: str) -> Load:
-    """Run an Alembic command while others write."""
+    """Run a command of Alembic while others write."""
     with writers(project.url) as load:
         project.alembic(*command)
     return load

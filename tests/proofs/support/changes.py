@@ -1,4 +1,4 @@
-"""Changes of the models one by one, and what autogenerate makes of them."""
+"""Changes of the models, and the operations that autogenerate writes for them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     expand: Sequence[str] = ()
     contract: Sequence[str] = ()
     allowed: Sequence[str] = ()
-    found: Sequence[str] = ()  # rules of the gate that it breaks
+    found: Sequence[str] = ()  # the rules of the gate that it breaks
 
 
 CHANGES = {
@@ -117,7 +117,7 @@ CHANGES = {
         BIO + "    nick: Mapped[str | None] = mapped_column(index=True)\n",
         ["add_column", "create_index_concurrently"],
     ),
-    # Its name is made of the predicate, so it is another index.
+    # Its name contains the predicate, so it is another index.
     "another WHERE of an index": Change(
         POST,
         "NOT published",

@@ -1,6 +1,6 @@
-"""A change of the models of which autogenerate makes operations of every kind, and rows to apply it to.
+"""A change of the models that needs operations of every kind, and rows to which it is applied.
 
-`describe` tells whether two databases have the same schema.
+`describe` returns the schema of a database, to compare two of them.
 """
 
 from sqlalchemy import URL, text
@@ -10,7 +10,7 @@ from tools.sources import connect
 
 MODELS = "src/shop/models"
 
-# More users than there are in a batch.
+# More users than fit into a batch.
 ROWS = """
     INSERT INTO users (id, email, username, password_hash, bio)
     SELECT gen_random_uuid(), n, n, '', 'bio' FROM generate_series(1, 1500) AS n;
@@ -99,13 +99,13 @@ def change_everything(project: Project) -> list[str]:
 
 
 async def fill(url: URL) -> None:
-    """Make rows, which the change is to find."""
+    """Insert rows, so that the change finds some."""
     async with connect(url) as database:
         for statement in ROWS.split(";"):
             await database.execute(text(statement))
 
 
 async def describe(url: URL) -> list[str]:
-    """Return what there is in a database, but for the rows and the order of the columns."""
+    """Return the schema of a database, without the order of the columns."""
     async with connect(url) as database:
         return list(await database.scalars(text(_SCHEMA)))

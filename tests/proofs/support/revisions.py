@@ -1,4 +1,4 @@
-"""A copy of this project whose models a proof may change, and whose migrations it may run."""
+"""A copy of this project. A proof may change its models, and run its migrations."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 
 class Project:
-    """A copy of the project in a directory of its own, on a database of its own."""
+    """A copy of the project with its own directory and its own database."""
 
     def __init__(self, original: Path, root: Path, url: URL) -> None:
         self.root = root
@@ -36,7 +36,7 @@ class Project:
         path.write_text(text.replace(old, new))
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start an Alembic command; what it says is in its `stdout`."""
+        """Start a command of Alembic. Its messages are in `stdout`."""
         return self._start([sys.executable, "-m", "alembic", *arguments], **environment)
 
     def _start(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
@@ -45,7 +45,7 @@ class Project:
             cwd=self.root,
             env={name: value for name, value in os.environ.items() if "DATABASE" not in name}
             | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.root / "src")}
-            # What it says has to come without the first; the second makes it slow.
+            # Messages must come immediately without the first one. The second would be slow.
             | {"PYTHONUNBUFFERED": "", "PYTHONDONTWRITEBYTECODE": ""}
             | environment,
             stdout=subprocess.PIPE,
@@ -54,19 +54,19 @@ class Project:
         )
 
     def attempt(self, *arguments: str, **environment: str) -> tuple[int, str]:
-        """Run an Alembic command; return its exit code and what it said."""
+        """Run a command of Alembic. Return its exit code and its output."""
         with self.start(*arguments, **environment) as command:
             output, _ = command.communicate(timeout=120)
         return command.returncode, output
 
     def alembic(self, *arguments: str, **environment: str) -> str:
-        """Run an Alembic command that is to succeed, and return what it said."""
+        """Run a command of Alembic that must succeed. Return its output."""
         code, output = self.attempt(*arguments, **environment)
         assert code == 0, output
         return output
 
     def alembic_all(self, *commands: str) -> str:
-        """Run Alembic commands in one process, all of which are to succeed."""
+        """Run commands of Alembic in one process. All of them must succeed."""
         script = "import sys\nfrom alembic.config import main\nfor each in sys.argv[1:]:\n    main(each.split())"
         with self._start([sys.executable, "-c", script, *commands]) as command:
             output, _ = command.communicate(timeout=120)
@@ -120,7 +120,7 @@ class Project:
 
 
 def read_until(command: subprocess.Popen[str], words: str) -> str:
-    """Read what a command says until it says this, for a minute at most; return it."""
+    """Read the output of a command until it has this text, for a minute at most. Return it."""
     assert command.stdout
     said = ""
     deadline = threading.Timer(60, command.kill)
@@ -137,12 +137,12 @@ def read_until(command: subprocess.Popen[str], words: str) -> str:
 
 @asynccontextmanager
 async def transaction(project: Project, *statements: str) -> AsyncIterator[None]:
-    """Have somebody's transaction open until the block ends."""
+    """Keep another transaction open until the block ends."""
     connection = await asyncpg.connect(
         project.url, server_settings={"application_name": "somebody"}
     )
     try:
-        # Its snapshot is that of its first statement for as long as it lasts.
+        # It keeps the snapshot of its first statement until it ends.
         async with connection.transaction(isolation="repeatable_read"):
             for statement in statements:
                 await connection.execute(statement)
@@ -153,5 +153,5 @@ async def transaction(project: Project, *statements: str) -> AsyncIterator[None]
 
 @pytest.fixture
 def project(pytestconfig: pytest.Config, tmp_path: Path, fresh_database_url: URL) -> Project:
-    """A copy of the project, on a migrated database of its own."""
+    """A copy of the project, with its own migrated database."""
     return Project(pytestconfig.rootpath, tmp_path / "copy", fresh_database_url)

@@ -1,7 +1,8 @@
-"""How much of a long proof runs: all with PROOFS=full in the environment, else a twentieth.
+"""The part of a long proof that runs: a twentieth, or everything with PROOFS=full in the
+environment.
 
-The seed of pytest-randomly decides what is drawn. It is printed at the beginning of a run, and the
-option `--randomly-seed` repeats it.
+The seed of pytest-randomly decides on the sample. A run prints it at its beginning, and the option
+`--randomly-seed` repeats it.
 """
 
 import os
@@ -22,5 +23,5 @@ def sampled(cases: Sequence[T]) -> Sequence[T]:
 
 
 def numbers(fewest: int) -> Iterator[int]:
-    """Yield 1, 2, 3 … without end, or each twentieth number; the first is at most `fewest`."""
+    """Yield 1, 2, 3 … without end, or each twentieth number. The first is at most `fewest`."""
     return count(1 if FULL else random.randint(1, fewest), PART)

@@ -1,4 +1,4 @@
-"""Revisions written by hand: what is to be rejected, by which rule and words, and what is not."""
+"""Revisions written by hand: some must be rejected by a rule with a message, and others not."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ UNDO = 'op.execute("SELECT 1")'
 
 
 class Form(NamedTuple):
-    """A revision written by hand: its upgrade, and the rule and the words by which it is rejected."""
+    """A revision written by hand: its upgrade, and the rule and the message that reject it."""
 
     upgrade: str
     rule: str
@@ -212,17 +212,17 @@ UNSAFE = {
         'op.add_column("users", sa.Column("city", sa.Text()))\n'
         '    op.create_index_concurrently("ix", "users", ["city"])',
         "not-repeatable",
-        "write if_exists=True or if_not_exists=True, or op.add_column() in a revision of its own",
+        "write if_exists=True or if_not_exists=True, or move op.add_column() to another revision",
     ),
     "SQL before an operation that commits": Form(
         'op.execute("CREATE EXTENSION citext")\n    op.backfill("users", "bio", "username")',
         "not-repeatable",
-        "0002.py:17: not-repeatable: line 18 commits it",
+        "0002.py:17: not-repeatable: line 18 commits this",
     ),
     "a downgrade that cannot be repeated": Form(
         UNDO,
         "not-repeatable",
-        "write if_exists=True or if_not_exists=True, or op.drop_column() in a revision of its own",
+        "write if_exists=True or if_not_exists=True, or move op.drop_column() to another revision",
         downgrade='op.drop_column("users", "bio")\n    op.drop_index_concurrently("ix", "users")',
     ),
     "a question to the database": Form(

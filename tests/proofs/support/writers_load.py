@@ -1,7 +1,7 @@
-"""What writers notice of a migration.
+"""Writers that measure how long they wait for a migration.
 
-They are a program of their own, which the test does not slow down. It writes to the tables of the
-example until its input ends, and prints what became of that.
+They are a separate program, which the test does not slow down. It writes to the tables of the example
+until its input ends, and prints the result.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 
 import asyncpg
 
-ROWS = 500_000  # as FILL makes
+ROWS = 500_000  # FILL creates such keys
 WRITERS = 8
 
 FILL = """
@@ -41,10 +41,10 @@ UPDATE_POST = "UPDATE posts SET published = NOT published WHERE id = $1"
 
 @dataclass
 class Load:
-    """What became of the writes.
+    """The result of the writes.
 
     Attributes:
-        longest: how long one of them took, in milliseconds.
+        longest: the longest time of a write, in milliseconds.
     """
 
     writes: int = 0
@@ -62,7 +62,8 @@ class Load:
                 await self._measure(connection, UPDATE_USER, known())
                 await self._measure(connection, INSERT_POST, new)
                 await self._measure(connection, UPDATE_POST, known())
-                # The machine is not to be the limit: what is to be seen is who waits for a lock.
+                # Write slowly, so that the machine is not the limit, and waits for locks can be
+                # seen.
                 await asyncio.sleep(0.02)
         except asyncpg.PostgresError as error:
             self.errors.append(str(error))
@@ -83,7 +84,7 @@ def known() -> uuid.UUID:
 
 @contextmanager
 def writers(url: str) -> Iterator[Load]:
-    """Have others write for as long as the block lasts; then one knows what became of it."""
+    """Let other processes write until the block ends. Then the result is known."""
     load, pipe = Load(), subprocess.PIPE
     command = [sys.executable, __file__, url]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as program:

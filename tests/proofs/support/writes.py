@@ -1,6 +1,7 @@
-"""What one version of the example writes; as a program, whose PYTHONPATH says which version.
+"""The writes of one version of the example. It is a program, and PYTHONPATH chooses the version.
 
-It adds a user who has these values, reads it in another unit of work, and changes each of them.
+It adds a user with the given values, reads the user in another unit of work, and changes each
+value.
 """
 
 import asyncio

@@ -100,7 +100,7 @@ class DatabaseSettings(EnvironmentSettings):
     """Whether statements are logged, without their parameters."""
 
     echo_pool: bool = False
-    """Whether the pool logs what it does."""
+    """Whether the pool logs its actions."""
 
     log_checkouts_longer_than: Seconds = 10
     """Log a warning with the call site if code held a connection for longer. 0 logs nothing."""

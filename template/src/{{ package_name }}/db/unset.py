@@ -1,4 +1,4 @@
-"""A value for "not given", where None is an ordinary value.
+"""A value that means "not given", for arguments that may be None.
 
 ::
 

@@ -11,7 +11,7 @@ Batch = Sequence[list[Any]]
 
 
 async def can_bulk_insert(connection: AsyncConnection, table: Table) -> bool:
-    """Return True: every table takes INSERTs."""
+    """Return True, because every table accepts INSERTs."""
     return True
 
 

@@ -1,4 +1,4 @@
-"""Connections of aiosqlite: how they begin a transaction, and what a refusal means."""
+"""Connections of aiosqlite: how they begin a transaction, and the errors of opening one."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ def create_engine(
     transaction_pooling: bool,
     **arguments: Any,
 ) -> AsyncEngine:
-    """Return an engine whose transactions begin when they are told to.
+    """Return an engine whose transactions begin with an explicit BEGIN.
 
-    Of the settings only `lock_timeout` means something to SQLite.
+    Of the settings, SQLite uses only `lock_timeout`.
     """
     # Without `isolation_level=None` the driver would begin a transaction only before it writes: a
     # savepoint before that would be the transaction.
@@ -49,7 +49,7 @@ def _begin(connection: Connection) -> None:
     cursor = connection.connection.cursor()
     try:
         cursor.execute(f"PRAGMA query_only = {read_only:d}")
-        # IMMEDIATE, or a transaction that reads first may be told that it cannot write any more.
+        # IMMEDIATE, because a transaction that reads first may later be refused a write.
         cursor.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         raise translate(error) or DatabaseError() from error
@@ -58,7 +58,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _roll_back(connection: DBAPIConnection, *_: object) -> None:
-    # A COMMIT that fails leaves the transaction open. SQLAlchemy takes it for ended.
+    # A COMMIT that fails leaves the transaction open, but SQLAlchemy believes that it has ended.
     connection.rollback()
 
 
@@ -68,5 +68,5 @@ def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
 
 
 def ping(connection: AdaptedConnection, timeout: float) -> bool:
-    """Return True: there is no server that could be gone."""
+    """Return True, because there is no server that could go away."""
     return True

@@ -1,4 +1,4 @@
-"""Which error of the layer stands for an error of SQLite: its result code decides."""
+"""Which error of the layer replaces an error of SQLite. The result code decides."""
 
 import sqlite3
 
@@ -21,7 +21,7 @@ _BY_NAME: dict[str, type[Error]] = {
 
 
 def translate(error: BaseException) -> Error | None:
-    """Return the layer's error, or None where the error does not come from the database."""
+    """Return the layer's error, or None if the error does not come from the database."""
     driver: BaseException | None = error
     while driver is not None and not isinstance(driver, sqlite3.Error):
         driver = getattr(driver, "orig", None) or driver.__cause__

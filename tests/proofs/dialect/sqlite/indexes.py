@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 
 NAMING_CONVENTION: dict[type, str] = {}
-"""Names for kinds of constraints that other systems do not have: there are none."""
+"""SQLite has no kinds of constraints that other systems do not have."""
 
 
 def index_options(index: Index) -> list[object]:

@@ -1,4 +1,4 @@
-"""Rows as a table that a statement can select from: always a temporary one."""
+"""Rows as a temporary table that a statement can select from."""
 
 import itertools
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
@@ -35,7 +35,7 @@ async def staged(
     await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {quoted} AS {sql}")
     keys, numbers = [each.key for each in stage.c], itertools.count()
     async for values in batches:
-        # The numbers go on without an end, so the rows end before them.
+        # The numbers are endless, so the rows end first.
         rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, numbers, strict=False)]
         await connection.execute(sa.insert(stage), rows)
     yield stage

@@ -1,4 +1,4 @@
-"""Types of SQLite: what its few storage classes hold of Python's types."""
+"""Types of SQLite: how its few storage classes store Python's types."""
 
 import datetime
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from sqlalchemy.dialects import sqlite
 
 
 class Instant(sqlite.DATETIME):
-    """An aware datetime, as text in UTC that sorts by time and has the form of CURRENT_TIMESTAMP."""
+    """A datetime with time zone, stored as text in UTC that sorts by time, in the form of
+    CURRENT_TIMESTAMP."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         """Write a value as text."""
@@ -33,19 +34,19 @@ class Instant(sqlite.DATETIME):
 
 
 TYPE_ANNOTATION_MAP: dict[Any, Any] = {
-    datetime.datetime: Instant(timezone=True),  # type: ignore[no-untyped-call]  # SQLAlchemy's, which has no types
+    datetime.datetime: Instant(timezone=True),  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it
     dict[str, object]: sqlite.JSON(none_as_null=True),
     dict[str, Any]: sqlite.JSON(none_as_null=True),
 }
 """Column types of `Mapped[…]` that other systems do not have."""
 
 BIGINT_KEY = Integer()
-"""Only a column of exactly this type is counted; it holds 64 bits."""
+"""SQLite counts only a column of exactly this type, which has 64 bits."""
 
 RANDOM_UUID = text("(lower(hex(randomblob(16))))")
 """A server default that makes a random UUID, in the form that SQLAlchemy writes."""
 
 
 def is_storable(value: object) -> bool:
-    """Tell whether SQLite can hold a value that its Python type allows."""
+    """Return whether SQLite can store a value that its Python type allows."""
     return not isinstance(value, int) or -(2**63) <= value < 2**63

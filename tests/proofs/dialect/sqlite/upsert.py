@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT for rows that are staged."""
+"""INSERT … ON CONFLICT for staged rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def upsert_statement(
 ) -> sa.Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
 
-    Of staged rows with the same key the last one wins.
+    If several staged rows have the same key, the last one wins.
     """
 
     def staged(element: Any, **_: Any) -> Any:
@@ -30,11 +30,11 @@ def upsert_statement(
         *(target.expressions if isinstance(target, sa.Index) else target.columns)
     ]
     keys = [replacement_traverse(each, {}, staged) for each in elements]
-    # NULL equals nothing, so a row with one is a group of its own.
+    # NULL equals nothing, so a row with NULL is in no group with another row.
     group = [*keys, sa.case((sa.or_(*(key.is_(None) for key in keys)), stage.c[ORDINAL]))]
     number = sa.func.row_number().over(partition_by=group, order_by=stage.c[ORDINAL].desc())
     rows = sa.select(stage, number.label("place")).subquery()
-    # SQLite needs the WHERE, or it would take ON CONFLICT for the ON of a join.
+    # Without the WHERE, SQLite would read ON CONFLICT as the ON of a join.
     query = sa.select(*(rows.c[each.name] for each in columns)).where(rows.c.place == 1)
     statement = insert(into).from_select(list(columns), query)
     where = target.dialect_options["sqlite"]["where"] if isinstance(target, sa.Index) else None

@@ -7,7 +7,7 @@ from sqlalchemy.exc import ArgumentError
 
 
 def parse_url(text: str | URL) -> URL:
-    """Return the URL with the driver made explicit, or raise ValueError."""
+    """Return the URL with its driver, or raise ValueError."""
     try:
         url = make_url(text)
     except ArgumentError:
@@ -18,5 +18,5 @@ def parse_url(text: str | URL) -> URL:
 
 
 def split_url(url: URL) -> tuple[URL, Mapping[str, str]]:
-    """Return the URL as it is: the driver reads its parameters."""
+    """Return the URL unchanged, because the driver reads its parameters."""
     return url, {}

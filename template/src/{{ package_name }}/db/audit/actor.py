@@ -1,4 +1,4 @@
-"""Who acts. A program gives it to a unit of work, and a begin hook tells it to PostgreSQL.
+"""The actor. A program gives it to a unit of work, and a begin hook tells it to PostgreSQL.
 
 ::
 
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts.
+    """The person or program that acts.
 
     Args:
         name: any name or key. The log has its `str()`.

@@ -46,7 +46,7 @@ class AuditEntry:
     """The number of the transaction. It is unique until the data is restored into another server."""
 
     actor: Mapped[str | None] = mapped_column(Text)
-    """Who acted, if the application said it."""
+    """The actor that the application named, or None."""
 
     db_user: Mapped[str] = mapped_column(Text)
     """The role that logged in."""

@@ -69,7 +69,7 @@ class Steps:
             # In a second try, `+1` would mean another revision.
             if name not in self._planned:
                 return
-            if not isinstance(step, RevisionStep):  # `alembic stamp`
+            if not isinstance(step, RevisionStep):  # a stamp runs nothing
                 yield step
                 continue
             phase = phase_of(step.revision)

@@ -1,1 +1,1 @@
-"""The rows of one model: read and write them, singly or many at once, and hide them."""
+"""Read, write and hide the rows of one model, one row or many rows per call."""

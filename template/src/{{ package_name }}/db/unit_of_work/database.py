@@ -49,9 +49,9 @@ class TransactionOptions(TypedDict, total=False):
     """
 
     info: object
-    """What the transaction must know (a tenant, an actor): a value of a class of your own, or a tuple
-    of such values. `session.info[Tenant]` holds the value of the class `Tenant`. Begin hooks and
-    repositories read it there.
+    """What the transaction must know (a tenant, an actor): an instance of one of your classes, or a
+    tuple of instances. `session.info[Tenant]` holds the value of the class `Tenant`. Begin hooks
+    and repositories read it there.
     """
 
 

@@ -1,4 +1,4 @@
-"""The session of a unit of work. It runs the begin hooks, and its close never leaks a connection."""
+"""The session of a unit of work. It runs begin hooks, and its close never leaks a connection."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -68,7 +68,7 @@ def _plan(
         raise CommandError(
             "the models and the database agree, so there is no revision to write; "
             "is a new model missing in models/__init__.py? "
-            "One of your own: `alembic revision --message MESSAGE`"
+            "To write one by hand: `alembic revision --message MESSAGE`"
         )
     found = list(_flatten(script.upgrade_ops))
     planner = Planner(found, migration)

@@ -145,7 +145,7 @@ def _judge_commits(calls: list[tuple[str, ast.Call]]) -> Problems:
 
 
 def _type(node: ast.expr | None) -> str:
-    """Return what a type such as `sa.String(length=50)` is in SQL, if it is a simple one."""
+    """Return the SQL of a simple type such as `sa.String(length=50)`, or the empty string."""
     if not isinstance(node, ast.Call):
         return ""
     numbers = [ast.unparse(each) for each in (*node.args, *(word.value for word in node.keywords))]

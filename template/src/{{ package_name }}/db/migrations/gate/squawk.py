@@ -28,7 +28,7 @@ _INSTEAD = {
     "require-concurrent-index-deletion": "op.drop_index_concurrently()",
 }
 _NOT_ASKED = re.compile(
-    r"prefer-.*"  # Models decide on types, and `not-repeatable` is one of our own rules.
+    r"prefer-.*"  # Models decide on types, and we have a rule `not-repeatable`.
     # The same as `constraint-missing-not-valid`.
     r"|adding-foreign-key-constraint|adding-serial-primary-key-field|disallowed-unique-constraint"
     r"|ban-drop-(constraint|not-null)|renaming-object"  # Our operations do that without blocking.
@@ -61,7 +61,7 @@ def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str,
     """
     plain = re.sub(r'-- Running .*|"', "", sql)  # This keeps the number of lines.
     for statement in map(_line, _BODY.sub("", plain).split(";\n")):
-        ours = "alembic_version" in statement or statement.startswith("-- All rows at once")
+        ours = "alembic_version" in statement or statement.startswith("-- All rows in one")
         if _DATA_CHANGE.search(_LITERAL.sub("''", statement)) and not ours:
             problem = "the rows are locked until all are changed: write op.backfill(), or a program"
             yield "data-change", problem + _quote(statement)

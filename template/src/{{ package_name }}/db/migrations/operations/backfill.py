@@ -70,7 +70,7 @@ class Backfill:
         context = operations.get_context()
         with ddl.without_timeouts("statement_timeout"):
             if context.as_sql:
-                note = "-- All rows at once; `alembic upgrade` itself does it in batches"
+                note = "-- All rows in one statement; without --sql, Alembic does it in batches"
                 context.impl.static_output(note)
                 operations.execute(self._update.change_all())
             else:
