@@ -28,7 +28,7 @@ from ..engine.translation import translated
 from ..errors import Error, UnitOfWorkError
 from ..settings import DatabaseSettings
 from .begin import BeginHook, info_by_type, session_info
-from .retry import retrying
+from .retry import retry
 from .session import GuardedSession
 from .unit_of_work import ReadUnitOfWork, UnitOfWork, transaction
 
@@ -210,7 +210,7 @@ class Database(Generic[U, R]):
             async with self.unit_of_work(**options) as uow:
                 return await work(uow)
 
-        return await retrying(attempts)(once)
+        return await retry(once, attempts=attempts)
 
     @property
     def pool(self) -> PoolStatus | None:
