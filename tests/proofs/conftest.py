@@ -1,6 +1,7 @@
 """The fixtures of the proofs."""
 
 from tests.proofs.support.accounts import bank, proof_settings
+from tests.proofs.support.actors import begin_hook
 from tests.proofs.support.books import tables
 from tests.proofs.support.faults import server, tally
 from tests.proofs.support.people import stock, stock_url
@@ -9,6 +10,7 @@ from tests.proofs.support.revisions import project
 
 __all__ = [
     "bank",
+    "begin_hook",
     "hidden",
     "project",
     "proof_settings",
