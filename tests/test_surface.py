@@ -38,6 +38,7 @@ SURFACE = {
         "mixins",
         "paginate",
         "record_queries",
+        "retry",
         "search",
     },
     "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},

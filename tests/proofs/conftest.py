@@ -1,18 +1,24 @@
 """The fixtures of the proofs."""
 
 from tests.proofs.support.accounts import bank, proof_settings
+from tests.proofs.support.actors import begin_hook
 from tests.proofs.support.books import tables
 from tests.proofs.support.faults import server, tally
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.revisions import project
+from tests.proofs.support.sites import isolated_site, served_site, site
 
 __all__ = [
     "bank",
+    "begin_hook",
     "hidden",
+    "isolated_site",
     "project",
     "proof_settings",
+    "served_site",
     "server",
+    "site",
     "stock",
     "stock_url",
     "tables",

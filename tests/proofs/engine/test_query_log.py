@@ -36,7 +36,8 @@ async def test_what_runs_is_recorded_until_the_block_ends(bank: Database[Work]) 
         await work.session.execute(text("SELECT 'before'"))
         with record_queries(bank.engine) as statements:
             await work.session.execute(text("SELECT :n, pg_sleep(0.05)"), {"n": "s3cr3t"})
-            async with work.savepoint():  # a savepoint is not recorded
+            async with work.savepoint():  # savepoints and SET are not recorded
+                await work.session.execute(text("SET LOCAL lock_timeout = '1s'"))
                 await work.accounts.count()
         await work.session.execute(text("SELECT 'after'"))
 
@@ -150,7 +151,7 @@ async def test_a_statement_in_a_loop_is_logged_once_with_its_place(
     [record] = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "shop.db.engine.query_log")
     message = record.getMessage()
-    assert message.startswith("a statement came more than 2 times, now at ")
+    assert message.startswith("a statement ran more than 2 times in one transaction, now at ")
     assert message.endswith("<locals>.in_a_loop: SELECT $1")
 
 

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import URL, QueuePool, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shop.db import Database, DatabaseSettings, IsolationLevel, errors
+from shop.db import DatabaseSettings, IsolationLevel, errors
 from shop.models import Key, User
-from shop.unit_of_work import UnitOfWork
+from shop.unit_of_work import Database, UnitOfWork
 from tests.factories import UserFactory
 from tools.sources import connect
 
-Shop = Database[UnitOfWork]
+Shop = Database
 Work = Callable[[UnitOfWork], Awaitable[object]]
 
 # The sessions of the application, and its sessions that are in a transaction or hold a lock.
@@ -95,7 +95,7 @@ async def server(fresh_database_url: URL) -> AsyncIterator[AsyncConnection]:
 @asynccontextmanager
 async def opened(url: URL, **values: Any) -> AsyncIterator[Shop]:
     """Return the database of an application with these settings."""
-    async with Database(DatabaseSettings(_env_file=None, url=url, **values), UnitOfWork) as shop:
+    async with Database(DatabaseSettings(_env_file=None, url=url, **values)) as shop:
         yield shop
 
 

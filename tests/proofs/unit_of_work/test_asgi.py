@@ -1,54 +1,29 @@
-"""The layer in a FastAPI application, with a real server and a real socket."""
+"""The layer in a FastAPI application: on the fixture `isolated`, and behind a real server."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from sqlalchemy import URL, insert, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import URL, insert
 
-from shop.db import DatabaseSettings
+from shop.db import errors
 from shop.models import Key, Post
-from tests.proofs.support.asgi_app import application
-from tests.proofs.support.faults import assert_whole, credits_by_user, make_users, opened
+from shop.unit_of_work import Database
+from tests.proofs.support.faults import credits_by_user, opened
+from tests.proofs.support.sites import Site, in_this_task, served
 
 # Violations that only COMMIT reports.
 UNIQUE_AT_COMMIT = (
     "ALTER TABLE posts ADD CONSTRAINT uq_posts_title UNIQUE (title) DEFERRABLE INITIALLY DEFERRED"
 )
-
-
-@asynccontextmanager
-async def served(url: URL, **values: Any) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    """The application, and a client of it."""
-    app = application(DatabaseSettings(_env_file=None, url=url, **values))
-    listener = socket.create_server(("127.0.0.1", 0))  # clients can connect now
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        async with httpx.AsyncClient(base_url=address, timeout=30, trust_env=False) as client:
-            await client.get("/docs")  # it answers when the application has started
-            yield app, client
-    finally:
-        server.should_exit = True
-        await serving
-
-
-@pytest.fixture
-async def users(fresh_database_url: URL) -> list[Key]:
-    async with opened(fresh_database_url) as database:
-        return await make_users(database, 2, 1000)
-
-
-async def number_of_posts(server: AsyncConnection) -> int:
-    return int(await server.scalar(text("SELECT count(*) FROM posts")) or 0)
+# The first COMMIT fails, and no other. The sequence counts them, because it is not rolled back.
+CONFLICT_AT_COMMIT = (
+    "CREATE SEQUENCE commits",
+    "CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+    " IF nextval('commits') = 1 THEN RAISE SQLSTATE '40001'; END IF; RETURN NULL; END$$",
+    "CREATE CONSTRAINT TRIGGER fail_once AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION fail_once()",
+)
 
 
 def is_a_problem(response: httpx.Response, status: int, *never: str) -> bool:
@@ -60,142 +35,185 @@ def is_a_problem(response: httpx.Response, status: int, *never: str) -> bool:
     return response.status_code == status
 
 
-async def test_a_commit_that_fails_becomes_an_error_response(
-    fresh_database_url: URL, users: list[Key], server: AsyncConnection
-) -> None:
-    await server.execute(text(UNIQUE_AT_COMMIT))
-    async with served(fresh_database_url) as (app, client):
-        assert (await client.post(f"/posts/{users[0]}/secret")).status_code == 200
+async def test_a_commit_that_fails_becomes_an_error_response(site: Site) -> None:
+    await site.execute(UNIQUE_AT_COMMIT)
+    assert (await site.client.post(f"/posts/{site.users[0]}/secret")).status_code == 201
 
-        again = await client.post(f"/posts/{users[0]}/secret")
+    again = await site.client.post(f"/posts/{site.users[0]}/secret")
 
-        assert is_a_problem(again, 409, "secret")
-        assert "uq_posts_title" in again.json()["detail"]
-        assert await number_of_posts(server) == 1
-        await assert_whole(app.state.database, 2000)
+    assert is_a_problem(again, 409, "secret")
+    assert "uq_posts_title" in again.json()["detail"]
+    assert await site.titles() == ["secret"]
 
 
 async def test_in_the_default_scope_a_commit_that_fails_would_have_been_a_success(
-    fresh_database_url: URL, users: list[Key], server: AsyncConnection
+    served_site: Site,
 ) -> None:
-    await server.execute(text(UNIQUE_AT_COMMIT))
-    async with served(fresh_database_url) as (app, client):
-        answers = [await client.post(f"/late/{users[0]}/secret") for _ in range(2)]
+    await served_site.execute(UNIQUE_AT_COMMIT)
 
-        assert [answer.status_code for answer in answers] == [
-            200,
-            200,
-        ]  # the wrong recipe says success
-        assert await number_of_posts(server) == 1
-        await assert_whole(app.state.database, 2000)
+    answers = [await served_site.client.post(f"/late/{served_site.users[0]}/a") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]  # the wrong recipe says success
+    assert await served_site.titles() == ["a"]
 
 
-async def test_what_a_handler_refuses_is_rolled_back(
-    fresh_database_url: URL, users: list[Key], server: AsyncConnection
+async def test_what_a_handler_refuses_is_rolled_back(site: Site) -> None:
+    assert (await site.client.post(f"/refused/{site.users[0]}/a")).status_code == 418
+
+    assert await site.titles() == []
+
+
+async def test_errors_are_problems_without_sql_and_values(site: Site) -> None:
+    nobody, somebody = Key(int=1), str(site.users[0])
+
+    assert is_a_problem(await site.client.get(f"/posts/{somebody}"), 404, somebody)
+    assert is_a_problem(await site.client.get("/pages?cursor=forged"), 422, "forged")
+    assert is_a_problem(await site.client.post(f"/posts/{nobody}/secret"), 409, "secret")
+    too_much = await site.client.post("/moves", json=site.order(amount=5000))
+    assert is_a_problem(too_much, 422, somebody)
+    assert (await site.client.post("/moves", json=site.order())).status_code == 200
+
+
+async def test_a_database_that_is_busy_is_a_problem_that_passes(
+    fresh_database_url: URL,
 ) -> None:
-    async with served(fresh_database_url) as (app, client):
-        assert (await client.post(f"/refused/{users[0]}/a")).status_code == 418
-
-        assert await number_of_posts(server) == 0
-        await assert_whole(app.state.database, 2000)
-
-
-async def test_errors_are_problems_without_sql_and_values(
-    fresh_database_url: URL, users: list[Key]
-) -> None:
-    ada, bob = map(str, users)
-    small = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
-    async with served(fresh_database_url, **small) as (app, client):
-        too_much = {"sender": ada, "recipient": bob, "amount": 5000}
-
-        assert is_a_problem(await client.get(f"/posts/{ada}"), 404, ada)
-        assert is_a_problem(await client.post(f"/posts/{Key(int=1)}/secret"), 409, "secret")
-        assert is_a_problem(await client.post("/moves", json=too_much), 422, ada)
-        async with app.state.database.unit_of_work() as uow:
+    small = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1, "lock_timeout": 0.1}
+    async with served(fresh_database_url, **small) as site:
+        async with site.database.unit_of_work() as uow:
             await uow.users.count()
-            assert is_a_problem(await client.get(f"/posts/{ada}"), 503, ada)
-        await assert_whole(app.state.database, 2000)
+            assert is_a_problem(await site.client.get(f"/posts/{site.users[0]}"), 503)
+        other = opened(fresh_database_url, application_name="other")
+        async with other as database, database.unit_of_work() as uow:
+            await uow.users.lock(*site.users)
+            assert is_a_problem(await site.client.post("/moves", json=site.order()), 503)
+        assert (await site.client.post("/moves", json=site.order())).status_code == 200
 
 
-async def test_a_handler_that_needs_retries_has_its_whole_unit_of_work_run_again(
-    fresh_database_url: URL, users: list[Key]
+async def test_a_get_is_read_only_and_a_change_in_it_is_a_mistake_of_the_program(
+    site: Site,
 ) -> None:
-    ada, bob = users
-    order = {"sender": str(ada), "recipient": str(bob), "amount": 10}
-    async with served(fresh_database_url) as (app, client):
-        answer = await client.post("/retried-moves", json={**order, "faults": 2})
-        in_vain = await client.post("/retried-moves", json={**order, "faults": 99})
+    assert (await site.client.get(f"/changes/{site.users[0]}")).status_code == 500
 
-        assert answer.json() == 3
-        assert is_a_problem(in_vain, 503)
-        assert await credits_by_user(app.state.database) == {ada: 990, bob: 1010}
-        await assert_whole(app.state.database, 2000)
+    assert await site.titles() == []
+    assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
+
+
+async def test_hooks_and_background_tasks_see_what_was_committed(site: Site) -> None:
+    assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
+
+    async with asyncio.timeout(10):
+        noted = [await site.app.state.noted.get() for _ in range(2)]
+    assert noted == [("after the commit", 1), ("in the background", 1)]
+    assert (await site.client.post(f"/posts/{Key(int=1)}/b")).status_code == 409
+    assert site.app.state.noted.empty()
+
+
+async def test_what_a_transaction_must_know_reaches_its_session_and_its_begin_hook(
+    begin_hook: None, site: Site
+) -> None:
+    assert (await site.client.get("/actor", headers={"x-actor": "ada"})).json() == ["ada", "ada"]
+    assert (await site.client.get("/actor")).json() == ["nobody", "nobody"]
+
+
+@pytest.mark.parametrize("path", ["/transactions", "/retried-moves"])
+async def test_a_conflict_makes_all_of_the_unit_of_work_run_again(site: Site, path: str) -> None:
+    ada, bob = site.users
+
+    answer = await site.client.post(path, json=site.order(amount=10, faults=2))
+    in_vain = await site.client.post(path, json=site.order(amount=10, faults=99))
+
+    assert answer.json() == 3
+    assert is_a_problem(in_vain, 503)
+    assert await credits_by_user(site.database) == {ada: 990, bob: 1010}
+
+
+@pytest.mark.parametrize("path", ["/transactions", "/retried-moves"])
+async def test_a_commit_that_meets_a_conflict_makes_it_run_again_before_anything_is_sent(
+    site: Site, path: str
+) -> None:
+    ada, bob = site.users
+    await site.execute(*CONFLICT_AT_COMMIT)
+
+    answer = await site.client.post(path, json=site.order(amount=10))
+
+    assert (answer.status_code, answer.json()) == (200, 2)
+    assert await credits_by_user(site.database) == {ada: 990, bob: 1010}
+
+
+@pytest.mark.parametrize("path", ["/transactions", "/retried-moves"])
+async def test_a_lost_connection_makes_it_run_again_on_another_one(
+    served_site: Site, path: str
+) -> None:
+    order = served_site.order(amount=10, faults=2, fault="lost connection")
+
+    assert (await served_site.client.post(path, json=order)).json() == 3
+
+    assert list((await credits_by_user(served_site.database)).values()) == [990, 1010]
 
 
 async def test_a_dependency_and_its_handler_are_one_task_which_has_one_unit_of_work(
-    fresh_database_url: URL, users: list[Key]
+    served_site: Site,
 ) -> None:
-    order = {"sender": str(users[0]), "recipient": str(users[1])}
-    async with served(fresh_database_url) as (app, client):
-        for _ in range(2):  # all over one connection
-            assert (await client.post("/moves", json=order)).status_code == 200
-        first, second = app.state.tasks[:3], app.state.tasks[3:]
-        assert len(set(first)) == len(set(second)) == 1
-        assert set(first) != set(second)
+    order, tasks = served_site.order(), served_site.app.state.tasks
+    for _ in range(2):  # all over one connection
+        assert (await served_site.client.post("/moves", json=order)).status_code == 200
+    first, second = tasks[:3], tasks[3:]
+    assert len(set(first)) == len(set(second)) == 1
+    assert set(first) != set(second)
 
-        nested = await client.post("/nested-moves", json=order)
+    assert (await served_site.client.post("/nested-moves", json=order)).status_code == 500
 
-        assert is_a_problem(nested, 500)
-        assert "savepoint()" in nested.json()["detail"]
-        assert (await client.post("/moves", json=order)).status_code == 200
-        await assert_whole(app.state.database, 2000)
+    assert (await served_site.client.post("/moves", json=order)).status_code == 200
 
 
-async def test_a_hundred_requests_at_once_share_nothing(
-    fresh_database_url: URL, users: list[Key]
-) -> None:
-    ada, bob = users
-    order = {"sender": str(ada), "recipient": str(bob)}
-    async with served(fresh_database_url, pool_size=10, max_overflow=0) as (app, client):
+async def test_a_unit_of_work_that_is_open_around_a_request_is_named(isolated: Database) -> None:
+    async with in_this_task(isolated) as site, isolated.unit_of_work() as uow:
+        assert await uow.users.count() == 2
+        with pytest.raises(errors.UnitOfWorkError) as caught:
+            await site.client.get(f"/posts/{site.users[0]}")
+
+    here = r"test_asgi\.py:\d+ test_a_unit_of_work_that_is_open_around_a_request_is_named"
+    assert caught.match(f"opened at .*{here}: .*must end its unit of work before it sends")
+
+
+async def test_a_hundred_requests_at_once_share_nothing(fresh_database_url: URL) -> None:
+    async with served(fresh_database_url, pool_size=10, max_overflow=0) as site:
+        ada, bob = site.users
         # Ten requests at a time wait for each other in the middle of their transactions.
         answers = await asyncio.gather(
-            *(client.post("/moves?together", json=order) for _ in range(100))
+            *(site.client.post("/moves?together", json=site.order()) for _ in range(100))
         )
 
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.json()["transaction"] for answer in answers}) == 100
         assert len({answer.json()["backend"] for answer in answers}) == 10
-        assert len(set(map(id, app.state.sessions))) == 100
-        assert len(set(app.state.tasks)) == 100
-        assert await credits_by_user(app.state.database) == {ada: 900, bob: 1100}
-        await assert_whole(app.state.database, 2000)
+        assert len(set(map(id, site.app.state.sessions))) == 100
+        assert len(set(site.app.state.tasks)) == 100
+        assert await credits_by_user(site.database) == {ada: 900, bob: 1100}
 
 
-async def write_posts(server: AsyncConnection, author: Key, number: int) -> None:
+async def write_posts(site: Site, number: int) -> None:
+    author = site.users[0]
     rows = [{"author_id": author, "title": str(n), "body": "x" * 1000} for n in range(number)]
-    await server.execute(insert(Post), rows)
+    async with site.database.unit_of_work() as uow:
+        await uow.session.execute(insert(Post), rows)
 
 
-async def test_a_streamed_body_has_a_unit_of_work_of_its_own(
-    fresh_database_url: URL, users: list[Key], server: AsyncConnection
-) -> None:
-    await write_posts(server, users[0], 5000)
-    async with served(fresh_database_url) as (app, client):
-        async with client.stream("GET", "/posts") as response:
-            titles = {int(line.split()[0]) async for line in response.aiter_lines()}
+async def test_a_streamed_body_has_a_unit_of_work_of_its_own(site: Site) -> None:
+    await write_posts(site, 5000)
 
-        assert titles == set(range(5000))
-        await assert_whole(app.state.database, 2000)
+    async with site.client.stream("GET", "/posts") as response:
+        titles = {int(line.split()[0]) async for line in response.aiter_lines()}
+
+    assert titles == set(range(5000))
 
 
 async def test_a_client_that_leaves_in_the_middle_of_a_stream_leaves_the_pool_whole(
-    fresh_database_url: URL, users: list[Key], server: AsyncConnection
+    served_site: Site,
 ) -> None:
-    await write_posts(server, users[0], 20000)  # more than the buffers of the sockets can hold
-    async with served(fresh_database_url) as (app, client):
-        for _ in range(5):
-            async with client.stream("GET", "/posts") as response:
-                await anext(response.aiter_raw())
-                assert app.state.database.engine.pool.checkedout() == 1
+    await write_posts(served_site, 20000)  # more than the buffers of the sockets can hold
 
-        await assert_whole(app.state.database, 2000)
+    for _ in range(5):
+        async with served_site.client.stream("GET", "/posts") as response:
+            await anext(response.aiter_raw())
+            assert served_site.app.state.database.engine.pool.checkedout() == 1

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shop.db import Database, errors
-from shop.db.unit_of_work.retry import retrying
+from shop.db import Database, errors, retry
 from tests.proofs.support.accounts import Account, Work, names
 
 
@@ -171,7 +170,7 @@ async def test_the_waits_grow_and_differ_and_only_their_number_ends_them(
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(waits))
     with pytest.raises(errors.SerializationFailure):
-        await retrying(40)(fail)
+        await retry(fail, attempts=40)
 
     assert len(waits) == 39
     assert all(0 <= wait - 0.02 * 2**n <= 0.05 for n, wait in enumerate(waits[:6]))

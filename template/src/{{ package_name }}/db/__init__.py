@@ -28,6 +28,7 @@ from .repository.read import Criterion, Options, OrderBy, ReadRepository, RowLoc
 from .repository.write import Repository
 from .settings import DatabaseSettings
 from .unit_of_work.database import Database, Health, IsolationLevel
+from .unit_of_work.retry import retry
 from .unit_of_work.settings_at_begin import BeginHook
 from .unit_of_work.unit_of_work import ReadUnitOfWork, UnitOfWork
 from .unset import UNSET, Unset
@@ -60,5 +61,6 @@ __all__ = [
     "mixins",
     "paginate",
     "record_queries",
+    "retry",
     "search",
 ]

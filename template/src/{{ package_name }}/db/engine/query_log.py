@@ -13,7 +13,7 @@ development it also warns when a statement runs more often than `log_statements_
 one transaction. That is mostly a query in a loop (N+1), which an eager load or one `IN` can replace.
 
 Limits: the measured time ends when the first rows arrive, so it is too short for a stream. BEGIN,
-COMMIT and savepoints are not recorded.
+COMMIT, savepoints and SET are not recorded.
 """
 
 import logging
@@ -32,7 +32,7 @@ from .call_site import find_call_site
 
 logger = logging.getLogger(__name__)
 
-_SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
+_NOT_RECORDED = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ", "SET ")
 _LONGEST = 1000  # characters of a statement in the log: an INSERT of many rows can have megabytes
 
 
@@ -108,7 +108,7 @@ def _listen(engine: AsyncEngine, call: _Listener) -> Callable[[], None]:
     def end(connection: Connection, *rest: Any) -> None:
         _, statement, _, context, executemany = rest
         since = started.pop(context, None)
-        if since is not None and not statement.startswith(_SAVEPOINTS):
+        if since is not None and not statement.startswith(_NOT_RECORDED):
             call(connection, RecordedQuery(statement, monotonic() - since), executemany)
 
     def fail(error: ExceptionContext) -> None:

@@ -13,28 +13,28 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypedDict, Unpack, overload
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from typing_extensions import TypeVar
 
 from ..dialect import dialect
+from ..engine.call_site import find_call_site
 from ..engine.create import create_engine
 from ..engine.pool import PoolStatus, QueuePool
 from ..engine.translation import translated
 from ..errors import Error, UnitOfWorkError
 from ..settings import DatabaseSettings
-from .retry import retrying
+from .retry import retry
 from .session import GuardedSession
 from .settings_at_begin import BeginHook, info_by_type, session_info
 from .unit_of_work import ReadUnitOfWork, UnitOfWork, transaction
 
 T = TypeVar("T")
-U = TypeVar("U", bound=UnitOfWork)
-R = TypeVar("R", bound=ReadUnitOfWork, default=ReadUnitOfWork)
+U = TypeVar("U", bound=UnitOfWork, covariant=True)
+R = TypeVar("R", bound=ReadUnitOfWork, default=ReadUnitOfWork, covariant=True)
 
 IsolationLevel = dialect.IsolationLevel
 
@@ -94,7 +94,7 @@ class Database(Generic[U, R]):
         )
         self._unit_of_work = unit_of_work
         self._read_unit_of_work = read_unit_of_work or ReadUnitOfWork
-        self._busy: WeakSet[asyncio.Task[object]] = WeakSet()
+        self._busy: WeakKeyDictionary[asyncio.Task[object], object] = WeakKeyDictionary()
 
     def choose_engine(self, *, read_only: bool) -> AsyncEngine:
         """Return the engine that answers a unit of work.
@@ -155,15 +155,17 @@ class Database(Generic[U, R]):
         assert task is not None  # `async with` always runs in a task
         if task in self._busy:
             raise UnitOfWorkError(
-                "this task has an open unit of work already: pass that one on, or use its savepoint()"
+                f"this task has an open unit of work already, opened at {self._busy[task]}: pass that "
+                "one on, or use its savepoint(). A test must end its unit of work before it sends a "
+                "request, because httpx's ASGITransport runs the application in the test's task"
             )
-        self._busy.add(task)
+        self._busy[task] = find_call_site() or "an unknown place"
         try:
             async with self.open_session(read_only=read_only, **options) as session:
                 opened = (self._read_unit_of_work if read_only else self._unit_of_work)(session)
                 yield opened
         finally:
-            self._busy.discard(task)
+            del self._busy[task]
         if isinstance(opened, UnitOfWork):
             await opened.run_after_commit_hooks()
 
@@ -210,7 +212,7 @@ class Database(Generic[U, R]):
             async with self.unit_of_work(**options) as uow:
                 return await work(uow)
 
-        return await retrying(attempts)(once)
+        return await retry(once, attempts=attempts)
 
     @property
     def pool(self) -> PoolStatus | None:
@@ -247,10 +249,5 @@ class Database(Generic[U, R]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.dispose()

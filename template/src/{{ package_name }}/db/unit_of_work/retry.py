@@ -4,15 +4,35 @@ It runs again after a serialization failure, a deadlock, or a connection that wa
 COMMIT. PostgreSQL recommends this for the first two. A single statement never runs again, because
 its transaction has ended. The waits grow exponentially and have jitter, so two transactions that
 collided do not collide again.
+
+`Database.transact` is enough for most programs. `retry` is for code that opens its unit of work
+itself, such as the route of a web framework.
 """
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import stamina
 
 from ..errors import TransientError
 
+T = TypeVar("T")
 
-def retrying(attempts: int) -> stamina.BoundAsyncRetryingCaller:
-    """Return a caller that runs an async function at most `attempts` times."""
-    return stamina.AsyncRetryingCaller(
+
+async def retry(work: Callable[[], Awaitable[T]], *, attempts: int = 5) -> T:
+    """Run a function, and run all of it again after a `TransientError`.
+
+    Args:
+        work: opens a new unit of work each time, and ends it.
+        attempts: how many times to try at most.
+
+    Returns:
+        The result of `work`.
+
+    Raises:
+        TransientError: the last attempt failed like the attempts before it.
+    """
+    caller = stamina.AsyncRetryingCaller(
         attempts=attempts, timeout=None, wait_initial=0.02, wait_max=2.0, wait_jitter=0.05
-    ).on(TransientError)
+    )
+    return await caller.on(TransientError)(work)

@@ -1,0 +1,190 @@
+"""The names that seeds import from the template's files, and the template's files from seeds.
+
+`copier update` does not change seeds. So a name that a seed imports must stay in the template. And
+the template's tests and tools must not need new names of seeds. From 0.1.0 on both lists are frozen:
+a name of the first may be added, and none may be removed.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.helpers import QUESTIONS, ROOT, Render
+from tests.ownership import classes, files
+
+# The names that seeds import from the template, and those that the web application needs.
+FROZEN = {
+    "shop.db": {
+        "NAMING_CONVENTION",
+        "TYPE_ANNOTATION_MAP",
+        "Base",
+        "Database",
+        "DatabaseSettings",
+        "Page",
+        "ReadRepository",
+        "ReadUnitOfWork",
+        "Repository",
+        "UnitOfWork",
+        "retry",
+        "search",
+    },
+    "shop.db.errors": {
+        "ClientError",
+        "ConstraintViolation",
+        "DataException",
+        "DatabaseError",
+        "Error",
+        "ForeignKeyViolation",
+        "InvalidCursor",
+        "LockNotAvailable",
+        "NotFound",
+        "PoolTimeout",
+        "TransientError",
+        "UniqueViolation",
+    },
+    "shop.db.migrations": {"run_migrations"},
+    "shop.db.mixins": {"Timestamps"},
+    "shop.db.mixins.bigint": {"Key", "PrimaryKey"},
+    "shop.db.mixins.uuid4": {"Key", "PrimaryKey"},
+    "shop.db.mixins.uuid7": {"Key", "PrimaryKey"},
+    "tests.db.plugin": set(),  # by its name alone
+}
+FIXTURES = {"database", "fresh_database_url", "isolated", "max_queries", "session", "uow"}
+
+# The names that the template's tests and tools import from seeds. The layer imports none. They call
+# `Database(settings)` and `UnitOfWork(session)`.
+NEEDED = {
+    "shop.models": {"Base", "__all__", "__name__", "__path__"},  # a package
+    "shop.unit_of_work": {"Database", "UnitOfWork"},
+}
+
+# The throwaway application of the proofs: the files that import from the layer.
+APPLICATION = ("asgi_app", "actors")
+
+
+class Module(NamedTuple):
+    """A module of a rendered project, or the Python in a document."""
+
+    name: str
+    package: str
+    tree: ast.Module
+    owner: str
+
+
+@pytest.fixture(scope="module")
+def modules(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Module]:
+    """The modules of a few projects. Each answer to each question is in one of them."""
+    directory = tmp_path_factory.mktemp("seams")
+    listed = {name: choices(question) for name, question in QUESTIONS.items()}
+    found: list[Module] = []
+    for row in range(max(map(len, listed.values()))):
+        answers = {name: each[row % len(each)] for name, each in listed.items() if each}
+        found += read(render(directory / str(row), package_name="shop", **answers))
+    return found
+
+
+def choices(question: dict[str, Any]) -> list[Any]:
+    """Return all answers to a question that has choices, and none to another question."""
+    if question["type"] == "bool":
+        return [True, False]
+    listed = question.get("choices", [])
+    return list(listed.values()) if isinstance(listed, dict) else listed
+
+
+def read(project: Path) -> Iterator[Module]:
+    for name in files(project):
+        if not name.endswith((".py", ".md")):
+            continue
+        text, parts = (project / name).read_text(), [name]
+        if name.endswith(".py"):
+            parts = name.removeprefix("src/").removesuffix(".py").split("/")
+        else:
+            text = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+        [owner] = classes(project, name)
+        yield parse(parts, text, owner)
+
+
+def parse(parts: list[str], text: str, owner: str) -> Module:
+    package = ".".join(parts[:-1])
+    name = package if parts[-1] == "__init__" else ".".join(parts)
+    return Module(name, package, ast.parse(text), owner)
+
+
+def imported(modules: Iterable[Module], by: str, owner: str) -> dict[str, set[str]]:
+    """Return the modules of one class that files of another class import, with the names."""
+    owners = {module.name: module.owner for module in modules}
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in {path for module in modules if module.owner == by for path in references(module)}:
+        parts = path.split(".")
+        prefixes = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+        module = next(filter(owners.__contains__, prefixes), "")
+        if owners.get(module) == owner:
+            found[module].update(parts[module.count(".") + 1 :][:1])
+    return dict(found)
+
+
+def references(file: Module) -> Iterator[str]:
+    """Yield the full name of all that a file imports, such as `shop.db.errors.Error`."""
+    local: dict[str, str] = {}
+    nodes = list(ast.walk(file.tree))
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            above = file.package.split(".")[: 1 - node.level or None] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            local |= {each.asname or each.name: f"{base}.{each.name}" for each in node.names}
+        elif isinstance(node, ast.Import):
+            local |= {each.asname: each.name for each in node.names if each.asname}
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("tests."):
+            yield str(node.value)  # pytest_plugins
+    yield from local.values()
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            root, *rest = ast.unparse(node).split(".")
+            if root in local:
+                yield ".".join([local[root], *rest])
+
+
+def test_seeds_and_a_web_application_import_these_names(modules: list[Module]) -> None:
+    support = ROOT / "tests/proofs/support"
+    application = [
+        parse(["tests", "proofs", name], (support / f"{name}.py").read_text(), "seed")
+        for name in APPLICATION
+    ]
+
+    assert imported([*modules, *application], by="seed", owner="owned") == FROZEN
+
+
+def test_the_templates_tests_and_tools_import_these_names_from_seeds(
+    modules: list[Module],
+) -> None:
+    assert imported(modules, by="owned", owner="seed") == NEEDED
+
+
+def test_the_layer_imports_nothing_from_seeds(modules: list[Module]) -> None:
+    inside = [module for module in modules if f"{module.name}.".startswith("shop.db.")]
+    layer = [module._replace(owner="layer") for module in inside]
+
+    assert layer
+    assert imported([*modules, *layer], by="layer", owner="seed") == {}
+    assert imported([*modules, *layer], by="layer", owner="owned") == {}  # not `tests.db`, `tools`
+
+
+def test_the_frozen_fixtures_are_there_and_seeds_ask_for_no_others(modules: list[Module]) -> None:
+    ours, asked = set(), set()
+    for module in modules:
+        for function in ast.walk(module.tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                decorators = " ".join(map(ast.unparse, function.decorator_list))
+                if module.owner == "owned" and "pytest.fixture" in decorators:
+                    ours.add(function.name)
+                if module.owner == "seed":
+                    asked |= {argument.arg for argument in function.args.args}
+
+    assert ours >= FIXTURES
+    assert ours & asked <= FIXTURES
