@@ -24,4 +24,4 @@ def sampled(cases: Sequence[T]) -> Sequence[T]:
 
 def numbers(fewest: int) -> Iterator[int]:
     """Yield 1, 2, 3 … without end, or each twentieth number. The first is at most `fewest`."""
-    return count(1 if FULL else random.randint(1, fewest), PART)
+    return count(1 if FULL else random.randint(1, fewest), PART)  # noqa: S311  # no secret
