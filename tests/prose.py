@@ -23,7 +23,7 @@ SQL = re.compile(
     r"|DO|LEFT JOIN|EXPLAIN) "
 )
 NO_SENTENCE = re.compile(r"type:|noqa|pragma:|!/")  # what programs read in comments
-ITEM = re.compile(r"\s*([-*] |\d+\. )")
+ITEM = re.compile(r"^\s*([-*] |\d\. )")
 ARGUMENT = re.compile(r" {4}\w[\w, ]*: ")
 SECTION = re.compile(r"(Args|Returns|Raises|Attributes|Yields):$")
 

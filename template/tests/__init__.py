@@ -1,1 +1,1 @@
-"""Tests; ``db`` belongs to the template, the rest is yours."""
+"""Tests. The directory ``db`` belongs to the template, and the rest is yours."""

@@ -133,13 +133,13 @@ def test_a_value_that_only_the_author_knows_has_to_be_said(project: Project) -> 
     _, contract = project.revise("kind")
 
     assert [each.sentence for each in lint(Config(toml_file=project.root / "pyproject.toml"))] == [
-        "say what users.kind is for the rows that are there already: "
-        "the third argument of op.backfill(), as SQL"
+        "write the value of users.kind in the existing rows, as SQL, into "
+        "the third argument of op.backfill()"
     ]
     code, output = project.attempt("upgrade", "head")
 
     assert code != 0
-    assert "say what users.kind is for the rows that are there already" in output
+    assert "write the value of users.kind in the existing rows" in output
     project.replace(
         contract, 'op.backfill("users", "kind", "")', 'op.backfill("users", "kind", "bio")'
     )
@@ -208,7 +208,7 @@ def test_a_partitioned_table_gets_no_index_concurrently(project: Project) -> Non
     code, output = project.attempt("revision", "--autogenerate", "--message", "an index")
 
     assert code != 0
-    assert "PostgreSQL builds no index of a partitioned table concurrently" in output
+    assert "PostgreSQL cannot build an index of a partitioned table concurrently" in output
 
 
 def test_nothing_is_written_when_nothing_has_changed(project: Project) -> None:

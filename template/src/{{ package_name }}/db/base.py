@@ -59,7 +59,7 @@ TYPE_ANNOTATION_MAP: dict[Any, Any] = {
 `int` is `bigint`, because an `integer` column overflows one day, and `bigint` costs only four more
 bytes. `datetime` has a time zone. `str` has no length: write a CHECK where a length matters.
 
-An enumeration is text with a CHECK, because a native enumeration cannot lose a value, and its type
+An enumeration is text with a CHECK. A value of a native enumeration cannot be removed, and its type
 stays after a downgrade. For a native one write `mapped_column(Enum(Color, name="color"))`.
 
 None in a JSON column is NULL, not JSON's `null`.

@@ -1,4 +1,4 @@
-"""Which database system this project uses. The named room knows its driver and its SQL.
+"""Which database system this project uses. Its room has all code for its driver and its SQL.
 
 The room of another system would be a directory beside `postgresql/`, with the same functions.
 """

@@ -14,7 +14,7 @@ import greenlet
 
 _LAYER = __name__.removesuffix(".engine.call_site")
 _SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
-# Below these there is only main().
+# Below these frames there is only main().
 _LOOP = ("asyncio.events", "asyncio.base_events", "asyncio.runners")
 
 

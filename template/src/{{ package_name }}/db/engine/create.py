@@ -34,7 +34,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         hide_parameters=True,
         **_pool_arguments(settings),
     )
-    refuse_overlap(engine)  # first, so that the others do not see a statement that is refused
+    refuse_overlap(engine)  # the first one, so that the others do not see refused statements
     refuse_aborted_commit(engine)
     _translate_errors(engine)
     _watch(engine, settings)
@@ -76,7 +76,7 @@ def _translate_errors(engine: AsyncEngine) -> None:
     def connect(
         driver: Dialect, _: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> DBAPIConnection:
-        # SQLAlchemy does not take most of these for errors of the driver, and would let them pass.
+        # SQLAlchemy does not know most of these as errors of the driver, so it would not wrap them.
         try:
             return driver.connect(*args, **kwargs)
         except (OSError, UnicodeError, driver.loaded_dbapi.Error) as error:

@@ -23,8 +23,9 @@ from .translation import SHARED_SESSION
 
 def refuse_overlap(engine: AsyncEngine) -> None:
     """Raise an error when a statement begins while another one runs on the same connection."""
-    # The key is SQLAlchemy's connection, which lives for one check-out, and not the pooled one. So no
-    # mark outlives its transaction. The id of the execution is enough, and keeps nothing alive.
+    # The key is SQLAlchemy's connection, because it lives only for one check-out. So no mark is
+    # left when the pool hands out the connection again. The mark is only an id, so it keeps no
+    # object alive.
     running: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
@@ -46,8 +47,8 @@ def refuse_overlap(engine: AsyncEngine) -> None:
             del running[connection]
         elif mark is not None and not isinstance(context.original_exception, UnitOfWorkError):
             return UnitOfWorkError(SHARED_SESSION)
-        # The driver refused a COMMIT or ROLLBACK, because it met the fetch of a stream, which has no
-        # mark. The connection cannot be used any more, and would go back to the pool as it is.
+        # The driver refused a COMMIT or ROLLBACK, because a stream was fetching, which has no mark.
+        # The connection is now useless, and would go back to the pool.
         refused = isinstance(context.sqlalchemy_exception, InterfaceError)
         if refused and context.execution_context is None:
             context.is_disconnect = True
@@ -62,7 +63,7 @@ def refuse_overlap(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "rollback")
     def cut_off(connection: Connection) -> None:
-        # A busy connection takes no ROLLBACK, and would go back to the pool as it is. This cancels
-        # the statement on the server, and closes the connection.
+        # A busy connection refuses ROLLBACK, and would go back to the pool. So this cancels the
+        # statement on the server, and closes the connection.
         if connection in running:
             connection.invalidate()

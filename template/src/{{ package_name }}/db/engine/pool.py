@@ -66,8 +66,8 @@ class Usage:
 class QueuePool(AsyncAdaptedQueuePool):
     """SQLAlchemy's pool, with an error that names the code that holds connections."""
 
-    # A private attribute. Nothing else keeps the messages of `echo_pool` below the logger
-    # "sqlalchemy", where its handler and everybody's configuration are.
+    # A private attribute. It keeps the messages of `echo_pool` below the logger "sqlalchemy",
+    # because programs configure that logger.
     _sqla_logger_namespace = "sqlalchemy.pool.impl.AsyncAdaptedQueuePool"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

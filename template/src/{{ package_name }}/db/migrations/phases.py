@@ -1,4 +1,4 @@
-"""Which revisions a command applies, and what it tells about each.
+"""The revisions that a command applies, and its messages about them.
 
 A revision has a `phase`:
 

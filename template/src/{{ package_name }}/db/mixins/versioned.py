@@ -37,8 +37,8 @@ class Versioned:
 
 @event.listens_for(Versioned, "instrument_class", propagate=True)
 def _count_changes(mapper: Mapper[Any], _: type[Versioned]) -> None:
-    # Not by __mapper_args__: a model with its own __mapper_args__ would lose the check without an
-    # error.
+    # This does not use __mapper_args__, because a model with its own would lose the check without
+    # an error.
     if mapper.version_id_col is None:  # otherwise it has the version of its parent
         assert isinstance(mapper.local_table, Table)
         column = mapper.local_table.c.version

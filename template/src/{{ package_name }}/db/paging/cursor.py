@@ -103,7 +103,7 @@ def _instant(value: datetime.datetime) -> datetime.datetime:
 
 
 _INSTANT = Annotated[datetime.datetime, AfterValidator(_instant)]
-_INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # the driver's infinities are naive
+_INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # the infinities of the driver have no zone
 
 
 @lru_cache(maxsize=256)

@@ -21,8 +21,8 @@ The index has first the columns that the criteria compare by `=`, then the order
   comparison of rows finds the place.
 * Mixed directions, or NULLs that are not where PostgreSQL puts them by default: the index has the same
   directions, or all of them reversed: `Index(None, rating.desc().nulls_last(), created_at, id)`.
-* Where a column may be NULL, or directions are mixed, there are several such places. Each is read up
-  to the limit. One condition with OR would read the list from its beginning.
+* If a column may be NULL, or directions are mixed, the page may begin at several places. Each is
+  read up to the limit. One condition with OR would read the list from its beginning.
 
 Limits: there is no total and no jump to page 70. A join of the statement must not multiply rows. Two
 pages are two statements: they see the same snapshot only in REPEATABLE READ.
@@ -113,7 +113,7 @@ async def paginate(
     before = after = None
     if rows:
         before, after = Cursor(rows[0][1:], backward=True), Cursor(rows[-1][1:])
-    elif here is not None:  # the rows there are gone: all others are on the other side
+    elif here is not None:  # those rows were deleted: all others are on the other side
         before = after = replace(here, backward=not backward, inclusive=not here.inclusive)
     has_next, has_previous = (True, more) if backward else (more, here is not None)
     return Page(
@@ -149,7 +149,7 @@ def _places(
 
 
 def _beyond(terms: Sequence[Term], here: Cursor) -> Iterator[sa.ColumnElement[bool]]:
-    """Yield criteria that together cover all rows beyond a place, no row twice.
+    """Yield criteria that together cover all rows beyond a place, each row once.
 
     Each of them is one range of the index. One criterion, `a > 1 OR a = 1 AND b > 2`, would be a
     filter, and the server would read all rows before the place too.

@@ -48,7 +48,7 @@ class RowLock(TypedDict, total=False):
 
 
 class ReadRepository(Generic[M, K]):
-    """The rows of `model`. Its primary key is a `K`: a tuple in the mapper's order if composite.
+    """Read the rows of `model`. `K` is the type of its primary key: a tuple if it is composite.
 
     Args:
         session: the session of the unit of work.

@@ -40,10 +40,10 @@ IsolationLevel = dialect.IsolationLevel
 
 
 class TransactionOptions(TypedDict, total=False):
-    """What a unit of work may be told about its transaction."""
+    """The options of a transaction."""
 
     isolation_level: IsolationLevel | None
-    """What the transaction may see of others; None is the server's default, READ COMMITTED.
+    """What the transaction may see of others. None is the server's default, READ COMMITTED.
 
     The two stricter levels can fail with `SerializationFailure`: use `transact` for them.
     """

@@ -1,4 +1,4 @@
-"""Writes revisions from what changed in the models, for `alembic revision` and `alembic check`.
+"""Write revisions for changed models: the part of `alembic revision` and `alembic check`.
 
 ================  ====================================================================
 `hooks`           what Alembic calls: where to look, and what to write
@@ -15,7 +15,7 @@ Only a developer's machine and CI need it. It is not in the wheel, and `environm
 those two commands only.
 """
 
-from . import rendering  # noqa: F401  # It registers how our operations are written.
+from . import rendering  # noqa: F401  # The import registers how our operations are written.
 from .hooks import options
 
 __all__ = ["options"]

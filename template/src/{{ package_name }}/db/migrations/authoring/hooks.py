@@ -66,9 +66,9 @@ def _plan(
         return  # `alembic check` needs only the differences.
     if script.upgrade_ops.is_empty():
         raise CommandError(
-            "the models and the database agree, so there is no revision to write; "
-            "is a new model missing in models/__init__.py? "
-            "To write one by hand: `alembic revision --message MESSAGE`"
+            "the models and the database agree, so there is no revision to write. "
+            "Import new models in models/__init__.py, or write a revision by hand: "
+            "`alembic revision --message MESSAGE`"
         )
     found = list(_flatten(script.upgrade_ops))
     planner = Planner(found, migration)

@@ -21,8 +21,8 @@ dropped column or table                refused, or contract if it is allowed; a 
 other type, identity, stored column    refused, or contract if it is allowed
 =====================================  ===============================================================
 
-A change is refused if it loses data, or if PostgreSQL writes the whole table again for it while nobody
-can use it. `-x allow=users.bio` allows it for a table or a column.
+The planner refuses a change that loses data, or for which PostgreSQL would rewrite and lock the
+whole table. `-x allow=users.bio` allows it for a table or a column.
 """
 
 from collections.abc import Sequence
@@ -97,9 +97,9 @@ class Planner:
         old = self._findings.dropped_index(operation)
         if self._model(operation).dialect_options["postgresql"]["partition_by"]:
             self.refused.append(
-                f"{operation.table_name}: PostgreSQL builds no index of a partitioned table concurrently. "
-                "Write a revision that creates it ON ONLY the table, then one on each partition, "
-                "and attaches them"
+                f"{operation.table_name}: PostgreSQL cannot build an index of a partitioned table "
+                "concurrently. Write a revision that creates it ON ONLY the table, creates one on "
+                "each partition, and attaches them"
             )
         new = operation if old is None else ReplaceIndex.replacing(old.reverse(), operation)
         change = new if isinstance(new, ReplaceIndex) else Concurrently(new)
@@ -163,7 +163,7 @@ class Planner:
         self._refuse_null(table, column.name, schema, expression)
         if not expression:
             name = f"{table}.{column.name}"
-            context.config.print_stdout("say in op.backfill() what %s is in old rows", name)
+            context.config.print_stdout("write the value of %s into op.backfill()", name)
 
     def _refuse_null(
         self, table: str, column: str, schema: str | None, expression: str | None

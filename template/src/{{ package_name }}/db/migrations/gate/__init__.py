@@ -1,4 +1,4 @@
-"""Judges whether new revisions can be deployed: `just revisions`, a part of `just check`.
+"""Judge whether new revisions can be deployed: `just revisions`, a part of `just check`.
 
 It judges only revisions that the main branch does not have, each separately. `squawk.py` judges the
 SQL. `source.py` judges the Python. The rules are those of squawk, and these:

@@ -48,8 +48,8 @@ class BackfillOp(MigrateOperation):
         """
         if not expression:
             raise CommandError(
-                f"say what {table_name}.{column_name} is for the rows that are there already: "
-                "the third argument of op.backfill(), as SQL"
+                f"write the value of {table_name}.{column_name} in the existing rows, as SQL, into "
+                "the third argument of op.backfill()"
             )
         with dialect.OnlineDDL.outside_of_transaction(operations) as ddl:
             backfill = Backfill(table_name, schema, column_name, expression)

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, text
 
 
 def is_described_by_models(connection: Connection, table: str, schema: str | None) -> bool:
-    """Return whether a model can describe a table: it is no partition, and of no extension.
+    """Return whether a model can describe a table: no partition, and no part of an extension.
 
     Args:
         table: the name without quotes.

@@ -38,8 +38,8 @@ class OnlineDDL:
         ddl = cls(operations)
         if ddl._context._in_external_transaction:
             raise CommandError(
-                "an operation of this revision commits, and the connection that Alembic was handed "
-                "is in a transaction: hand in one that is not"
+                "an operation of this revision commits, but the given connection is in a "
+                "transaction: give Alembic a connection without one"
             )
         with ddl._context.autocommit_block():
             yield ddl
