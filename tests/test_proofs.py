@@ -66,7 +66,11 @@ def install_proofs(shop: Path) -> Path:
 def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:
     """Let a project measure what its tests cover."""
     # The proofs start programs, as tools/ does.
-    edit(shop / "pyproject.toml", '"tools/**" = ["S603"', '"{tools,tests/proofs}/**" = ["S603"')
+    edit(
+        shop / "pyproject.toml",
+        '"{scripts,tools}/**" = ["S603"',
+        '"{scripts,tools,tests/proofs}/**" = ["S603"',
+    )
     run(["uv", "add", "--quiet", "--dev", *TOOLS], shop)
     (shop / ".coveragerc").write_text(
         "[run]\n"
