@@ -37,7 +37,6 @@ SHORT = {
     "migrations/postgresql/timeouts.py": "no other file of the room is about a session's settings",
     "mixins/soft_delete.py": "each mixin has its file",
     "mixins/uuid7.py": "each mixin has its file",
-    "unit_of_work/retry.py": "it decides only when a transaction runs again",
 }
 
 

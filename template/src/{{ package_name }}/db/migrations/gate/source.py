@@ -139,7 +139,7 @@ def _judge_commits(calls: list[tuple[str, ast.Call]]) -> Problems:
         if once and call.lineno < last and not _REPEATABLE.search(ast.unparse(call)):
             sentence = (
                 f"line {last} commits it, so a second try would fail here: write "
-                f"if_exists=True or if_not_exists=True, or op.{name}() in a revision of its own"
+                f"if_exists=True or if_not_exists=True, or op.{name}() in another revision"
             )
             yield call.lineno, "not-repeatable", sentence
 
