@@ -63,7 +63,7 @@ NEEDED = {
     "shop.unit_of_work": {"Database", "UnitOfWork"},
 }
 
-# The temporary application of the proofs: the files that import from the layer.
+# The web application of the proofs: its files that import from the layer.
 APPLICATION = ("asgi_app", "actors")
 
 

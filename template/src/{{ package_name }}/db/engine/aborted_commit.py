@@ -31,7 +31,7 @@ def refuse_aborted_commit(engine: AsyncEngine) -> None:
             try:
                 connection.exec_driver_sql("SELECT 1")
             except Error:
-                if not connection.invalidated:  # or the pool would get it in a transaction
+                if not connection.invalidated:  # otherwise it would keep a transaction
                     connection.connection.rollback()
                 raise
 

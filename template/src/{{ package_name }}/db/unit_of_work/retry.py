@@ -24,13 +24,13 @@ async def retry(work: Callable[[], Awaitable[T]], *, attempts: int = 5) -> T:
 
     Args:
         work: opens a new unit of work each time, and ends it.
-        attempts: how many times to try at most.
+        attempts: how often to try at most.
 
     Returns:
         The result of `work`.
 
     Raises:
-        TransientError: the last attempt failed like the attempts before it.
+        TransientError: all attempts failed.
     """
     caller = stamina.AsyncRetryingCaller(
         attempts=attempts, timeout=None, wait_initial=0.02, wait_max=2.0, wait_jitter=0.05
