@@ -138,8 +138,8 @@ def _judge_commits(calls: list[tuple[str, ast.Call]]) -> Problems:
         once = _ONCE.fullmatch(name) and not _COMMITS.fullmatch(name)
         if once and call.lineno < last and not _REPEATABLE.search(ast.unparse(call)):
             sentence = (
-                f"line {last} commits it, so a second try would fail here: write "
-                f"if_exists=True or if_not_exists=True, or op.{name}() in another revision"
+                f"line {last} commits this, so a second try would fail here: write "
+                f"if_exists=True or if_not_exists=True, or move op.{name}() to another revision"
             )
             yield call.lineno, "not-repeatable", sentence
 
