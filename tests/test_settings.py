@@ -6,6 +6,8 @@ import pytest
 
 from tests.helpers import NO_DOCKER, Render, commit, edit, just, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def strict(render: Render, tmp_path: Path) -> Path:
