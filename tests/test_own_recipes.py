@@ -1,7 +1,9 @@
 """The recipes of this repository, and the README's first command, in a clone."""
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,10 @@ def test_the_readmes_first_command_holds_in_a_clone(clone: Path) -> None:
         r"^python3 .* just demo$", (ROOT / "README.md").read_text(), re.MULTILINE
     )
 
-    output = run(["sh", "-e", "-c", command], clone, **NO_DOCKER)
+    # The machine's own Python: the one of the tests has no pip.
+    tools = Path(sys.executable).parent
+    path = [each for each in os.environ["PATH"].split(os.pathsep) if Path(each) != tools]
+    output = run(["sh", "-e", "-c", command], clone, PATH=os.pathsep.join(path), **NO_DOCKER)
 
     assert "The code is in services/, repositories/ and models/." in output
     answers = (clone.parent / "shop/.copier-answers.yml").read_text()
