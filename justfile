@@ -35,9 +35,9 @@ proofs *args="-n 2":
 bench *args:
     python -m benchmarks {{ args }}
 
-# find changes of a module of db/ that its proofs do not notice: `just mutate retry`; slow
+# find changes of db/ that its proofs do not notice: `just mutate paging/page`; slow
 mutate *args:
-    python -m tests.mutate {{ args }}
+    python -m tests.mutants {{ args }}
 
 # format, and correct simple mistakes
 fix:

@@ -1,0 +1,42 @@
+"""Which changes of the data layer its proofs do not notice: `just mutate [PLACE…]`.
+
+mutmut changes a module in one small place after another. The module's proofs run on each mutant until
+one fails. A mutant that survives shows a gap in the proofs, or changes nothing that can be seen:
+docs/mutants.md lists those. It takes too long for CI. ::
+
+    just mutate unit_of_work/retry                              # all mutants of a module
+    just mutate --sample 300 --seed 8 --results mutants.jsonl   # some of all rooms
+
+mutmut does not remove statements. Of the options' rooms nothing is changed.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.helpers import render_project, run, snapshot
+from tests.mutants.table import read_options
+from tests.test_proofs import install_proofs
+
+TOOL = "mutmut==3.8.1"
+
+
+def main() -> None:
+    """Render a project with the proofs, and run the rest of the command inside of it."""
+    options, arguments = read_options(), sys.argv[1:]
+    if options.results:
+        arguments += ["--results", str(options.results.absolute())]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        Path(directory).chmod(0o755)  # PostgreSQL runs as nobody for root
+        template, shop = snapshot(Path(directory, "template")), Path(directory, "shop")
+        install_proofs(render_project(template, shop))
+        run(["uv", "add", "--quiet", "--dev", TOOL], shop)
+        shutil.copytree(Path(__file__).parent, shop / "tests/mutants")
+        inside = ["uv", "run", "--quiet", "python", "-m", "tests.mutants.inside", *arguments]
+        sys.exit(subprocess.run(inside, cwd=shop, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
