@@ -89,6 +89,7 @@ RUN_BY = {
 # The commands that no test runs, and why.
 NOT_RUN = {
     "dev just mutate": "it runs the proofs of a module once for each mutant, which takes minutes",
+    "dev just mutate --sample --seed": "it takes an hour or more",
 }
 
 # These tests run the text of a document or a message, word for word.
