@@ -85,8 +85,7 @@ async def test_tasks_at_the_same_time_have_each_their_own(library: Library) -> N
 
     async def act(actor: str) -> None:
         async with library.unit_of_work(info=Actor(actor)) as work:
-            await work.session.execute(text("SELECT 1"))
-            await both.wait()  # both transactions have begun
+            await both.wait()  # both know their actor before either transaction begins
             work.session.add(Author(name=actor))
 
     await asyncio.gather(act("ada"), act("grace"))
