@@ -15,7 +15,7 @@ BAD_CODE = {
     "the layer imports the project": (
         f"{PACKAGE}/db/unit_of_work/retry.py",
         "import stamina\n",
-        "import stamina\n\nfrom ..models import User as User\n",
+        "import stamina\n\nfrom ...models import User as User\n",
         ["imports"],
         "shop.db is not allowed to import shop.models",
     ),

@@ -123,7 +123,7 @@ def test_what_cannot_be_ported_is_named_and_stays_in_the_project(
     assert port(project, sources) == [
         ".gitlab-ci.yml: the template has a file of this name for other answers.",
         "src/shop/models/__init__.py: line 8 is not ported, because a tag of Jinja is beside"
-        " them: they may belong to it or not.",
+        " them, and nobody knows whether they belong to it.",
         "tests/conftest.py: it names the package, and has braces that Jinja would read.",
     ]
 
@@ -197,7 +197,7 @@ def test_whatever_is_edited_is_ported_or_named(sources: Path, project: Path) -> 
 def test_a_directory_that_cannot_be_ported_is_refused(
     project: Path, tmp_path: Path, made: str
 ) -> None:
-    sentence = "is no project that `just render` made"
+    sentence = "is not a project: give a directory that `just render` printed"
     if made == "no repository":
         project = tmp_path
     if made == "no tag":
