@@ -115,7 +115,7 @@ class DatabaseSettings(EnvironmentSettings):
     """
 
     def __init__(self, **values: Any) -> None:
-        with one_sentence(self.model_config["env_prefix"]):
+        with one_sentence(self.model_config.get("env_prefix", "")):
             super().__init__(**values)
 
     @property

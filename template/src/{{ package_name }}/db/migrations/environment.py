@@ -117,7 +117,9 @@ def _write_script(options: dict[str, Any]) -> None:
         "lock_timeout": MigrationSettings.model_fields["lock_timeout"].default,
         "statement_timeout": DatabaseSettings.model_fields["statement_timeout"].default,
     }
-    timeouts = {name: f"{seconds * 1000:.0f}ms" for name, seconds in defaults.items()}
+    timeouts: dict[str, Any] = {
+        name: f"{seconds * 1000:.0f}ms" for name, seconds in defaults.items()
+    }
     context.configure(
         dialect_name=dialect.NAME,
         literal_binds=True,

@@ -34,7 +34,7 @@ class MigrationSettings(EnvironmentSettings):
     """How long a migration waits for the end of another one."""
 
     def __init__(self, **values: Any) -> None:
-        with one_sentence(self.model_config["env_prefix"]):
+        with one_sentence(self.model_config.get("env_prefix", "")):
             super().__init__(**values)
 
     def engine_settings(self) -> DatabaseSettings:
