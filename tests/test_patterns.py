@@ -1,4 +1,4 @@
-"""The snippets of docs/patterns.md run, in their order, on the rendered example."""
+"""The snippets of a document run, in their order, on the rendered example."""
 
 import re
 from pathlib import Path
@@ -11,12 +11,13 @@ from tests.helpers import NO_DOCKER, ROOT, run
 pytestmark = pytest.mark.slow
 
 
-def test_the_snippets_run_and_fit_their_types(shop: Path) -> None:
-    document = (ROOT / "docs/patterns.md").read_text()
+@pytest.mark.parametrize("name", ["patterns", "coming-from"])
+def test_the_snippets_run_and_fit_their_types(shop: Path, name: str) -> None:
+    document = (ROOT / f"docs/{name}.md").read_text()
     imports, *snippets = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
     body = indent("\n".join(snippets), "    ")
     test = shop / "tests/test_snippets.py"
-    test.write_text(f"{imports}\n\nasync def test_patterns(database: Database) -> None:\n{body}")
+    test.write_text(f"{imports}\n\nasync def test_snippets(database: Database) -> None:\n{body}")
     try:
         assert "1 passed" in run(["uv", "run", "pytest", "-q", str(test)], shop, **NO_DOCKER)
         run(["uv", "run", "mypy", str(test)], shop)

@@ -159,9 +159,7 @@ def test_a_setting_of_migrations_that_is_none_is_explained_without_its_secret(
         MigrationSettings()
 
     assert SECRET not in str(error.value)
-    assert str(error.value).startswith(
-        "MIGRATION_DATABASE_URL is not valid: it does not begin with"
-    )
+    assert str(error.value).startswith("MIGRATION_DATABASE_URL is not valid: it must begin with")
     assert "MIGRATION_ATTEMPTS is not valid: Input should be" in str(error.value)
     assert "\n" not in str(error.value)
 

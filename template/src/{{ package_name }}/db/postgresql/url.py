@@ -55,7 +55,7 @@ def parse_url(text: str | URL) -> URL:
             "percent-encode special characters of the password"
         ) from None
     if url.drivername not in _FORMS:
-        raise ValueError("it does not begin with postgresql://")
+        raise ValueError("it must begin with postgresql://, without the name of another driver")
     if not url.database:
         raise ValueError("it names no database after the last slash")
     if any(mark in (url.host or "") for mark in "@,"):
