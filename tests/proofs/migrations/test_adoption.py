@@ -36,4 +36,4 @@ async def test_an_existing_database_is_adopted(
     assert [line for line in await describe(fresh_database_url) if "alembic" not in line] == before
     await server.execute(text("DROP SCHEMA public CASCADE"))
     await server.execute(text("ALTER SCHEMA existing RENAME TO public"))
-    project.alembic_all("stamp head", "check", "upgrade head")
+    project.alembic_all("stamp head", "check", "current --check-heads", "upgrade head")
