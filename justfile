@@ -57,7 +57,7 @@ render *args:
     git tag template
     echo "$project"
 
-# bring what was changed in a rendered project back into the template: `just port "$project"`
+# bring the changes of a rendered project back into the template: `just port "$project"`
 port project:
     python -m maintenance.port "{{ project }}"
 
