@@ -54,13 +54,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=7, help="the number of rounds; one more warms up"
     )
-    parser.add_argument("--scale", type=float, default=1.0, help="the part of all rows and gets")
+    parser.add_argument("--scale", type=float, default=1.0, help="the share of all rows and gets")
     parser.add_argument(
         "--only",
         type=names,
         default=MEASURES,
         metavar="NAMES",
-        help=f"what to measure, of {','.join(MEASURES)}",
+        help=f"what to measure: {','.join(MEASURES)}",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write all figures into this file"

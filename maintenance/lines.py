@@ -1,7 +1,7 @@
 """Find the line of a `.jinja` file from which a line of the rendered file comes.
 
 For that, each line of the source gets its number in front, the file is rendered, and the numbers
-are read from the result. Tags leave no number, and neither do lines of a condition that is false.
+are read from the result. Tags leave no number. Lines of a condition that is false leave none.
 If a line has no number, it is None: no line of the source belongs to it.
 """
 

@@ -80,7 +80,7 @@ class Port:
         return failures
 
     def _merged(self, change: Change, new: str, at: str) -> str:
-        """Return the text that the template must render: with its own and the project's changes."""
+        """Return the text that the template must render, with the changes of both sides."""
         edited = self._project.text(new)
         if at in self._before:
             base = self._project.rendered(change.old) if change.old else ""
@@ -96,7 +96,7 @@ class Port:
             return self._sources.generalize(text), []
         lines = unmark(self._marked[at])
         if "".join(line.text for line in lines) != self._before[at]:
-            raise PortError("it is not known which lines of its source its lines come from")
+            raise PortError("nobody knows which lines of the source its lines come from")
         rewritten, failures = rewrite(source.text, lines, text, self._sources.package)
         return Source(rewritten, jinja=JINJA.search(rewritten) is not None), failures
 
@@ -116,7 +116,7 @@ def main() -> None:
     except PortError as error:
         sys.exit(f"port: {error}.")
     if failures := port.run():
-        sys.exit("\n".join([*failures, "All else is ported; see `git diff` here."]))
+        sys.exit("\n".join([*failures, "Everything else is ported; see `git diff` here."]))
     print("The template renders the project as it is now.")
 
 

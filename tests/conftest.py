@@ -74,7 +74,7 @@ def shop(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_directory() -> Iterator[Path]:
     """A directory that all users may enter, because PostgreSQL runs as `nobody` if root calls.
 
-    Each pytest that starts closes the directories of pytest to other users again.
+    The directories of pytest cannot be used: each start of pytest closes them to other users.
     """
     with tempfile.TemporaryDirectory(prefix="open to all ") as directory:
         Path(directory).chmod(0o755)

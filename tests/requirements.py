@@ -49,7 +49,7 @@ PARTS = {
     ),
     "postgresql": Part(
         lambda: any(Path("/usr/lib/postgresql").glob("*/bin/postgres")),
-        "the PostgreSQL that the tests bring along has no TLS",
+        "the PostgreSQL of the tests has no TLS",
         "apt-get install postgresql",
     ),
     "node": Part(

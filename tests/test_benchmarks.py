@@ -44,7 +44,7 @@ def test_every_contestant_of_every_measure_reports(tmp_path: Path) -> None:
     assert report["versions"].keys() > {"Python", "PostgreSQL", "sqlalchemy", "advanced-alchemy"}
 
 
-def test_a_measure_that_there_is_not_is_refused() -> None:
+def test_an_unknown_measure_is_refused() -> None:
     result = attempt(benchmark("--only", "got"), ROOT)
 
     assert result.returncode != 0
@@ -59,7 +59,7 @@ def test_the_contestants_are_typed_like_the_project(render: Render, tmp_path: Pa
     run(["uv", "run", "--quiet", "--no-sync", "mypy"], project)
 
 
-def test_a_ratio_is_of_the_same_round_and_leaves_the_warm_up_out() -> None:
+def test_a_ratio_compares_the_same_round_and_ignores_the_warm_up() -> None:
     seconds = {0: (9.0, 1.0), 1: (1.0, 2.0), 2: (10.0, 20.0), 3: (2.0, 5.0)}
     samples = [
         Sample(number, "get", name, place, {"s": figure})

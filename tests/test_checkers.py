@@ -41,7 +41,7 @@ def test_the_workflows_are_safe(projects: list[Path]) -> None:
         run(["zizmor", "--offline", "--persona=pedantic", ".github/workflows"], project)
 
 
-def test_the_workflows_pin_what_they_use(projects: list[Path]) -> None:
+def test_the_workflows_pin_their_actions(projects: list[Path]) -> None:
     for project in (ROOT, projects[0]):
         text = (project / ".github/workflows/ci.yml").read_text()
         for action in re.findall(r"uses: (.*)", text):
@@ -58,7 +58,7 @@ def test_the_compose_file_is_valid(projects: list[Path]) -> None:
     check_schema("vendor.compose-spec", projects[0] / "compose.yaml")
 
 
-def test_the_dockerfile_is_well_kept(projects: list[Path]) -> None:
+def test_the_dockerfile_passes_its_checker(projects: list[Path]) -> None:
     for project in projects[:2]:
         # DL3013 wants one version for `pip install uv`. A range is renewed with the image.
         run(["hadolint", "--ignore", "DL3013", "Dockerfile"], project)

@@ -63,7 +63,7 @@ def test_the_tests_run_in_a_container(shop: Path) -> None:
         pytest.param("test_pgbouncer.py", "keeps", marks=pytest.mark.requires("pgbouncer")),
     ],
 )
-def test_the_first_proofs_of_what_a_bare_machine_lacks_hold(
+def test_proofs_that_need_a_part_of_the_machine_hold(
     render: Render, tmp_path: Path, proofs: str, some: str
 ) -> None:
     project = install_proofs(render(tmp_path / "shop"))

@@ -48,7 +48,7 @@ def test_what_is_decided_once_is_documented_as_such() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_inside_the_repository_lead_somewhere(document: Path) -> None:
+def test_links_inside_the_repository_are_valid(document: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
         if target.startswith("https://"):
             continue
@@ -67,7 +67,7 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert newest == version
 
 
-def test_the_lock_has_what_the_project_asks_for_and_names_no_index() -> None:
+def test_the_lock_has_the_dependencies_of_the_project_and_names_no_index() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     for requirement in groups["dev"]:
@@ -134,7 +134,7 @@ def test_the_justfile_lists_each_recipe_with_what_it_does() -> None:
         assert re.search(rf"^    {recipe}\b.*# \w", listed, re.MULTILINE), recipe
 
 
-def test_nothing_names_the_machine_it_was_made_on() -> None:
+def test_no_file_names_a_machine_or_an_index() -> None:
     words = re.compile(r"/root/|/work/|/home/\w+/|pypi\.org|pythonhosted|npmjs|debian\.org")
     for name in run(["git", "ls-files"], ROOT).splitlines():
         path = ROOT / name

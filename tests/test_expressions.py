@@ -1,4 +1,4 @@
-"""The settings that Copier renders without answers need no answer."""
+"""If Copier renders a setting without answers, the setting must not use an answer."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.helpers import CONFIG
 # The settings that Copier renders with all answers, and why. It renders the others without answers:
 # before it asks, or for an older version of the template, which has other questions.
 ANSWERED = {
-    "_external_data": "read when a question's expression asks for it; holds _copier_conf only",
+    "_external_data": "read if a question's expression needs it; has only _copier_conf",
     "_message_after_copy": "printed when everything is rendered",
     "_message_after_update": "printed when everything is rendered",
 }

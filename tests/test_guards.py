@@ -125,7 +125,7 @@ BAD_CODE = {
         ["test", "tests/db/test_conventions.py"],
         "User.extra: write its type instead of Mapped[Any]",
     ),
-    "an index by a name that nobody can derive": (
+    "an index whose name breaks the convention": (
         f"{PACKAGE}/models/post.py",
         'Index(None, "published"',
         'Index("newest", "published"',

@@ -33,7 +33,7 @@ def python_sources() -> list[Path]:
     return [path for path in sources() if path.name.endswith((".py", ".py.jinja"))]
 
 
-def test_python_has_control_tags_only_where_a_reason_says_why() -> None:
+def test_control_tags_in_python_have_a_reason() -> None:
     tagged = {
         path.relative_to(TEMPLATE).as_posix()
         for path in python_sources()
@@ -52,7 +52,7 @@ def test_a_file_is_a_template_only_if_something_is_rendered_in_it() -> None:
         assert path.suffix == ".jinja" or not rendered or github, path
 
 
-def test_file_names_are_fit_for_every_system() -> None:
+def test_file_names_are_valid_on_every_system() -> None:
     for path in TEMPLATE.rglob("*"):
         assert not re.search(r'["\'<>:|?*\\%]', path.name), path
         assert len(path.relative_to(TEMPLATE).as_posix()) < 120
@@ -66,7 +66,7 @@ def test_the_projects_own_repository_is_never_touched() -> None:
     assert ".git" in CONFIG["_exclude"]
 
 
-def test_what_is_not_rendered_is_known_without_any_answer() -> None:
+def test_the_list_of_excluded_files_needs_no_answer() -> None:
     # An update renders the old version with the new list, and has no answer to a new question.
     environment = Environment(undefined=StrictUndefined)
     for line in CONFIG["_exclude"]:

@@ -49,7 +49,9 @@ def test_the_image_without_a_database_says_so(image: str, tmp_path: Path) -> Non
     assert "Traceback" not in result.stdout
 
 
-def test_the_image_is_not_root_and_has_no_tool_of_development(image: str, tmp_path: Path) -> None:
+def test_the_image_does_not_run_as_root_and_has_no_tool_of_development(
+    image: str, tmp_path: Path
+) -> None:
     user = run(in_the_image(image, "id", "-u"), tmp_path)
     packages = run(in_the_image(image, "sh", "-c", "ls .venv/lib/python3*/site-packages"), tmp_path)
     files = run(in_the_image(image, "ls"), tmp_path)

@@ -108,7 +108,7 @@ def test_a_phrase_is_found_with_the_line_of_its_sentence(tmp_path: Path, name: s
     assert sorted(found) == phrases
 
 
-def test_code_tables_and_sql_are_no_sentences(tmp_path: Path) -> None:
+def test_code_and_tables_and_sql_are_not_read_as_sentences(tmp_path: Path) -> None:
     many = "word " * 31
     (tmp_path / "shop.py").write_text(
         f'"""A manual::\n\n    {many}\n\n| {many} |\n\n==== ====\na    {many}\n==== ====\n'
@@ -119,7 +119,7 @@ def test_code_tables_and_sql_are_no_sentences(tmp_path: Path) -> None:
     assert not any(refused(each) for path in tmp_path.iterdir() for each in prose(path))
 
 
-def test_a_long_sentence_is_refused_wherever_it_is_wrapped(tmp_path: Path) -> None:
+def test_a_long_sentence_is_refused_although_it_has_several_lines(tmp_path: Path) -> None:
     half = "word " * 15
     (tmp_path / "shop.py").write_text(f'"""Args:\n    x: {half}\n        {half}.\n"""\n')
 

@@ -10,7 +10,7 @@ from tests.helpers import commit, git, publish, snapshot, update
 
 pytestmark = pytest.mark.slow
 
-# The fate of one file of each class (see ownership.py), all in one project.
+# One file per class (see ownership.py) and per kind of change, all in one project.
 LIVED_IN = {
     "owned": {
         "deleted": "tools/psql.py",
@@ -45,7 +45,7 @@ def template(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def living(template: Path, tmp_path: Path) -> Path:
-    """A project in which files of each class have met each fate."""
+    """A project that has deleted, moved, edited and taken over files of each class."""
     project = tmp_path / "shop"
     answers = {"license": "MIT"}
     copier.run_copy(str(template), project, data=answers, defaults=True, quiet=True)
@@ -95,7 +95,7 @@ def contents(project: Path) -> dict[str, str]:
 
 
 def check(project: Path, before: dict[str, str], versions: int) -> None:
-    """Check each file against its class and its fate, after several versions of the template."""
+    """Check each file by its class and its change, after several versions of the template."""
     after = contents(project)
     merged = {LIVED_IN[owner]["edited"] for owner in ("owned", "shared")}
     for name in {name for _, name in FILES} - merged:
@@ -107,9 +107,7 @@ def check(project: Path, before: dict[str, str], versions: int) -> None:
     assert not any("<<<<<<<" in text or name.endswith(".rej") for name, text in after.items())
 
 
-def test_updates_leave_alone_what_a_project_has_made_of_its_files(
-    template: Path, living: Path
-) -> None:
+def test_updates_respect_the_files_that_a_project_changed(template: Path, living: Path) -> None:
     before = contents(living)
 
     for version in (1, 2):

@@ -115,7 +115,7 @@ def modules() -> dict[str, str]:
     }
 
 
-def test_every_command_that_is_named_is_run_and_every_other_is_gone() -> None:
+def test_the_table_has_exactly_the_commands_that_are_named() -> None:
     named = named_commands()
     known = RUN_BY.keys() | NOT_RUN.keys()
 
@@ -124,7 +124,7 @@ def test_every_command_that_is_named_is_run_and_every_other_is_gone() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(RUN_BY))
-def test_what_runs_a_command_is_there_and_has_its_words(command: str) -> None:
+def test_the_test_of_a_command_exists_and_contains_its_words(command: str) -> None:
     runner = RUN_BY[command]
     if runner.startswith("."):
         text = (ROOT / runner).read_text()
@@ -148,5 +148,5 @@ def test_what_runs_a_command_is_there_and_has_its_words(command: str) -> None:
         ("dev just bench --rounds 15", "dev just bench --rounds"),
     ],
 )
-def test_a_form_leaves_out_what_differs_from_call_to_call(command: str, expected: str) -> None:
+def test_a_form_has_no_arguments(command: str, expected: str) -> None:
     assert form(command) == expected

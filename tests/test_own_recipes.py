@@ -34,7 +34,7 @@ def test_the_readmes_first_command_holds_in_a_clone(clone: Path) -> None:
         r"^python3 .* just demo$", (ROOT / "README.md").read_text(), re.MULTILINE
     )
 
-    # The machine's own Python: those that uv makes for the tests have no pip.
+    # Use the machine's own Python, because those that uv makes for the tests have no pip.
     directories = os.environ["PATH"].split(os.pathsep)
     path = [
         each

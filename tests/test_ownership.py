@@ -25,7 +25,7 @@ def test_every_file_has_one_class(projects: list[Path]) -> None:
             assert len(classes(project, name)) == 1, (name, classes(project, name))
 
 
-def test_no_pattern_is_left_of_a_file_that_went(projects: list[Path]) -> None:
+def test_every_pattern_matches_a_file(projects: list[Path]) -> None:
     names = [name for project in projects for name in files(project)]
     for patterns in PATTERNS.values():
         for pattern in patterns:
@@ -39,7 +39,7 @@ def test_an_update_leaves_out_the_seeds_and_nothing_else(projects: list[Path]) -
             assert matches(lines, name) == (classes(project, name) == ["seed"]), name
 
 
-def test_the_project_explains_where_things_live(projects: list[Path]) -> None:
+def test_the_readme_of_the_project_explains_its_directories(projects: list[Path]) -> None:
     for project in projects:
         readme = (project / "README.md").read_text()
         directories = {Path(name).parts[0] for name in files(project) if "/" in name}

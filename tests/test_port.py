@@ -110,7 +110,7 @@ def test_a_source_is_a_jinja_file_if_something_is_rendered_in_it(
     assert fresh(sources) == contents(project)
 
 
-def test_what_cannot_be_ported_is_named_and_stays_in_the_project(
+def test_changes_that_cannot_be_ported_are_named_and_stay_in_the_project(
     sources: Path, project: Path
 ) -> None:
     new = "from .user import User\nfrom .zebra import Zebra\n"
@@ -135,7 +135,7 @@ def test_what_cannot_be_ported_is_named_and_stays_in_the_project(
     )
 
 
-def test_what_the_template_has_changed_meanwhile_is_kept(sources: Path, project: Path) -> None:
+def test_later_changes_of_the_template_are_kept(sources: Path, project: Path) -> None:
     posts, users = (sources / PACKAGE / "services" / name for name in ("posts.py", "users.py"))
     users.write_text(users.read_text() + "\n\nTHEIRS = 1\n")
     prepend(posts, "# theirs\n")
@@ -156,7 +156,7 @@ def test_what_the_template_has_changed_meanwhile_is_kept(sources: Path, project:
     assert (sources / "tests/conftest.py").read_text().startswith("# theirs\n")
 
 
-def test_work_goes_on_in_the_same_project(sources: Path, project: Path) -> None:
+def test_work_continues_in_the_same_project(sources: Path, project: Path) -> None:
     prepend(project / "tests/conftest.py", "# ours\n")
     (project / "tests/unit/test_new.py").write_text("# new\n")
     assert port(project, sources) == []
@@ -169,7 +169,7 @@ def test_work_goes_on_in_the_same_project(sources: Path, project: Path) -> None:
     assert fresh(sources) == contents(project)
 
 
-def test_whatever_is_edited_is_ported_or_named(sources: Path, project: Path) -> None:
+def test_every_edit_is_ported_or_named(sources: Path, project: Path) -> None:
     chance = random.Random(8)
     for name in contents(project):
         lines = (project / name).read_text().splitlines(keepends=True)

@@ -34,7 +34,7 @@ def rewritten(edited: str, source: str = SOURCE) -> tuple[str, list[str]]:
     return rewrite(source, unmark(render(mark(source))), edited, "shop")
 
 
-def test_numbers_change_nothing_else() -> None:
+def test_numbers_do_not_change_the_lines() -> None:
     assert "".join(line.text for line in unmark(render(mark(SOURCE)))) == render(SOURCE)
 
 
@@ -75,7 +75,7 @@ def test_an_edit_is_made_in_the_source(old: str, new: str, source: str) -> None:
         ("end = 5\n", "end = 5 # {{ }}\n", "Jinja would read their braces"),
     ],
 )
-def test_an_edit_without_a_place_is_named_and_the_others_are_made(
+def test_an_edit_without_a_place_is_named_and_the_other_edits_are_made(
     old: str, new: str, reason: str
 ) -> None:
     text = render(SOURCE)
@@ -95,7 +95,7 @@ def test_an_edit_without_a_place_is_named_and_the_others_are_made(
         ("one {% if example %}\ntwo\n{% endif %}", [None]),
     ],
 )
-def test_a_line_that_is_not_made_by_one_line_has_no_number(
+def test_a_line_that_does_not_come_from_one_line_has_no_number(
     source: str, numbers: list[int | None]
 ) -> None:
     assert [line.number for line in unmark(render(mark(source)))] == numbers
@@ -112,7 +112,7 @@ blocks = st.one_of(
 
 
 @given(st.lists(blocks, max_size=5).map("".join), st.data())
-def test_what_is_not_named_is_in_the_source(source: str, data: st.DataObject) -> None:
+def test_an_edit_that_is_not_named_is_in_the_source(source: str, data: st.DataObject) -> None:
     edited = render(source).splitlines(keepends=True)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(edited)))

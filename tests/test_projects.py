@@ -20,7 +20,7 @@ PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
         {"TEST_POSTGRES": "docker"},
         "docker, because TEST_POSTGRES asks for it",
     ),
-    "uuid4, whichever is there": ({"primary_key": "uuid4", "ci": "none"}, {}, "docker, because"),
+    "uuid4, docker by default": ({"primary_key": "uuid4", "ci": "none"}, {}, "docker, because"),
     "no example, embedded": (
         {"example": False},
         {"TEST_POSTGRES": "embedded"},
@@ -57,7 +57,7 @@ def test_a_project_passes_its_own_checks(
     assert (project / "uv.lock").exists()
 
 
-def test_a_project_passes_on_the_lowest_dependencies_it_allows(
+def test_a_project_passes_with_the_lowest_dependencies_that_it_allows(
     render: Render, tmp_path: Path
 ) -> None:
     project = render(tmp_path / "shop")

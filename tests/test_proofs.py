@@ -17,10 +17,10 @@ pytestmark = [
     pytest.mark.requires("pgbouncer", "postgresql"),
 ]
 
-# Branches included; by the proofs and the project's own tests together.
+# Per cent, with branches. The proofs and the project's own tests are counted together.
 COVERED = 98
 
-# What the proofs import and the project does not.
+# The packages that the proofs import and the project does not.
 TOOLS = [
     "aiosqlite>=0.22",
     "coverage>=7.11",
@@ -32,7 +32,7 @@ TOOLS = [
 ]
 
 
-# Proofs of what only the answers after them render.
+# By directory of proofs: the answers that render the code for them.
 OPTIONS: dict[str, dict[str, str]] = {"audit": {"audit": "triggers"}}
 
 
@@ -88,7 +88,7 @@ def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:
 
 def measure(shop: Path, record_property: Record, *tests: str) -> tuple[str, float]:
     """Run tests; return their summary and the branches that they cover, in per cent."""
-    # In a family of reports that has the figures of `record_property`.
+    # This family of reports has the figures of `record_property`.
     report = ["--junitxml=report.xml", "--override-ini=junit_family=xunit1"]
     command = ["uv", "run", "coverage", "run", "-m", "pytest", "-n", "2", *report, *tests]
     output = run(command, shop, **NO_DOCKER)

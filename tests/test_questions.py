@@ -185,7 +185,9 @@ emails = st.one_of(st.just(""), st.emails(), hostile)
 @pytest.mark.proof
 @settings(max_examples=1000 // PART, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_whatever_is_accepted_renders_valid_files(text_template: Path, data: st.DataObject) -> None:
+def test_every_accepted_answer_renders_valid_files(
+    text_template: Path, data: st.DataObject
+) -> None:
     strategies: dict[str, st.SearchStrategy[Any]] = {
         "project_name": texts,
         "description": texts,

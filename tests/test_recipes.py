@@ -1,4 +1,4 @@
-"""The recipes of the documents, followed to the letter."""
+"""Follow the recipes of the documents exactly."""
 
 import re
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_the_example_is_removed_from_a_project_that_is_deployed(living: Path) ->
 
 
 def test_the_example_is_removed_from_a_project_that_is_new(render: Render, tmp_path: Path) -> None:
-    """Then it is what it would be if it had been rendered without the example."""
+    """The result equals a project that was rendered without the example."""
     project = render(tmp_path / "shop")
     commit(project, "Render")
     without = render(tmp_path / "without" / "shop", example=False)
@@ -143,12 +143,12 @@ def test_a_package_is_renamed(living: Path) -> None:
 
 
 def next_commands(output: str) -> list[str]:
-    """What a command says to do after it."""
+    """Return the commands that the output names as the next steps."""
     return [line.strip() for line in output.partition("Next:\n")[2].splitlines() if line]
 
 
 def contents(project: Path) -> dict[str, str]:
-    """The content of a project's files, without the answers, the lock, and an `__init__` that
+    """Return the content of a project's files, without the answers, the lock, and an `__init__` that
     stays."""
     listed = git(project, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     different = {".copier-answers.yml", "uv.lock", "src/shop/unit_of_work.py"}

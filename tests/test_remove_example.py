@@ -1,4 +1,4 @@
-"""`just remove-example` deletes what is the example's, and nothing else.
+"""`just remove-example` deletes the example, and nothing else.
 
 The command needs no dependency, so it runs without uv here; test_recipes.py runs it as people do.
 """
@@ -56,12 +56,12 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_it_deletes_what_its_plan_says_and_that_is_the_whole_example_and_itself(
+def test_it_deletes_the_files_of_its_plan_and_leaves_nothing_of_the_example(
     project: Path, render: Render, tmp_path: Path
 ) -> None:
     without = render(tmp_path / "without" / "shop", example=False)
     for each in (project, without):
-        (each / "uv.lock").touch()  # by the first `uv run`; it is not committed yet
+        (each / "uv.lock").touch()  # the first `uv run` writes it
     planned = section(remove_example(project, "--dry-run", "--delete-migration"), "are deleted:")
     remove_example(project, "--delete-migration")
 
@@ -117,7 +117,7 @@ def test_a_file_that_was_edited_stays_and_so_do_the_lines_that_need_it(project: 
     assert not (project / "src/shop/models/user.py").exists()
 
 
-def test_a_file_that_was_only_formatted_or_changed_back_goes(project: Path) -> None:
+def test_a_file_that_was_only_formatted_or_changed_back_is_deleted(project: Path) -> None:
     path = project / "src/shop/models/user.py"
     original = path.read_text()
     path.write_text(original.replace("(back_populates", "(\n        back_populates"))
@@ -140,7 +140,7 @@ def test_a_file_that_git_does_not_know_stays(project: Path) -> None:
     assert (project / "scripts/seed.py").exists()
 
 
-def test_a_package_stays_as_long_as_it_has_something_of_yours(project: Path) -> None:
+def test_a_package_that_has_your_code_stays(project: Path) -> None:
     (project / "src/shop/entrypoints/ours.py").write_text("")
     edit(project / "src/shop/services/__init__.py", '"""\n', '"""\n\nOURS = 1\n')
     commit(project, "Add ours")
@@ -152,7 +152,7 @@ def test_a_package_stays_as_long_as_it_has_something_of_yours(project: Path) -> 
     assert not (project / "tests/unit").exists()
 
 
-def test_a_file_is_kept_that_took_the_place_of_an_example(project: Path) -> None:
+def test_a_file_that_replaced_a_file_of_the_example_stays(project: Path) -> None:
     path = project / "src/shop/models/comment.py"
     path.unlink()
     commit(project, "Delete")
@@ -192,7 +192,9 @@ IMPORTS = {
 
 
 @pytest.mark.parametrize("imports", IMPORTS)
-def test_your_name_stays_on_an_import_that_it_shares(project: Path, imports: str) -> None:
+def test_your_name_stays_in_an_import_that_also_has_a_name_of_the_example(
+    project: Path, imports: str
+) -> None:
     path = project / "src/shop/unit_of_work.py"
     attribute = "        self.users = UserRepository(session)\n"
     path.write_text(UNIT_OF_WORK.format(imports=imports, attribute=attribute))
@@ -214,7 +216,7 @@ def test_your_recipes_and_the_line_above_them_stay(project: Path) -> None:
     assert path.read_text() == f"{theirs}{zone}\n# ours\n{ours}\n# ours\n"
 
 
-def test_lines_that_use_what_goes_are_listed(project: Path) -> None:
+def test_lines_that_use_deleted_code_are_listed(project: Path) -> None:
     (project / "src/shop/models/invoice.py").write_text(
         "from sqlalchemy import ForeignKey\n"
         "from sqlalchemy.orm import relationship\n"
@@ -267,7 +269,7 @@ def test_a_dependency_stays_if_it_is_yours_or_a_module_imports_it(project: Path)
     assert '    # Yours.\n    "polyfactory-ours",\n]' in text
 
 
-def test_the_first_revision_goes_only_if_no_other_follows_it(project: Path) -> None:
+def test_the_first_revision_is_deleted_only_if_no_other_follows_it(project: Path) -> None:
     path = project / "migrations/versions/0002_ours.py"
     path.write_text('down_revision = "0001"\n')
     commit(project, "Add a revision")
@@ -287,7 +289,7 @@ def test_the_first_revision_goes_only_if_no_other_follows_it(project: Path) -> N
         "from .repositories import Ours, \\\n    UserRepository\n",  # it would not be valid
     ],
 )
-def test_nothing_is_half_done_where_a_file_is_not_valid(project: Path, text: str) -> None:
+def test_nothing_is_changed_if_a_file_is_not_valid(project: Path, text: str) -> None:
     (project / "src/shop/unit_of_work.py").write_text(text)
     commit(project, "Break")
     result = attempt_to_remove(project)

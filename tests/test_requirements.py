@@ -44,7 +44,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [sys.executable, "-m", "pytest", *plugins, "-c", "pyproject.toml", str(tmp_path)]
 
 
-def test_what_was_not_run_is_said_last(suite: list[str]) -> None:
+def test_the_last_lines_name_the_tests_that_did_not_run(suite: list[str]) -> None:
     result = attempt([*suite, "-n", "2"], ROOT, REQUIRE="")
 
     assert result.returncode == 0, result.stdout
@@ -55,7 +55,7 @@ def test_what_was_not_run_is_said_last(suite: list[str]) -> None:
     assert "1 passed, 3 skipped" in result.stdout
 
 
-def test_where_all_is_required_a_missing_part_is_an_error(suite: list[str]) -> None:
+def test_a_missing_part_is_an_error_if_all_parts_are_required(suite: list[str]) -> None:
     result = attempt(suite, ROOT, REQUIRE="all")
 
     assert result.returncode != 0

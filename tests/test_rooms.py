@@ -19,7 +19,7 @@ DIALECTS = {
     "migrations/postgresql": "migrations/dialect.py",
 }
 
-# A room of another system. A proof replaces the first one by it.
+# A room of another system. A proof uses it instead of the first one.
 SQLITE = ROOT / "tests/proofs/dialect/sqlite"
 
 # Words of PostgreSQL and its driver may be in its rooms, and in the rooms of options.
@@ -117,7 +117,7 @@ def test_only_one_line_names_the_room_of_the_database_system(room: str) -> None:
     assert importing == [(DIALECTS[room], package)]
 
 
-def test_no_other_file_says_a_word_that_only_postgresql_understands() -> None:
+def test_no_other_file_has_words_of_postgresql() -> None:
     speaking = [
         name
         for name, path in modules().items()
@@ -144,7 +144,7 @@ def test_rooms_of_database_systems_have_the_same_names_and_signatures() -> None:
 
 
 @pytest.mark.parametrize("room", DIALECTS)
-def test_a_room_exports_what_others_use_and_no_more(room: str) -> None:
+def test_a_room_exports_only_the_names_that_others_use(room: str) -> None:
     for_migrations = room.startswith("migrations/")
     used = {
         name
@@ -157,7 +157,7 @@ def test_a_room_exports_what_others_use_and_no_more(room: str) -> None:
     assert used == set(exported(LAYER / room))
 
 
-def test_few_modules_lie_directly_in_the_layer() -> None:
+def test_few_modules_are_directly_in_the_layer() -> None:
     assert len([*LAYER.glob("*.py")]) <= 8
 
 
@@ -171,7 +171,7 @@ def test_a_short_file_has_a_reason() -> None:
     assert short == SHORT.keys()
 
 
-def test_each_room_is_listed_once_where_people_look_for_it() -> None:
+def test_each_room_is_listed_once_in_the_documentation() -> None:
     directories = {f"{path.name}/" for path in LAYER.iterdir() if (path / "__init__.py").exists()}
     rooms = directories - {f"{option}/" for option in OPTIONS}
     files = {path.name for path in LAYER.glob("*.py")} - {"__init__.py"}

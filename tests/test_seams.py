@@ -1,8 +1,8 @@
-"""The names that seeds import from the template's files, and the template's files from seeds.
+"""The names that seeds and the template's files import from each other.
 
 `copier update` does not change seeds. So a name that a seed imports must stay in the template. And
-the template's tests and tools must not need new names of seeds. From 0.1.0 on both lists are frozen:
-a name of the first may be added, and none may be removed.
+the template's tests and tools must not need new names of seeds. From 0.1.0 on, both lists are frozen.
+A name may be added to the first list, but no name may be removed from it.
 """
 
 import ast
@@ -52,7 +52,7 @@ FROZEN = {
     "shop.db.mixins.bigint": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid4": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid7": {"Key", "PrimaryKey"},
-    "tests.db.plugin": set(),  # by its name alone
+    "tests.db.plugin": set(),  # pytest loads it by its name
 }
 FIXTURES = {"database", "fresh_database_url", "isolated", "max_queries", "session", "uow"}
 
@@ -175,7 +175,7 @@ def test_the_layer_imports_nothing_from_seeds(modules: list[Module]) -> None:
     assert imported([*modules, *layer], by="layer", owner="owned") == {}  # not `tests.db`, `tools`
 
 
-def test_the_frozen_fixtures_are_there_and_seeds_ask_for_no_others(modules: list[Module]) -> None:
+def test_the_frozen_fixtures_exist_and_seeds_use_no_others(modules: list[Module]) -> None:
     ours, asked = set(), set()
     for module in modules:
         for function in ast.walk(module.tree):

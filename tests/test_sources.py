@@ -41,7 +41,7 @@ def test_unit_tests_start_no_server(shop: Path) -> None:
         ),
     ],
 )
-def test_a_source_that_was_asked_for_and_is_not_there_fails_with_one_sentence(
+def test_a_missing_server_that_was_asked_for_fails_with_one_sentence(
     shop: Path, environment: dict[str, str], sentence: str
 ) -> None:
     result = attempt(["uv", "run", "pytest", "tests/db", "-x", "-q"], shop, **environment)
@@ -52,7 +52,7 @@ def test_a_source_that_was_asked_for_and_is_not_there_fails_with_one_sentence(
     assert "Traceback" not in result.stdout
 
 
-def test_a_server_of_ones_own_is_used_and_left_as_it_was(shop: Path) -> None:
+def test_your_own_server_is_used_and_not_changed(shop: Path) -> None:
     script = (
         "list() { uv run python -m tools.psql --no-align --tuples-only"
         " --command 'SELECT datname FROM pg_database ORDER BY 1'; }\n"
@@ -70,7 +70,7 @@ def test_a_server_of_ones_own_is_used_and_left_as_it_was(shop: Path) -> None:
     assert "nothing is left: postgres template0 template1" in output
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a process group is how a run is killed")
+@pytest.mark.skipif(os.name != "posix", reason="the test kills a process group")
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_killed_run_leaves_no_server_and_no_directory(
     shop: Path, tmp_path: Path, open_directory: Path, workers: str
@@ -117,5 +117,5 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) 
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            pytest.fail(f"waited {seconds:g} s, and not yet: {what}")
+            pytest.fail(f"after {seconds:g} s this has not happened: {what}")
         time.sleep(0.05)

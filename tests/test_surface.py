@@ -1,4 +1,4 @@
-"""The names that projects import. A removed name first needs an alias for a minor version."""
+"""The names that projects import. Before a name is removed, it needs an alias for a minor version."""
 
 import ast
 from pathlib import Path

@@ -89,7 +89,7 @@ def test_an_update_leaves_no_conflict(versions: Path, living: Path) -> None:
     )
 
 
-def test_an_updated_project_is_a_fresh_one_where_nobody_edited(
+def test_an_updated_project_without_edits_equals_a_fresh_one(
     versions: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "untouched" / "shop"
@@ -127,7 +127,7 @@ def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
         ("example", False, "Remove the example"),
     ],
 )
-def test_what_is_decided_once_cannot_be_changed(
+def test_an_answer_that_is_decided_once_cannot_be_changed(
     versions: Path, living: Path, question: str, answer: object, recipe: str
 ) -> None:
     release(versions)
@@ -156,7 +156,7 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
 
 
 @pytest.mark.slow
-def test_an_update_brings_an_option_that_the_project_was_rendered_without(
+def test_an_update_adds_an_option_that_the_project_did_not_have(
     versions: Path, tmp_path: Path
 ) -> None:
     shutil.rmtree(versions / "template/src/{{ package_name }}/db/audit")
@@ -175,7 +175,7 @@ def test_an_update_brings_an_option_that_the_project_was_rendered_without(
 
 
 @pytest.mark.slow
-def test_a_file_that_becomes_the_projects_own_stays(versions: Path, living: Path) -> None:
+def test_a_file_of_the_template_that_becomes_a_seed_stays(versions: Path, living: Path) -> None:
     with (versions / "includes/seeds.yml").open("a") as file:
         file.write("- /tools/psql.py\n")
     publish(versions, "v2.0.0")

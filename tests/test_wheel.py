@@ -43,7 +43,7 @@ def installed(shop: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory)
     return directory
 
 
-def test_the_wheel_holds_what_applies_migrations_and_not_what_writes_them(
+def test_the_wheel_has_the_modules_that_apply_migrations_and_not_those_that_write_them(
     shop: Path, wheel: Path
 ) -> None:
     sources = {
@@ -78,7 +78,7 @@ def test_the_wheel_migrates_a_database_and_loads_nothing_else(shop: Path, instal
 
 
 @pytest.mark.parametrize("command", [["check"], ["revision", "--autogenerate", "--message", "x"]])
-def test_the_wheel_says_in_one_sentence_what_needs_the_source_tree(
+def test_one_sentence_says_which_command_needs_the_source_tree(
     installed: Path, command: list[str]
 ) -> None:
     before = sorted((installed / "migrations/versions").iterdir())

@@ -1,4 +1,4 @@
-"""Run the measures: `python -m contestants`, with DATABASE_URL naming a server to fill.
+"""Run the measures: `python -m contestants`. DATABASE_URL names the server to fill.
 
 It prints lines of JSON: first the number of runs, then the figures of each run, and at last the
 versions. In each round all contestants of all measures work, so that a slow moment of the machine

@@ -29,7 +29,7 @@ class Measure:
     Args:
         name: the name. `--only` takes its first word.
         contestants: functions by name. The others are compared with the first one.
-        units: how often a run does the work. A figure is for one time.
+        units: how often a run does the work. A figure is the time of one unit.
         prepare: runs before each run, and is not measured.
     """
 

@@ -1,1 +1,1 @@
-"""Mutants of the data layer: each is changed in one small place, and its proofs should notice."""
+"""Mutants of the data layer: each has one small change, which its proofs should notice."""

@@ -1,13 +1,13 @@
-"""Which changes of the data layer its proofs do not notice: `just mutate [PLACE…]`.
+"""Find changes of the data layer that its proofs do not notice: `just mutate [PLACE…]`.
 
 mutmut changes a module in one small place after another. The module's proofs run on each mutant until
 one fails. A mutant that survives shows a gap in the proofs, or changes nothing that can be seen:
-docs/mutants.md lists those. It takes too long for CI. ::
+docs/mutants.md lists these mutants. A run takes too long for CI. ::
 
     just mutate unit_of_work/retry                              # all mutants of a module
     just mutate --sample 300 --seed 8 --results mutants.jsonl   # some of all rooms
 
-mutmut does not remove statements. Of the options' rooms nothing is changed.
+mutmut does not remove statements. This command does not change the rooms of options.
 """
 
 import shutil

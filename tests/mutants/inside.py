@@ -114,7 +114,7 @@ def in_place(mutant: Mutant, number: int) -> Iterator[None]:
     """Write a mutant over its module, and restore the module at the end.
 
     Args:
-        number: of the mutant. It changes the time of the file, from which Python knows its cache.
+        number: the number of the mutant. It changes the time of the file, so Python ignores its cache.
     """
     path = LAYER / f"{mutant.module}.py"
     text, modified = path.read_text(), path.stat().st_mtime
@@ -149,7 +149,7 @@ def attempt(proofs: list[str], seconds: float) -> dict[str, Any]:
         code = process.exitcode
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # also the programs that it started
+            os.killpg(process.pid, signal.SIGKILL)  # with the programs that it started
         process.join()
     output = OUTPUT.read_text(errors="replace")
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Which proofs each module of `db/` has, and the options of the command."""
+"""The proofs of each module of `db/`, and the options of the command."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -7,8 +7,8 @@ AUTOGENERATE = ["migrations/scripts", "migrations/autogenerate"]
 CHECKED = ["migrations/gate", "migrations/gate_history"]
 IN_BULK = ["repository/insert_rows", "repository/update_rows", "repository/upsert"]
 
-# By module: a few files of `tests/proofs/`, without `test_` and `.py`. The first ones notice most.
-# A mutant runs them until one fails, so a file that takes long is the last one, or is not here.
+# By module: a few files of `tests/proofs/`, without `test_` and `.py`. The first files notice the most.
+# A mutant runs them until one fails, so a slow file is the last one or is missing.
 PROOFS = {
     "base": ["mixins/ddl", "repository/write"],
     "errors": ["engine/errors"],
@@ -111,9 +111,11 @@ def read_options() -> Namespace:
         "places", nargs="*", metavar="PLACE", help="a room or a module, such as paging/page"
     )
     parser.add_argument(
-        "--sample", type=int, metavar="N", help="only so many of all mutants of db/"
+        "--sample", type=int, metavar="N", help="only this number of mutants, from all of db/"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the sample, and of the order")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the seed of the sample and of its order"
+    )
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="keep results here, and go on after a stop"
     )
