@@ -72,7 +72,7 @@ def test_urls_of_hosting_services_are_understood(
         ),
     ],
 )
-def test_a_url_that_is_none_is_explained_without_its_secret(
+def test_the_error_about_an_invalid_url_does_not_show_its_secret(
     monkeypatch: pytest.MonkeyPatch, given: str, sentence: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", given)
@@ -107,7 +107,7 @@ def test_settings_are_read_from_the_environment_and_from_a_file(
     assert (migration.url.username, migration.pool_size) == ("owner", 7)
 
 
-def test_migrations_use_the_applications_url_where_there_is_no_other(
+def test_migrations_use_the_applications_url_if_there_is_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@host/name")
@@ -121,7 +121,9 @@ def test_migrations_use_the_applications_url_where_there_is_no_other(
     assert migration.application_name == "shop migrations"
 
 
-def test_migrations_need_nothing_of_the_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrations_do_not_need_the_settings_of_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner@host/name")
     monkeypatch.setenv("MIGRATION_LOCK_TIMEOUT", "2")
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -149,7 +151,7 @@ def test_migrations_never_go_through_pgbouncer(monkeypatch: pytest.MonkeyPatch) 
     assert not MigrationSettings().engine_settings().pgbouncer
 
 
-def test_a_setting_of_migrations_that_is_none_is_explained_without_its_secret(
+def test_the_error_about_an_invalid_setting_of_migrations_does_not_show_its_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MIGRATION_DATABASE_URL", f"mysql://u:{SECRET}@host/name")
@@ -164,13 +166,13 @@ def test_a_setting_of_migrations_that_is_none_is_explained_without_its_secret(
     assert "\n" not in str(error.value)
 
 
-def test_the_shortest_timeout_is_not_none() -> None:
+def test_a_very_short_timeout_does_not_become_0() -> None:
     settings = DatabaseSettings(url="postgresql://u:p@host/name", statement_timeout=0.0004)
 
     assert settings.timeouts["statement_timeout"] == "1"
 
 
-def test_a_variable_called_like_a_field_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_with_the_name_of_a_field_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE", "shop")
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@host/name")
     monkeypatch.setenv("MIGRATION_DATABASE_URL", "")

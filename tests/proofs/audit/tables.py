@@ -67,7 +67,7 @@ class Namesake(Audited, bigint.PrimaryKey, LibraryBase):
 
 
 class Visit(bigint.PrimaryKey, LibraryBase):
-    """Not audited."""
+    """A table that is not audited."""
 
     __tablename__ = "visits"
 

@@ -43,14 +43,15 @@ async def test_a_repeated_transaction_has_its_actor_each_time(library: Library) 
     assert (await actors(library), len(attempts)) == (["ada"], 2)
 
 
-async def test_on_the_same_connection_the_next_transaction_has_its_own_actor_or_none(
+async def test_no_actor_leaks_into_the_next_transaction_of_a_connection(
     library: Library,
 ) -> None:
     backends = {
         await add(library, f"x{number}", Actor(actor))
         for number, actor in enumerate(["ada", "", "grace"])
     }
-    async with library.engine.begin() as connection:  # without the hook, a leaked actor would show
+    # Without the hook, a leaked actor would be in the log.
+    async with library.engine.begin() as connection:
         await connection.execute(insert(Author).values(name="z"))
         backends.add(await connection.scalar(text("SELECT pg_backend_pid()")))
     backends.add(await add(library, "y"))
@@ -59,7 +60,7 @@ async def test_on_the_same_connection_the_next_transaction_has_its_own_actor_or_
     assert len(backends) == 1
 
 
-async def test_an_actor_does_not_outlive_an_error_or_a_rollback(library: Library) -> None:
+async def test_an_actor_is_gone_after_an_error_or_a_rollback(library: Library) -> None:
     with pytest.raises(ZeroDivisionError):
         async with library.unit_of_work(info=Actor("ada")) as work:
             work.session.add(Author(name="a"))
@@ -70,7 +71,7 @@ async def test_an_actor_does_not_outlive_an_error_or_a_rollback(library: Library
     assert await actors(library) == [None]
 
 
-async def test_a_savepoint_that_is_undone_leaves_the_actor(library: Library) -> None:
+async def test_the_actor_stays_after_a_savepoint_was_rolled_back(library: Library) -> None:
     async with library.unit_of_work(info=Actor("ada")) as work:
         with pytest.raises(ZeroDivisionError):
             async with work.savepoint():
@@ -80,7 +81,7 @@ async def test_a_savepoint_that_is_undone_leaves_the_actor(library: Library) -> 
     assert await actors(library) == ["ada"]
 
 
-async def test_tasks_at_the_same_time_have_each_their_own(library: Library) -> None:
+async def test_each_concurrent_task_has_its_own_actor(library: Library) -> None:
     both = asyncio.Barrier(2)
 
     async def act(actor: str) -> None:

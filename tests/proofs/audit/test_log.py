@@ -26,7 +26,7 @@ from tests.proofs.audit.tables import (
 Library = Database[db.UnitOfWork]
 
 
-async def test_what_the_orm_writes_is_logged(library: Library) -> None:
+async def test_writes_of_the_orm_are_logged(library: Library) -> None:
     async with library.unit_of_work() as work:
         author = Author(name="a", born=1815)
         work.session.add(author)
@@ -44,7 +44,7 @@ async def test_what_the_orm_writes_is_logged(library: Library) -> None:
     ]
 
 
-async def test_an_entry_says_when_in_which_transaction_and_by_which_role(library: Library) -> None:
+async def test_an_entry_has_its_time_its_transaction_and_its_role(library: Library) -> None:
     async with library.unit_of_work() as work:
         work.session.add_all([Author(name="a"), Author(name="b")])
         await work.session.flush()
@@ -81,7 +81,7 @@ async def test_bulk_statements_are_logged_row_by_row(library: Library) -> None:
     ]
 
 
-async def test_an_upsert_is_logged_as_what_it_became(library: Library) -> None:
+async def test_an_upsert_is_logged_as_an_insert_or_an_update(library: Library) -> None:
     upsert = postgresql.insert(Author).values([{"name": "a", "born": 2}, {"name": "b", "born": 2}])
     upsert = upsert.on_conflict_do_update(
         index_elements=[Author.name], set_={"born": upsert.excluded.born}
@@ -110,7 +110,7 @@ async def test_a_raw_copy_is_logged(library: Library) -> None:
     assert [new and new["name"] for *_, new in await changes(library)] == ["a", "b"]
 
 
-async def test_what_a_foreign_key_deletes_is_logged(library: Library) -> None:
+async def test_rows_that_a_foreign_key_deletes_are_logged(library: Library) -> None:
     async with library.unit_of_work() as work:
         author = Author(name="a")
         work.session.add(author)
@@ -126,7 +126,9 @@ async def test_what_a_foreign_key_deletes_is_logged(library: Library) -> None:
     assert sorted(old["title"] for table, old in deleted if table == "books" and old) == ["x", "y"]
 
 
-async def test_a_rollback_takes_the_entries_back_and_a_savepoint_its_own(library: Library) -> None:
+async def test_rollbacks_of_transactions_and_savepoints_remove_their_entries(
+    library: Library,
+) -> None:
     with pytest.raises(ZeroDivisionError):
         async with library.unit_of_work() as work:
             work.session.add(Author(name="lost"))
@@ -144,7 +146,7 @@ async def test_a_rollback_takes_the_entries_back_and_a_savepoint_its_own(library
     assert [new and new["name"] for *_, new in await changes(library)] == ["kept"]
 
 
-async def test_what_is_excluded_is_nowhere_in_the_log(library: Library) -> None:
+async def test_an_excluded_value_is_nowhere_in_the_log(library: Library) -> None:
     upsert = postgresql.insert(Author).values(name="a", secret="hush 2")
     upsert = upsert.on_conflict_do_update(
         index_elements=[Author.name], set_={"secret": upsert.excluded.secret, "born": 1}
@@ -198,7 +200,7 @@ async def test_values_of_every_type_are_logged(library: Library) -> None:
     assert updated == ("update", "books", {"raw": {"a": 1}}, {"raw": {"a": 2}})
 
 
-async def test_a_row_is_found_by_its_class_and_key_alive_or_deleted(library: Library) -> None:
+async def test_entries_are_found_by_the_class_and_the_key_of_their_row(library: Library) -> None:
     async with library.unit_of_work() as work:
         author = Author(name="a")
         seats = [Seat(hall="it's", number=1, note="x"), Seat(hall="it's", number=2)]
@@ -231,7 +233,7 @@ async def test_a_changed_key_is_logged_under_the_old_one(library: Library) -> No
     assert (entry.key, entry.old, entry.new) == ({"id": 1}, {"id": 1}, {"id": 2})
 
 
-async def test_what_is_not_audited_leaves_no_entry_and_truncate_leaves_none(
+async def test_unaudited_tables_and_truncate_add_no_entry(
     library: Library,
 ) -> None:
     async with library.unit_of_work() as work:
@@ -243,7 +245,7 @@ async def test_what_is_not_audited_leaves_no_entry_and_truncate_leaves_none(
 
 
 @pytest.mark.parametrize("column", ["pasword", "id"])
-def test_an_exclusion_of_no_column_or_of_the_key_is_refused(column: str) -> None:
+def test_only_a_column_outside_of_the_key_can_be_excluded(column: str) -> None:
     class Base(db.Base, DeclarativeBase):
         pass
 

@@ -55,7 +55,7 @@ async def test_a_role_without_rights_on_the_log_has_its_changes_logged(clerk: As
         "EXECUTE FUNCTION write_audit_log('{}', '{}')",
     ],
 )
-async def test_a_role_cannot_write_the_log_or_silence_it(clerk: AsyncSession, forgery: str) -> None:
+async def test_a_role_cannot_write_the_log_or_disable_it(clerk: AsyncSession, forgery: str) -> None:
     await clerk.execute(text("CREATE TEMP TABLE forgeries ()"))
 
     with pytest.raises(InsufficientPrivilege):
@@ -63,7 +63,7 @@ async def test_a_role_cannot_write_the_log_or_silence_it(clerk: AsyncSession, fo
             await clerk.execute(text(forgery))
 
 
-async def test_names_in_a_schema_of_somebodys_own_do_not_deceive_the_function(
+async def test_names_in_the_schema_of_an_attacker_do_not_deceive_the_function(
     clerk: AsyncSession,
 ) -> None:
     for statement in [

@@ -1,4 +1,4 @@
-"""Autogenerate writes everything that the audit needs into a revision, reversible and only once."""
+"""Autogenerate writes what the audit needs once, into a revision that can be taken back."""
 
 import io
 import re
@@ -35,7 +35,7 @@ ODD = """it's "\\odd\\" """
 def models(
     *, log: bool = True, audited: bool = True, exclude: tuple[str, ...] = (), users: bool = True
 ) -> MetaData:
-    """The models of a project at some time."""
+    """One version of the models of a project."""
 
     class Base(db.Base, DeclarativeBase):
         metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
@@ -86,7 +86,10 @@ class Project:
         return result
 
     async def revise(self, metadata: MetaData) -> str:
-        """Write a revision, apply it, take it back and apply it again. Then nothing may be left to do."""
+        """Write a revision, apply it, take it back and apply it again.
+
+        Then the models and the database must agree.
+        """
         before = await self.catalogue()
         revision = f"{len(list(self.versions.glob('*.py'))) + 1:04}"
         await self.run(
@@ -144,7 +147,7 @@ def empty(connection: Connection) -> None:
     connection.execute(text("CREATE SCHEMA public"))
 
 
-async def test_a_new_model_and_its_log_come_in_one_revision(project: Project) -> None:
+async def test_one_revision_creates_a_new_model_and_its_log(project: Project) -> None:
     script = await project.revise(models(exclude=("secret",)))
 
     assert "CREATE OR REPLACE FUNCTION public.write_audit_log() RETURNS trigger" in script
@@ -162,7 +165,7 @@ async def test_a_revision_imports_alembic_and_sqlalchemy_only(project: Project) 
     }
 
 
-async def test_a_model_that_was_there_is_audited_from_the_next_revision_on(
+async def test_the_next_revision_audits_an_existing_model(
     project: Project,
 ) -> None:
     await project.revise(models(log=False, audited=False))
@@ -181,7 +184,7 @@ async def test_a_changed_exclusion_replaces_the_trigger(project: Project) -> Non
     assert await excluded(project) == ['{"id"}', '{"name","secret"}']
 
 
-async def test_names_that_have_to_be_quoted_are(project: Project) -> None:
+async def test_unusual_names_are_quoted(project: Project) -> None:
     await project.revise(models(exclude=(ODD,)))
 
     await project.revise(models(exclude=("name",)))
@@ -199,7 +202,9 @@ async def test_a_model_that_is_no_longer_audited_loses_its_trigger_and_keeps_its
 
 
 @pytest.mark.parametrize("users", [True, False])
-async def test_without_a_log_nothing_of_the_audit_is_left(project: Project, users: bool) -> None:
+async def test_a_revision_without_the_log_drops_everything_of_the_audit(
+    project: Project, users: bool
+) -> None:
     await project.revise(models(exclude=("secret",)))
 
     await project.revise(models(log=False, audited=False, users=users))
@@ -207,7 +212,7 @@ async def test_without_a_log_nothing_of_the_audit_is_left(project: Project, user
     assert not [each for each in await project.catalogue() if "audit" in each]
 
 
-async def test_a_dropped_model_comes_back_with_its_trigger(project: Project) -> None:
+async def test_a_downgrade_restores_a_dropped_model_with_its_trigger(project: Project) -> None:
     await project.revise(models(exclude=("secret",)))
 
     await project.revise(models(users=False))
@@ -232,7 +237,7 @@ async def test_audited_models_without_a_log_are_refused_in_one_sentence(project:
         await project.run(models(log=False), command.check)
 
 
-async def test_the_migrations_make_what_create_all_makes(project: Project) -> None:
+async def test_the_migrations_create_the_same_objects_as_create_all(project: Project) -> None:
     metadata = models(exclude=("secret",))
     await project.revise(metadata)
     migrated = await project.catalogue()

@@ -58,7 +58,7 @@ async def test_makes_keys_in_the_program_and_on_the_server(database: Shop) -> No
     assert all(isinstance(key, uuid.UUID) for key in keys)
 
 
-async def test_counts_changes_and_refuses_old_ones(database: Shop) -> None:
+async def test_increases_versions_and_refuses_old_ones(database: Shop) -> None:
     async with database.unit_of_work() as work:
         await work.people.insert_rows(people("ada"))
         ada = (await work.people.all())[0]
@@ -203,7 +203,7 @@ async def test_a_read_only_unit_of_work_changes_nothing(database: Shop) -> None:
         await work.people.add(Person(email="ada@example.org"))
 
 
-async def test_runs_work_again_while_somebody_else_writes(database: Shop) -> None:
+async def test_runs_work_again_while_another_session_writes(database: Shop) -> None:
     attempts = 0
 
     async def add(work: Work) -> None:

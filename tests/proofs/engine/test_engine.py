@@ -70,7 +70,7 @@ async def test_a_connection_is_pinged_only_after_it_was_idle(
         assert await backend_of(database) != backend
 
 
-async def test_a_ping_at_each_check_out_can_be_had(change: Change) -> None:
+async def test_each_check_out_can_ping(change: Change) -> None:
     async with Database(change(pool_size=1, pool_ping_after_idle=0), Work) as database:
         backend = await backend_of(database)
         await end_backend(database.settings, backend)
@@ -141,7 +141,7 @@ async def end_backend(settings: DatabaseSettings, backend: int) -> None:
         ),
     ],
 )
-async def test_a_database_that_cannot_be_had_is_explained_without_the_password(
+async def test_the_error_about_an_unavailable_database_has_no_password(
     change: Change, change_url: Callable[[Any], Any], kind: type[Exception], words: str
 ) -> None:
     settings = change(url=change_url(change().url))
@@ -157,7 +157,7 @@ async def test_a_database_that_cannot_be_had_is_explained_without_the_password(
     assert str(settings.url.password) not in health.detail
 
 
-async def test_a_server_that_does_not_answer_is_given_up_in_time(change: Change) -> None:
+async def test_the_wait_for_a_server_that_does_not_answer_is_limited(change: Change) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = change().url.set(port=silent.getsockname()[1])
         async with Database(change(url=url, connect_timeout=0.2), Work) as database:
@@ -188,17 +188,17 @@ async def test_disposing_closes_the_connections(change: Change) -> None:
             pytest.fail("still connected")
 
 
-async def test_the_question_before_a_commit_is_asked_only_of_a_transaction_that_may_be_aborted(
+async def test_a_commit_asks_the_server_only_if_the_transaction_may_be_aborted(
     change: Change,
 ) -> None:
     async with Database(change(), Work) as database:
         with record_queries(database.engine) as statements:
-            # Undone by a savepoint.
+            # The savepoint rolls the error back.
             async with database.unit_of_work() as work:
                 with pytest.raises(errors.DataException):
                     async with work.savepoint():
                         await work.session.execute(text("SELECT 1/0"))
-            # Undone by a rollback, and then something else on the same connection.
+            # A rollback undoes the error. Then the same connection runs another statement.
             async with database.engine.connect() as connection:
                 with pytest.raises(errors.DataException):
                     await connection.execute(text("SELECT 1/0"))

@@ -1,4 +1,4 @@
-"""The options of the engine: without each of them a proof fails."""
+"""The options of the engine. For each option, a proof fails without it."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -31,14 +31,14 @@ async def backend_of(database: Database[Work]) -> int:
         return int(await work.session.scalar(text("SELECT pg_backend_pid()")) or 0)
 
 
-async def test_a_connection_is_replaced_at_its_age(make: Make) -> None:
+async def test_a_connection_is_replaced_at_its_maximum_age(make: Make) -> None:
     old, young = make(pool_recycle=0.0001), make(pool_recycle=60)
 
     assert await backend_of(old) != await backend_of(old)
     assert await backend_of(young) == await backend_of(young)
 
 
-async def test_what_a_stale_connection_teaches_holds_for_the_whole_pool(make: Make) -> None:
+async def test_one_stale_connection_replaces_all_connections_of_the_pool(make: Make) -> None:
     database = make(pool_size=2, max_overflow=0, pool_ping_after_idle=0)
 
     async def both() -> list[int]:
@@ -59,7 +59,7 @@ async def test_what_a_stale_connection_teaches_holds_for_the_whole_pool(make: Ma
 
 
 @pytest.mark.parametrize("on", [True, False])
-async def test_statements_are_echoed_if_wanted_and_parameters_never(
+async def test_statements_are_echoed_if_wanted_and_parameters_are_never_echoed(
     make: Make, on: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = make(echo=on)

@@ -15,7 +15,7 @@ VIOLATIONS: dict[str, tuple[type[errors.ConstraintViolation], str, dict[str, obj
     "23503": (errors.ForeignKeyViolation, "fk_accounts_owner_id_owners", {"owner_id": 404}),
 }
 
-# The server raises these errors when asked, so no test must cause each of them.
+# The server raises these errors on request, so no test needs to cause them.
 SQLSTATES: dict[str, type[errors.Error]] = {
     "08000": errors.ConnectionFailure,
     "08006": errors.ConnectionFailure,
@@ -50,9 +50,7 @@ SQLSTATES: dict[str, type[errors.Error]] = {
 
 
 @pytest.mark.parametrize("sqlstate", VIOLATIONS)
-async def test_a_violated_constraint_is_told_by_its_name(
-    bank: Database[Work], sqlstate: str
-) -> None:
+async def test_the_error_names_the_violated_constraint(bank: Database[Work], sqlstate: str) -> None:
     kind, constraint, values = VIOLATIONS[sqlstate]
 
     with pytest.raises(kind) as violation:
@@ -65,12 +63,12 @@ async def test_a_violated_constraint_is_told_by_its_name(
     assert str(violation.value) == f'{kind.summary}: constraint "{constraint}", table "accounts"'
 
 
-async def test_no_traceback_tells_the_values_of_the_row(bank: Database[Work]) -> None:
+async def test_no_traceback_has_the_values_of_the_row(bank: Database[Work]) -> None:
     with pytest.raises(errors.CheckViolation) as violation:
         async with bank.unit_of_work() as work:
             await work.accounts.add(Account(name="c", secret="s3cr3t", balance=-1))
 
-    # Only the text of the exceptions: the source of this test also has the secret.
+    # Look only at the text of the exceptions, because the source of this test has the secret.
     told, error = "", violation.value.__cause__
     while error is not None:
         told, error = f"{told} {error}", error.__cause__
@@ -78,7 +76,7 @@ async def test_no_traceback_tells_the_values_of_the_row(bank: Database[Work]) ->
     assert "s3cr3t" not in told
 
 
-async def test_a_missing_value_is_told_by_its_column(bank: Database[Work]) -> None:
+async def test_the_error_about_a_missing_value_names_its_column(bank: Database[Work]) -> None:
     with pytest.raises(errors.NotNullViolation) as violation:
         async with bank.unit_of_work() as work:
             await work.accounts.add(Account())
@@ -87,7 +85,7 @@ async def test_a_missing_value_is_told_by_its_column(bank: Database[Work]) -> No
     assert str(violation.value) == 'a value is missing: column "name", table "accounts"'
 
 
-async def test_a_violated_exclusion_is_told_by_its_name(bank: Database[Work]) -> None:
+async def test_the_error_names_the_violated_exclusion_constraint(bank: Database[Work]) -> None:
     with pytest.raises(errors.ExclusionViolation) as violation:
         async with bank.unit_of_work() as work:
             await work.accounts.add_many([Account(name="c", room=1), Account(name="d", room=1)])
@@ -107,7 +105,7 @@ async def test_a_row_in_use_cannot_be_deleted(bank: Database[Work]) -> None:
             await work.session.delete(await work.session.get_one(Owner, owner.id))
 
 
-async def test_a_deadlock_is_told_from_a_duplicate(bank: Database[Work]) -> None:
+async def test_a_deadlock_has_its_own_error(bank: Database[Work]) -> None:
     barrier = asyncio.Barrier(2)
 
     async def lock(first: str, second: str) -> None:
@@ -127,7 +125,7 @@ async def test_a_deadlock_is_told_from_a_duplicate(bank: Database[Work]) -> None
     assert not isinstance(victim, errors.ConstraintViolation)
 
 
-async def test_a_serialization_failure_is_told(bank: Database[Work]) -> None:
+async def test_a_serialization_failure_has_its_own_error(bank: Database[Work]) -> None:
     barrier = asyncio.Barrier(2)
 
     async def add_to_both() -> None:
@@ -143,7 +141,7 @@ async def test_a_serialization_failure_is_told(bank: Database[Work]) -> None:
     assert isinstance(victim, errors.SerializationFailure)
 
 
-async def test_a_lock_that_is_not_free_in_time_is_told(bank: Database[Work]) -> None:
+async def test_a_lock_timeout_has_its_own_error(bank: Database[Work]) -> None:
     async with bank.engine.connect() as other:
         await other.execute(select(Account).with_for_update())
 
@@ -153,14 +151,14 @@ async def test_a_lock_that_is_not_free_in_time_is_told(bank: Database[Work]) -> 
                 await work.session.execute(select(Account).with_for_update())
 
 
-async def test_a_statement_that_takes_too_long_is_told(bank: Database[Work]) -> None:
+async def test_a_statement_timeout_has_its_own_error(bank: Database[Work]) -> None:
     with pytest.raises(errors.QueryCanceled):
         async with bank.unit_of_work() as work:
             await work.session.execute(text("SET LOCAL statement_timeout = 50"))
             await work.session.execute(text("SELECT pg_sleep(10)"))
 
 
-async def test_a_connection_that_is_lost_is_told(bank: Database[Work]) -> None:
+async def test_a_lost_connection_has_its_own_error(bank: Database[Work]) -> None:
     with pytest.raises(errors.ConnectionFailure):
         async with bank.unit_of_work() as work:
             await work.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -169,7 +167,7 @@ async def test_a_connection_that_is_lost_is_told(bank: Database[Work]) -> None:
         assert await work.accounts.count() == 2
 
 
-async def test_a_pool_without_a_free_connection_is_told(bank: Database[Work]) -> None:
+async def test_a_pool_without_a_free_connection_has_its_own_error(bank: Database[Work]) -> None:
     settings = bank.settings.model_copy(
         update={"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.05}
     )
@@ -179,7 +177,7 @@ async def test_a_pool_without_a_free_connection_is_told(bank: Database[Work]) ->
                 await work.accounts.count()
 
 
-async def test_a_row_that_went_meanwhile_is_told(bank: Database[Work]) -> None:
+async def test_an_update_of_a_deleted_row_is_stale_data(bank: Database[Work]) -> None:
     with pytest.raises(errors.StaleData):
         async with bank.unit_of_work() as work:
             [account, _] = await work.accounts.all()
@@ -188,7 +186,7 @@ async def test_a_row_that_went_meanwhile_is_told(bank: Database[Work]) -> None:
             await work.accounts.update(account, balance=1)
 
 
-async def test_a_row_that_went_meanwhile_is_told_at_the_end_of_a_savepoint(
+async def test_an_update_of_a_deleted_row_is_stale_data_at_the_end_of_a_savepoint(
     bank: Database[Work],
 ) -> None:
     async with bank.unit_of_work() as work:
@@ -200,7 +198,7 @@ async def test_a_row_that_went_meanwhile_is_told_at_the_end_of_a_savepoint(
                 account.balance = 1
 
 
-async def test_the_sessions_own_errors_are_told_too(bank: Database[Work]) -> None:
+async def test_errors_of_the_session_are_translated_too(bank: Database[Work]) -> None:
     with pytest.raises(errors.NotFound):
         async with bank.unit_of_work() as work:
             await work.session.get_one(Account, 404)
@@ -224,7 +222,7 @@ async def test_a_mistake_of_the_program_is_no_error_of_the_database(bank: Databa
         ("CREATE ROLE many; SET ROLE many; TABLE accounts", "42501", errors.InsufficientPrivilege),
     ],
 )
-async def test_an_error_has_a_class_and_tells_no_value(
+async def test_an_error_has_a_class_and_no_values(
     bank: Database[Work], statement: str, sqlstate: str, expected: type[errors.DatabaseError]
 ) -> None:
     with pytest.raises(errors.DatabaseError) as error:
@@ -255,7 +253,7 @@ async def test_each_sqlstate_has_its_error(bank: Database[Work]) -> None:
 
 
 @pytest.mark.parametrize("statement", ["SELECT * FROM missing", "SELECT missing FROM accounts"])
-async def test_a_database_that_is_not_migrated_is_told(
+async def test_the_error_says_that_the_database_is_not_migrated(
     bank: Database[Work], statement: str
 ) -> None:
     with pytest.raises(errors.SchemaMismatch, match="newest revision"):
@@ -263,7 +261,7 @@ async def test_a_database_that_is_not_migrated_is_told(
             await work.session.execute(text(statement))
 
 
-async def test_a_value_that_the_driver_refuses_is_told_without_the_value(
+async def test_the_error_does_not_show_a_value_that_the_driver_refuses(
     bank: Database[Work],
 ) -> None:
     with pytest.raises(errors.DataException) as error:
@@ -273,7 +271,7 @@ async def test_a_value_that_the_driver_refuses_is_told_without_the_value(
     assert str(error.value) == errors.DataException.summary
 
 
-def test_every_error_of_the_tree_is_drawn_in_its_map() -> None:
+def test_the_docstring_shows_every_error_of_the_tree() -> None:
     kinds = {name for name, value in vars(errors).items() if isinstance(value, type)}
     ours = {name for name in kinds if issubclass(getattr(errors, name), errors.DatabaseError)}
 

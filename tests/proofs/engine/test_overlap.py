@@ -47,7 +47,7 @@ async def is_whole(bank: Database[Work], single: Database[Work]) -> None:
     assert await names(single) == ["a", "b"]
     assert single.pool is not None
     assert single.pool.checked_out == 0
-    assert single.pool.opened - single.pool.closed == 1  # each was counted once
+    assert single.pool.opened - single.pool.closed == 1  # each connection was counted once
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -117,7 +117,7 @@ async def test_a_commit_while_a_statement_runs_is_refused(
     await is_whole(bank, single)
 
 
-async def test_a_rollback_cuts_off_the_statement_of_the_other_task(
+async def test_a_rollback_ends_the_statement_of_the_other_task_with_an_error(
     bank: Database[Work], single: Database[Work]
 ) -> None:
     others: list[asyncio.Task[object]] = []
@@ -134,13 +134,13 @@ async def test_a_rollback_cuts_off_the_statement_of_the_other_task(
 
 
 @pytest.mark.parametrize("fetch_first", [True, False])
-async def test_a_statement_that_meets_the_fetch_of_a_stream_is_refused(
+async def test_a_statement_during_the_fetch_of_a_stream_is_refused(
     bank: Database[Work], single: Database[Work], fetch_first: bool
 ) -> None:
     with pytest.raises(errors.DatabaseError if fetch_first else errors.UnitOfWorkError):
         async with single.unit_of_work() as work:
             stream = await work.session.stream(text("SELECT generate_series(1, 1000)"))
-            await stream.fetchmany(50)  # the rows that came with the statement
+            await stream.fetchmany(50)  # these rows came with the statement
             both = [stream.fetchmany(200), work.session.execute(ONE)]
             await asyncio.gather(*(both if fetch_first else reversed(both)))
 
@@ -163,7 +163,7 @@ async def violate(work: Work) -> None:
 
 
 async def refuse_a_value(work: Work) -> None:
-    with pytest.raises(errors.DatabaseError):  # before it is sent
+    with pytest.raises(errors.DatabaseError):  # the driver refuses it before it is sent
         async with work.savepoint():
             await work.session.execute(text("SELECT CAST(:n AS int)"), {"n": "one"})
 
@@ -183,7 +183,7 @@ async def send_many(work: Work) -> None:
     async with work.session.begin_nested() as savepoint:
         many = [{"name": str(n)} for n in range(2500)]
         await work.session.execute(insert(Account), many)
-        await work.session.scalars(  # in batches, by RETURNING
+        await work.session.scalars(  # with RETURNING, in batches
             insert(Account).returning(Account.id), [{"name": f"r{n}"} for n in range(2500)]
         )
         await savepoint.rollback()

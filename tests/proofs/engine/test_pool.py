@@ -52,7 +52,9 @@ def status(database: Database[Work]) -> PoolStatus:
     return database.pool
 
 
-async def test_an_exhausted_pool_says_its_size_the_wait_and_who_holds_it(small: Small) -> None:
+async def test_the_error_of_an_exhausted_pool_has_its_size_the_wait_and_the_holders(
+    small: Small,
+) -> None:
     database = small()
 
     async with first_holder(database), second_holder(database):
@@ -75,7 +77,7 @@ async def test_an_exhausted_pool_says_its_size_the_wait_and_who_holds_it(small: 
         assert re.search(r"; [\d.]+ s, taken at \S+test_pool\.py:\d+ second_holder$", message)
 
 
-async def test_the_pool_explains_itself_after_a_dispose_too(small: Small) -> None:
+async def test_the_error_names_the_right_holders_after_a_dispose(small: Small) -> None:
     database = small(max_overflow=0)
 
     async with second_holder(database):
@@ -89,11 +91,11 @@ async def test_the_pool_explains_itself_after_a_dispose_too(small: Small) -> Non
     assert "second_holder" not in message  # its connection does not belong to the new pool
 
 
-async def test_the_place_is_the_callers_whatever_lies_between(
+async def test_the_place_is_a_line_of_the_program(
     small: Small, caplog: pytest.LogCaptureFixture
 ) -> None:
     await small(log_checkouts_longer_than=1e-9).transact(lambda work: work.session.scalar(ONE))
-    assert caplog.messages[0].endswith("test_the_place_is_the_callers_whatever_lies_between")
+    assert caplog.messages[0].endswith("test_the_place_is_a_line_of_the_program")
 
     database = small(max_overflow=0)
 
@@ -104,7 +106,7 @@ async def test_the_place_is_the_callers_whatever_lies_between(
     assert re.search(r"test_pool\.py:\d+ \S+<locals>\.read$", await database.transact(read))
 
     session = database.sessions()
-    await asyncio.create_task(session.execute(ONE))  # no line of the program
+    await asyncio.create_task(session.execute(ONE))  # no line of the program calls it
     assert "taken at an unknown place" in await waiting_for(database)
     await session.close()
 
@@ -158,7 +160,7 @@ async def test_a_migration_may_hold_its_connection(proof_settings: DatabaseSetti
     assert settings.log_checkouts_longer_than == settings.log_statements_longer_than == 0
 
 
-async def test_the_numbers_add_up(small: Small) -> None:
+async def test_the_numbers_of_the_pool_are_right(small: Small) -> None:
     database = small()
     assert status(database) == PoolStatus(1, 0, 0, 0, 0, 0, 0)
 
@@ -184,7 +186,7 @@ async def test_the_numbers_add_up(small: Small) -> None:
     )
 
 
-async def test_health_tells_an_exhausted_pool_from_a_server_that_does_not_answer(
+async def test_health_distinguishes_an_exhausted_pool_from_a_server_that_does_not_answer(
     small: Small,
 ) -> None:
     exhausted = small(max_overflow=0, connect_timeout=0.2, pool_timeout=60)

@@ -31,7 +31,7 @@ async def changed(bank: Database[Work]) -> AsyncIterator[Change]:
         await database.dispose()
 
 
-async def test_what_runs_is_recorded_until_the_block_ends(bank: Database[Work]) -> None:
+async def test_statements_are_recorded_until_the_block_ends(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         await work.session.execute(text("SELECT 'before'"))
         with record_queries(bank.engine) as statements:
@@ -46,7 +46,7 @@ async def test_what_runs_is_recorded_until_the_block_ends(bank: Database[Work]) 
     assert "s3cr3t" not in str(statements)
 
 
-async def test_a_statement_that_fails_ran_too(bank: Database[Work]) -> None:
+async def test_a_failed_statement_is_recorded_too(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         with record_queries(bank.engine) as statements, pytest.raises(errors.DataException):
             async with work.savepoint():
@@ -55,9 +55,7 @@ async def test_a_statement_that_fails_ran_too(bank: Database[Work]) -> None:
     assert [each.text for each in statements] == ["SELECT 1/0"]
 
 
-async def test_only_the_engines_that_are_asked_for_are_recorded(
-    bank: Database[Work], changed: Change
-) -> None:
+async def test_only_the_given_engines_are_recorded(bank: Database[Work], changed: Change) -> None:
     second, third = changed(), changed()
 
     with record_queries(bank.engine, second.engine) as statements:
@@ -68,7 +66,7 @@ async def test_only_the_engines_that_are_asked_for_are_recorded(
     assert [each.text for each in statements] == ["SELECT 1", "SELECT 2"]
 
 
-async def test_max_queries_lists_what_ran(
+async def test_max_queries_lists_the_statements(
     session: AsyncSession, database: Database[UnitOfWork], max_queries: MaxQueries
 ) -> None:
     with max_queries(2):  # the savepoint at the start of the session does not count
@@ -85,7 +83,7 @@ async def test_max_queries_lists_what_ran(
     assert str(failure.value) == message
 
 
-async def test_max_queries_lets_the_blocks_own_error_through(
+async def test_max_queries_does_not_replace_an_error_of_the_block(
     session: AsyncSession, max_queries: MaxQueries
 ) -> None:
     with pytest.raises(ZeroDivisionError), max_queries(0):
@@ -119,7 +117,7 @@ async def test_a_statement_that_ran_into_its_timeout_is_logged(
     assert record.getMessage().endswith("SELECT pg_sleep(60)")
 
 
-async def test_a_long_statement_is_cut_short_in_the_log(
+async def test_a_long_statement_is_shortened_in_the_log(
     changed: Change, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with changed(log_statements_longer_than=0.000001).unit_of_work() as work:
@@ -155,7 +153,7 @@ async def test_a_statement_in_a_loop_is_logged_once_with_its_place(
     assert message.endswith("<locals>.in_a_loop: SELECT $1")
 
 
-async def test_the_batches_of_one_call_are_no_loop(
+async def test_the_batches_of_one_call_are_not_logged_as_a_loop(
     changed: Change, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [{"name": f"{n}"} for n in range(5000)]
@@ -169,7 +167,7 @@ async def test_the_batches_of_one_call_are_no_loop(
     assert caplog.records == []
 
 
-async def test_nothing_is_logged_where_it_is_off(
+async def test_nothing_is_logged_if_the_log_is_off(
     changed: Change, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = changed(log_statements_longer_than=0, log_statements_repeated_more_than=0)
@@ -187,6 +185,6 @@ def listeners(database: Database[Work]) -> int:
     return len(list(database.engine.sync_engine.dispatch.before_cursor_execute))
 
 
-def test_by_default_slow_statements_are_logged_and_repeated_ones_not(bank: Database[Work]) -> None:
+def test_by_default_only_slow_statements_are_logged(bank: Database[Work]) -> None:
     assert bank.settings.log_statements_longer_than == 1
     assert bank.settings.log_statements_repeated_more_than == 0

@@ -21,7 +21,9 @@ def operations(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_becomes_what_the_running_code_survives(name: str, project: Project) -> None:
+def test_a_change_becomes_operations_that_the_running_code_survives(
+    name: str, project: Project
+) -> None:
     change = CHANGES[name]
     project.edit(change.file, change.old, change.new)
     project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
@@ -78,7 +80,7 @@ def test_a_change_that_stops_production_is_refused(name: str, project: Project) 
     assert len(project.revisions()) == 1
 
 
-def test_what_is_new_altogether_is_written_as_it_is(project: Project) -> None:
+def test_a_new_table_is_created_by_plain_operations(project: Project) -> None:
     (project.root / "src/shop/models/tag.py").write_text(
         "from sqlalchemy import CheckConstraint, ForeignKey\n"
         "from sqlalchemy.orm import Mapped, mapped_column\n"
@@ -101,7 +103,7 @@ def test_what_is_new_altogether_is_written_as_it_is(project: Project) -> None:
     project.alembic_all("upgrade head", "check")
 
 
-def test_another_value_of_an_enumeration_is_another_check(project: Project) -> None:
+def test_a_new_value_of_an_enumeration_replaces_the_check(project: Project) -> None:
     project.edit(USER, BIO, BIO + "    kind: Mapped[Kind | None]\n")
     project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
     project.revise("kinds")
@@ -128,7 +130,7 @@ def test_a_native_enumeration_needs_its_type_before_a_column(project: Project) -
     project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head", "check")
 
 
-def test_a_value_that_only_the_author_knows_has_to_be_said(project: Project) -> None:
+def test_the_author_must_write_the_value_of_existing_rows(project: Project) -> None:
     project.edit(USER, BIO, BIO + "    kind: Mapped[str]\n")
     _, contract = project.revise("kind")
 
@@ -146,7 +148,7 @@ def test_a_value_that_only_the_author_knows_has_to_be_said(project: Project) -> 
     project.alembic_all("upgrade head", "check")
 
 
-def test_what_cannot_be_repeated_is_not_in_one_file_with_what_commits(project: Project) -> None:
+def test_operations_that_cannot_be_repeated_have_their_own_file(project: Project) -> None:
     project.edit(USER, BIO, "    bio: Mapped[str | None] = mapped_column(index=True)\n")
     project.edit(USER, CHECK, f'{CHECK} {{"comment": "people"}}')
 
@@ -168,7 +170,7 @@ def test_what_cannot_be_repeated_is_not_in_one_file_with_what_commits(project: P
         ),
     ],
 )
-async def test_what_the_rows_break_is_taken_away_again(
+async def test_a_constraint_that_rows_violate_is_dropped_again(
     project: Project, server: AsyncConnection, change: str, statement: str, word: str
 ) -> None:
     people = "INSERT INTO users (id, email, username, password_hash) SELECT %s::uuid, n, n, '' FROM"
@@ -188,7 +190,9 @@ async def test_what_the_rows_break_is_taken_away_again(
     project.alembic_all("upgrade head", "check")
 
 
-async def test_tables_of_nobodys_are_left_alone(project: Project, server: AsyncConnection) -> None:
+async def test_partitions_and_tables_of_extensions_are_ignored(
+    project: Project, server: AsyncConnection
+) -> None:
     for statement in (
         "ALTER TABLE users ADD COLUMN nick text",
         "CREATE TABLE parts (n int) PARTITION BY HASH (n)",
@@ -218,7 +222,7 @@ def test_nothing_is_written_when_nothing_has_changed(project: Project) -> None:
     assert "the models and the database agree" in output
 
 
-def test_the_check_tells_of_each_difference(project: Project) -> None:
+def test_the_check_lists_each_difference(project: Project) -> None:
     project.edit(USER, "credits >= 0", "credits >= -5")
     project.edit(USER, BIO, BIO + "    nick: Mapped[str | None] = mapped_column(unique=True)\n")
 

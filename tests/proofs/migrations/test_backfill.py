@@ -67,7 +67,7 @@ async def locked(url: URL, change: str) -> AsyncIterator[AsyncConnection]:
         await connection.execute(text("COMMIT"))
 
 
-async def test_a_batch_is_a_transaction_in_the_order_of_the_key(
+async def test_each_batch_is_a_transaction_and_follows_the_order_of_the_key(
     server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
@@ -86,7 +86,7 @@ async def test_a_batch_is_a_transaction_in_the_order_of_the_key(
     assert pauses == [0.25, 0.25, 0.25]
 
 
-async def test_what_has_a_value_keeps_it_and_what_gets_none_stays_without(
+async def test_a_row_keeps_its_value_and_may_get_null(
     server: AsyncConnection, migration: AsyncConnection
 ) -> None:
     await server.execute(text("UPDATE stock SET value = 0 WHERE item = 'x1'"))
@@ -96,7 +96,7 @@ async def test_what_has_a_value_keeps_it_and_what_gets_none_stays_without(
     assert await values(server) == [0, None, 3, 0, None, 3, 4]
 
 
-async def test_a_row_that_somebody_changes_is_passed_over_and_done_in_the_end(
+async def test_a_locked_row_is_changed_last(
     fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
 ) -> None:
     change = "UPDATE stock SET amount = 7 WHERE warehouse = 1 AND item = 'x2'"
@@ -109,7 +109,7 @@ async def test_a_row_that_somebody_changes_is_passed_over_and_done_in_the_end(
     assert await values(server) == [10, 70, 30, 10, 20, 30, 40]
 
 
-async def test_behind_a_row_that_stays_locked_it_gives_up_keeps_the_rest_and_goes_on_later(
+async def test_if_a_row_stays_locked_the_backfill_gives_up_and_continues_later(
     fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
 ) -> None:
     await migration.execute(text("SET lock_timeout = '50ms'"))
@@ -125,7 +125,7 @@ async def test_behind_a_row_that_stays_locked_it_gives_up_keeps_the_rest_and_goe
     assert await values(server) == [10, 20, 30, 20, 30, 40]
 
 
-async def test_somebody_who_refers_to_a_row_is_not_in_the_way(
+async def test_the_check_of_a_foreign_key_does_not_block_the_backfill(
     fresh_database_url: URL, server: AsyncConnection, migration: AsyncConnection
 ) -> None:
     reference = "SELECT FROM stock FOR KEY SHARE"  # the check of a foreign key takes this lock
@@ -135,7 +135,7 @@ async def test_somebody_who_refers_to_a_row_is_not_in_the_way(
         assert None not in await values(server)
 
 
-async def test_without_a_primary_key_there_is_no_order(
+async def test_a_table_without_a_primary_key_is_refused(
     server: AsyncConnection, migration: AsyncConnection
 ) -> None:
     await server.execute(text("ALTER TABLE stock DROP CONSTRAINT stock_pkey"))
@@ -144,7 +144,7 @@ async def test_without_a_primary_key_there_is_no_order(
         await fill(migration)
 
 
-async def test_a_long_one_tells_how_far_it_is(
+async def test_a_long_backfill_prints_its_progress(
     server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.execute(text("ANALYZE stock"))
@@ -165,7 +165,7 @@ async def test_a_long_one_tells_how_far_it_is(
     ]
 
 
-async def test_the_share_is_left_out_where_the_server_does_not_know_the_number_of_rows(
+async def test_the_share_is_missing_if_the_server_does_not_know_the_number_of_rows(
     server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
@@ -175,7 +175,7 @@ async def test_the_share_is_left_out_where_the_server_does_not_know_the_number_o
     assert told[:2] == ["  stock.value: 5 rows", "  stock.value: 7 rows"]
 
 
-async def test_the_share_is_never_more_than_all(
+async def test_the_share_is_never_more_than_100_per_cent(
     server: AsyncConnection, migration: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.execute(text("ANALYZE stock"))
@@ -189,7 +189,7 @@ async def test_the_share_is_never_more_than_all(
     assert told[0] == "  stock.value: 16 rows, 100% of about 7"
 
 
-async def test_the_command_tells_what_a_backfill_has_done(
+async def test_the_command_prints_the_result_of_a_backfill(
     project: Project, server: AsyncConnection
 ) -> None:
     project.write("fill", 'op.backfill("stock", "value", "amount * 10", batch=2)')
@@ -200,7 +200,7 @@ async def test_the_command_tells_what_a_backfill_has_done(
     assert None not in await values(server)
 
 
-def test_a_script_changes_all_rows_at_once_and_says_so(project: Project) -> None:
+def test_an_offline_script_changes_all_rows_in_one_statement(project: Project) -> None:
     project.write("fill", 'op.backfill("stock", "value", "amount * 10", schema="past")')
 
     script = project.alembic("upgrade", "0001:fill", "--sql")

@@ -30,7 +30,7 @@ def drops(references: dict[str, list[str]], schema: str | None = None) -> dict[s
 
 @pytest.mark.parametrize("schema", [None, "sales"])
 @pytest.mark.parametrize("names", [*permutations(CHAIN)])
-def test_a_table_is_dropped_before_those_it_refers_to(
+def test_a_table_is_dropped_before_the_tables_that_it_refers_to(
     names: tuple[str, ...], schema: str | None
 ) -> None:
     found = drops(CHAIN, schema)
@@ -40,7 +40,7 @@ def test_a_table_is_dropped_before_those_it_refers_to(
     assert ordered == [found[name] for name in ("d", "a", "b", "c")]
 
 
-def test_a_table_is_dropped_behind_what_frees_it() -> None:
+def test_a_table_is_dropped_after_the_other_operations() -> None:
     found = drops({"a": ["b"], "b": []})
     others = [AddColumnOp("other", Column("n")), DropConstraintOp("fk", "other")]
 
@@ -49,6 +49,6 @@ def test_a_table_is_dropped_behind_what_frees_it() -> None:
     assert ordered == [*others, found["a"], found["b"]]
 
 
-def test_a_circle_is_said() -> None:
+def test_a_circle_of_references_is_refused() -> None:
     with pytest.raises(CommandError, match=r"refer to each other \([ab], [ab], [ab]\)"):
         order_drops([*drops({"a": ["b"], "b": ["a"]}).values()])

@@ -41,7 +41,7 @@ def url(fresh_database_url: URL) -> str:
     return fresh_database_url.set(drivername="postgres").render_as_string(hide_password=False)
 
 
-async def test_the_command_migrates_what_the_url_names(root: Path, url: str) -> None:
+async def test_the_command_migrates_the_database_that_the_url_names(root: Path, url: str) -> None:
     down = alembic(root, "downgrade", "base", DATABASE_URL=url)
     assert down.returncode == 0, down.stderr
     assert not await has_users(url)
@@ -54,7 +54,7 @@ async def test_the_command_migrates_what_the_url_names(root: Path, url: str) -> 
     assert await has_users(url)
 
 
-def test_migrations_have_a_url_of_their_own(root: Path, url: str) -> None:
+def test_migrations_have_their_own_url(root: Path, url: str) -> None:
     application = "postgresql://nobody:secret@127.0.0.1:1/nowhere"
 
     current = alembic(root, "current", DATABASE_URL=application, MIGRATION_DATABASE_URL=url)
@@ -82,7 +82,7 @@ def test_without_a_server_the_command_says_so_in_one_sentence(root: Path) -> Non
     assert "Traceback" not in upgrade.stderr
 
 
-def test_what_goes_wrong_in_a_migration_is_said_in_the_servers_words(root: Path, url: str) -> None:
+def test_an_error_in_a_migration_is_reported_with_the_servers_message(root: Path, url: str) -> None:
     url = url.replace("postgres://", "postgresql://")
     alembic(root, "stamp", "base", DATABASE_URL=url)
 
@@ -93,7 +93,7 @@ def test_what_goes_wrong_in_a_migration_is_said_in_the_servers_words(root: Path,
     assert "Traceback" not in upgrade.stderr
 
 
-def test_a_revision_of_nothing_is_not_written(root: Path, url: str) -> None:
+def test_a_revision_without_operations_is_not_written(root: Path, url: str) -> None:
     before = sorted((root / "migrations/versions").iterdir())
 
     revision = alembic(root, "revision", "--autogenerate", "-m", "nothing", DATABASE_URL=url)
@@ -119,7 +119,7 @@ async def has_users(url: str) -> bool:
         await engine.dispose()
 
 
-async def test_an_engine_can_be_handed_in_where_no_loop_runs(
+async def test_a_caller_without_an_event_loop_can_give_an_engine(
     root: Path, url: str, fresh_database_url: URL
 ) -> None:
     config = Config(toml_file=root / "pyproject.toml")
@@ -147,7 +147,7 @@ async def test_an_operation_that_commits_does_not_commit_the_callers_transaction
         await connection.run_sync(upgrade, config)
 
 
-async def test_an_operation_that_fails_leaves_the_timeouts_of_a_connection_that_is_handed_in(
+async def test_a_failed_operation_does_not_change_the_timeouts_of_the_callers_connection(
     project: Project, fresh_database_url: URL
 ) -> None:
     project.write("0002", 'op.create_index_concurrently("ix", "users", ["bio", "missing"])')

@@ -84,7 +84,7 @@ async def cloned(server: AsyncConnection, url: URL) -> AsyncIterator[URL]:
     await server.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-async def test_killed_at_any_step_it_can_be_run_again(
+async def test_a_migration_that_was_killed_at_any_step_can_be_run_again(
     project: Project, fresh_database_url: URL, postgres_url: URL, record_property: Record
 ) -> None:
     change_everything(project)
@@ -109,7 +109,7 @@ async def test_killed_at_any_step_it_can_be_run_again(
 
 
 @pytest.mark.parametrize("server_notices", [True, False])
-async def test_killed_while_an_index_is_built_it_can_be_run_again(
+async def test_a_migration_that_was_killed_while_it_built_an_index_can_be_run_again(
     server_notices: bool, project: Project, server: AsyncConnection, fresh_database_url: URL
 ) -> None:
     change_everything(project)
@@ -121,7 +121,7 @@ async def test_killed_while_an_index_is_built_it_can_be_run_again(
             await server.execute(text(f"SELECT pg_terminate_backend(pid, 10000) {BUILDING}"))
             assert any("valid:  f" in line for line in await describe(fresh_database_url))
             again = project.start("upgrade", "head")
-        else:  # the server continues to build, and the next try meets it
+        else:  # the server continues to build the index
             again = project.start("upgrade", "head")
             read_until(again, "trying again")
     with again:
@@ -132,7 +132,7 @@ async def test_killed_while_an_index_is_built_it_can_be_run_again(
     project.alembic("check")
 
 
-async def test_of_two_upgrades_at_once_the_second_waits_for_the_first(
+async def test_the_second_of_two_upgrades_waits_for_the_first(
     project: Project, server: AsyncConnection
 ) -> None:
     revisions = change_everything(project)
@@ -151,7 +151,9 @@ async def test_of_two_upgrades_at_once_the_second_waits_for_the_first(
     project.alembic("check")
 
 
-async def test_another_try_applies_no_more_than_was_asked_for(project: Project) -> None:
+async def test_another_try_applies_only_the_revisions_that_the_command_names(
+    project: Project,
+) -> None:
     project.write("0002", 'op.add_column("users", sa.Column("nick", sa.Text()))')
     project.write("0003", 'op.add_column("posts", sa.Column("nick", sa.Text()))', after="0002")
     project.write("0004", 'op.add_column("comments", sa.Column("nick", sa.Text()))', after="0003")
@@ -165,7 +167,7 @@ async def test_another_try_applies_no_more_than_was_asked_for(project: Project) 
     assert "0003" in project.alembic("current")
 
 
-async def test_behind_another_one_that_does_not_end_it_gives_up(
+async def test_a_migration_gives_up_if_another_one_does_not_end(
     project: Project, server: AsyncConnection
 ) -> None:
     await server.execute(text("SELECT pg_advisory_lock(:key)"), {"key": KEY})

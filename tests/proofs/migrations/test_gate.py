@@ -22,7 +22,7 @@ def lint_copy(project: Project) -> list[Finding]:
 
 
 @pytest.mark.parametrize("name", UNSAFE)
-def test_what_cannot_be_deployed_is_found(copy: Project, name: str) -> None:
+def test_the_gate_finds_a_problem_in_an_unsafe_revision(copy: Project, name: str) -> None:
     form = UNSAFE[name]
     path = copy.write("0002", form.upgrade, form.downgrade, phase=form.phase, more=form.more)
 
@@ -31,7 +31,7 @@ def test_what_cannot_be_deployed_is_found(copy: Project, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAFE)
-def test_what_can_be_deployed_is_not_found(copy: Project, name: str) -> None:
+def test_the_gate_finds_nothing_in_a_safe_revision(copy: Project, name: str) -> None:
     downgrade = "pass" if SAFE[name].startswith("op.backfill(") else UNDO
     copy.write("0002", SAFE[name], downgrade)
 
@@ -46,7 +46,7 @@ def test_what_can_be_deployed_is_not_found(copy: Project, name: str) -> None:
         'op.drop_table("comments")',
     ],
 )
-def test_what_the_old_code_would_not_survive_can_be_done_after_it(
+def test_the_contract_phase_allows_operations_that_the_old_code_does_not_survive(
     copy: Project, upgrade: str
 ) -> None:
     copy.write("0002", upgrade, UNDO, phase="contract")
@@ -67,7 +67,7 @@ def test_a_revision_that_nobody_can_load_is_found(copy: Project) -> None:
     assert rules == ["application-import", "not-sql"]
 
 
-def test_revisions_in_the_words_of_other_templates_are_read(copy: Project) -> None:
+def test_revisions_from_other_templates_of_alembic_are_read(copy: Project) -> None:
     path = copy.write("0002", UNDO, UNDO)
     text = path.read_text()
     path.write_text(
@@ -98,14 +98,14 @@ DELETE = 'op.execute("DELETE FROM comments")'
     ("upgrade", "rule"),
     [(DELETE, "data-change"), (UNSAFE["an index"].upgrade, UNSAFE["an index"].rule)],
 )
-def test_a_rule_is_broken_with_a_reason(copy: Project, upgrade: str, rule: str) -> None:
+def test_a_revision_with_a_reason_may_break_a_rule(copy: Project, upgrade: str, rule: str) -> None:
     copy.write("0002", upgrade, UNDO, more=f'ignore = {{"{rule}": "a table of ten rows"}}')
 
     assert lint_copy(copy) == []
 
 
 @pytest.mark.parametrize("more", ['ignore = {"data-change": " "}', 'ignore = {"data-change": ""}'])
-def test_a_rule_is_not_broken_without_a_reason(copy: Project, more: str) -> None:
+def test_a_revision_without_a_reason_may_not_break_a_rule(copy: Project, more: str) -> None:
     copy.write("0002", DELETE, UNDO, more=more)
 
     found = {each.rule: each.sentence for each in lint_copy(copy)}
@@ -114,7 +114,7 @@ def test_a_rule_is_not_broken_without_a_reason(copy: Project, more: str) -> None
 
 
 @pytest.mark.parametrize("rule", ["data-chance", "ban-drop-column"])
-def test_a_reason_for_what_is_not_there_is_found(copy: Project, rule: str) -> None:
+def test_a_reason_for_a_rule_that_finds_nothing_is_found(copy: Project, rule: str) -> None:
     copy.write(
         "0002", DELETE, UNDO, more=f'ignore = {{"{rule}": "ten rows", "data-change": "ten"}}'
     )
@@ -134,7 +134,7 @@ USER, POST = "src/shop/models/user.py", "src/shop/models/post.py"
 BIO, BODY = "    bio: Mapped[str | None]\n", "    body: Mapped[str]\n"
 
 
-def test_what_autogenerate_writes_can_be_deployed(project: Project) -> None:
+def test_revisions_of_autogenerate_can_be_deployed(project: Project) -> None:
     project.alembic("upgrade", "head")
     project.edit(
         USER,
@@ -175,7 +175,7 @@ def test_what_autogenerate_writes_can_be_deployed(project: Project) -> None:
     assert lint_copy(project) == []
 
 
-def test_another_type_needs_a_reason_even_where_autogenerate_was_allowed_to_write_it(
+def test_another_type_needs_a_reason_even_if_autogenerate_was_allowed_to_write_it(
     project: Project,
 ) -> None:
     project.alembic("upgrade", "head")

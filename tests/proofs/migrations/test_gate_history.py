@@ -50,12 +50,14 @@ def versions(project: Project) -> Path:
     return project.root / "migrations/versions"
 
 
-def test_what_the_main_branch_has_is_not_judged(copy: Project) -> None:
+def test_revisions_of_the_main_branch_are_not_judged(copy: Project) -> None:
     assert lint_copy(copy) == []
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_what_the_main_branch_does_not_have_is_judged(copy: Project, committed: bool) -> None:
+def test_revisions_that_the_main_branch_does_not_have_are_judged(
+    copy: Project, committed: bool
+) -> None:
     copy.write("0003", DELETE, UNDO, after="0002_größe")
     if committed:
         commit(copy.root)
@@ -63,7 +65,9 @@ def test_what_the_main_branch_does_not_have_is_judged(copy: Project, committed: 
     assert lint_copy(copy) == [("0003.py", "data-change")]
 
 
-def test_what_came_to_the_main_branch_since_is_not_missed(copy: Project, tmp_path: Path) -> None:
+def test_a_revision_that_only_the_main_branch_has_does_not_count_as_deleted(
+    copy: Project, tmp_path: Path
+) -> None:
     git(tmp_path, "switch", "--quiet", "main")
     theirs = copy.write("0003", DELETE, UNDO, after="0002_größe")
     commit(tmp_path)
@@ -73,7 +77,7 @@ def test_what_came_to_the_main_branch_since_is_not_missed(copy: Project, tmp_pat
     assert lint_copy(copy) == []
 
 
-def test_the_main_branch_is_that_of_the_origin(copy: Project, tmp_path: Path) -> None:
+def test_the_main_branch_of_the_origin_counts(copy: Project, tmp_path: Path) -> None:
     copy.write("0003", DELETE, UNDO, after="0002_größe")
     commit(tmp_path)
     git(tmp_path, "switch", "--quiet", "main")
@@ -93,7 +97,7 @@ def test_an_applied_revision_that_is_edited_is_found(copy: Project) -> None:
     assert "will not see the change: write a new revision" in finding.sentence
 
 
-def test_another_layout_of_an_applied_revision_is_no_change(copy: Project) -> None:
+def test_a_new_layout_of_an_applied_revision_is_no_change(copy: Project) -> None:
     path = versions(copy) / "0001_users_posts_comments.py"
     text = path.read_text()
     path.write_text(
@@ -110,7 +114,7 @@ def test_an_applied_revision_that_is_deleted_is_found(copy: Project) -> None:
     assert lint_copy(copy) == [("0002_größe.py", CHANGED)]
 
 
-def test_old_revisions_become_one_with_a_reason(copy: Project) -> None:
+def test_old_revisions_can_be_joined_with_a_reason(copy: Project) -> None:
     (versions(copy) / "0002_größe.py").unlink()
     more = f'ignore = {{"{CHANGED}": "0002 never left this machine"}}'
     copy.write("0003", UNDO, UNDO, more=more)
@@ -125,7 +129,7 @@ def test_an_applied_revision_is_edited_with_a_reason(copy: Project) -> None:
     assert lint_copy(copy) == []
 
 
-def test_a_project_that_begins_anew_has_no_revisions(copy: Project) -> None:
+def test_a_project_may_delete_all_revisions(copy: Project) -> None:
     for path in copy.revisions():
         path.unlink()
 
@@ -151,7 +155,7 @@ def test_without_a_main_branch_all_revisions_are_new(
     assert lint_copy(copy) == [("0002_größe.py", "data-change")]
 
 
-def test_without_squawk_one_sentence_says_so(
+def test_one_sentence_says_that_squawk_is_missing(
     copy: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     copy.write("0003", UNDO, UNDO, after="0002_größe")
@@ -179,7 +183,7 @@ def test_the_command_prints_a_line_for_each_finding(copy: Project) -> None:
     )
 
 
-def test_the_command_says_nothing_where_there_is_nothing_to_say(copy: Project) -> None:
+def test_the_command_prints_nothing_if_nothing_is_found(copy: Project) -> None:
     result = run_command(copy)
 
     assert (result.returncode, result.stdout) == (0, "")

@@ -1,4 +1,4 @@
-"""Behind a long transaction a migration gives up in time, tries again, and blocks no writer."""
+"""A migration that waits for a long transaction gives up in time, tries again, and blocks no writer."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ TRIES = 3
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_behind_a_reader_it_tries_again_and_no_writer_waits_for_long(
+async def test_a_migration_behind_a_reader_tries_again_and_no_writer_waits_for_long(
     change: str, project: Project, record_property: Record
 ) -> None:
     project.edit(USER, BIO, CHANGES[change])
@@ -36,7 +36,7 @@ async def test_behind_a_reader_it_tries_again_and_no_writer_waits_for_long(
             said, _ = command.communicate(timeout=60)
 
     record_property(
-        f"{change}: longest stall of a writer behind {TRIES} tries", f"{load.longest:.0f} ms"
+        f"{change}: longest wait of a writer behind {TRIES} tries", f"{load.longest:.0f} ms"
     )
     assert command.returncode == 0, said
     assert all("belongs to somebody, pid " in each for each in told)
@@ -46,7 +46,7 @@ async def test_behind_a_reader_it_tries_again_and_no_writer_waits_for_long(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_behind_a_reader_without_end_it_gives_up_and_has_done_nothing(
+async def test_a_migration_behind_an_endless_reader_gives_up_and_changes_nothing(
     change: str, project: Project, fresh_database_url: URL
 ) -> None:
     project.edit(USER, BIO, CHANGES[change])

@@ -66,7 +66,7 @@ async def test_both_versions_write_while_a_column_becomes_mandatory(
     project.alembic("upgrade", "head")
     new.write(password_hash="after")
     code, said = old.attempt(password_hash="after")
-    assert (code, "NotNullViolation" in said) == (1, True)  # the second phase needed it
+    assert (code, "NotNullViolation" in said) == (1, True)  # the old code cannot write any more
     kinds = await server.scalars(text("SELECT kind FROM users ORDER BY created_at"))
     assert list(kinds) == ["x", "x", "y, changed", "x"]
     project.alembic("check")
@@ -127,14 +127,14 @@ def name_of(revision: Path) -> str:
     return revision.stem.split("_")[4]
 
 
-def test_only_the_phase_before_the_deploy_can_be_asked_for(project: Project) -> None:
+def test_the_command_accepts_only_the_phase_before_the_deploy(project: Project) -> None:
     code, said = project.attempt("-x", "phase=contract", "upgrade", "head")
 
     assert code != 0
     assert "only `-x phase=expand` is possible" in said
 
 
-def test_what_cannot_be_taken_back_is_not(project: Project) -> None:
+def test_an_irreversible_revision_is_not_taken_back(project: Project) -> None:
     statement = 'op.execute("UPDATE users SET bio = NULL")'
     project.write("0002", statement, more='irreversible = "the texts are gone"\n')
     project.alembic("upgrade", "head")

@@ -15,7 +15,9 @@ from shop.models import Base
 from tests.proofs.support.accounts import Color, Paint, Work
 
 
-async def test_an_enumeration_is_text_that_only_its_names_may_be(bank: Database[Work]) -> None:
+async def test_an_enumeration_is_text_and_a_check_allows_only_its_names(
+    bank: Database[Work],
+) -> None:
     async with bank.unit_of_work() as work:
         work.session.add(Paint(color=Color.RED))
         await work.session.flush()

@@ -1,4 +1,4 @@
-"""How long writers wait for a migration: for Alembic's plain operation, and for ours.
+"""Measure how long writers wait for Alembic's plain operations, and for ours.
 
 Eight writers insert into and update tables of 500,000 rows meanwhile, see `writers_load.py`.
 """
@@ -100,7 +100,7 @@ async def projects(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_no_writer_waits_for_what_autogenerate_writes(
+def test_no_writer_waits_long_for_the_operations_of_autogenerate(
     change: str, projects: dict[str, Project], record_property: Record
 ) -> None:
     old, new, plain = CHANGES[change]
@@ -115,7 +115,7 @@ def test_no_writer_waits_for_what_autogenerate_writes(
 
     ratio = unsafe.longest / safe.longest
     record_property(
-        f"{change}: longest stall of a writer",
+        f"{change}: longest wait of a writer",
         f"plain {unsafe.longest:.0f} ms, safe {safe.longest:.0f} ms, ratio {ratio:.1f} "
         f"({unsafe.writes} and {safe.writes} writes)",
     )
@@ -124,12 +124,12 @@ def test_no_writer_waits_for_what_autogenerate_writes(
     assert unsafe.longest < PATIENCE or safe.longest < unsafe.longest
 
 
-def test_what_writers_notice_of_a_command_that_changes_nothing(
+def test_the_longest_wait_without_a_migration_is_measured(
     projects: dict[str, Project], record_property: Record
 ) -> None:
     load = under_load(projects["safe"], "upgrade", "head")
 
-    record_property("no migration: longest stall of a writer", f"{load.longest:.0f} ms")
+    record_property("no migration: longest wait of a writer", f"{load.longest:.0f} ms")
     assert not load.errors
     assert load.longest < PATIENCE
 

@@ -78,7 +78,7 @@ def test_an_index_is_named_by_table_and_columns() -> None:
     assert ddl(CreateIndex(index)) == "CREATE INDEX ix_accounts_owner_id ON accounts (owner_id)"
 
 
-def test_a_unique_index_of_the_rows_that_are_alive_is_named_after_them() -> None:
+def test_the_name_of_a_partial_index_has_its_predicate() -> None:
     [index] = HideBase.metadata.tables["people"].indexes
 
     assert ddl(CreateIndex(index)) == (

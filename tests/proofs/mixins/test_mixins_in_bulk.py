@@ -1,4 +1,4 @@
-"""Timestamps, versions and hidden rows are right after writes of many rows."""
+"""Timestamps, versions and hidden rows are correct after writes of many rows."""
 
 import pytest
 
@@ -24,11 +24,13 @@ async def people(hidden: Database[UnitOfWork]) -> Database[UnitOfWork]:
     return hidden
 
 
-async def test_copied_rows_are_at_their_first_version(people: Database[UnitOfWork]) -> None:
+async def test_copied_rows_have_version_1(people: Database[UnitOfWork]) -> None:
     assert (await person(people, "ada")).version == 1
 
 
-async def test_an_upsert_counts_the_change_and_when_it_was(people: Database[UnitOfWork]) -> None:
+async def test_an_upsert_increases_the_version_and_moves_updated_at(
+    people: Database[UnitOfWork],
+) -> None:
     before = await person(people, "ada")
     rows = [{"id": before.id, "email": "moved"}]
     async with people.unit_of_work() as uow:
@@ -40,7 +42,7 @@ async def test_an_upsert_counts_the_change_and_when_it_was(people: Database[Unit
     assert after.created_at == before.created_at
 
 
-async def test_a_hidden_row_is_in_no_upserts_way(people: Database[UnitOfWork]) -> None:
+async def test_a_hidden_row_does_not_conflict_with_an_upsert(people: Database[UnitOfWork]) -> None:
     async with people.unit_of_work() as uow:
         rows = [{"email": "bob"}, {"email": "ada"}]
         written = await People(uow.session).upsert_rows(
@@ -51,7 +53,9 @@ async def test_a_hidden_row_is_in_no_upserts_way(people: Database[UnitOfWork]) -
     assert (await person(people, "bob")).deleted_at is None
 
 
-async def test_changes_by_key_compare_the_version_and_count(people: Database[UnitOfWork]) -> None:
+async def test_changes_by_key_compare_and_increase_the_version(
+    people: Database[UnitOfWork],
+) -> None:
     before = await person(people, "ada")
     change = {"id": before.id, "version": before.version, "email": "moved"}
     async with people.unit_of_work() as uow:

@@ -1,4 +1,4 @@
-"""Timestamps come from the server, are right after every kind of write, and can be read then."""
+"""Timestamps come from the server. After every kind of write they are correct and can be read."""
 
 import datetime
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ async def changed(database: Database[UnitOfWork]) -> Memo:
         return (await Memos(uow.session).all(order_by=[Memo.id]))[0]
 
 
-async def test_a_new_row_has_both_and_they_are_aware(clock: Database[UnitOfWork]) -> None:
+async def test_a_new_row_has_both_timestamps_with_a_time_zone(clock: Database[UnitOfWork]) -> None:
     async with clock.unit_of_work() as uow:
         memo = await Memos(uow.session).add(Memo(title="new"))
         assert memo.created_at == memo.updated_at == await begin(uow)
@@ -63,7 +63,7 @@ async def test_a_new_row_has_both_and_they_are_aware(clock: Database[UnitOfWork]
 
 
 @pytest.mark.parametrize("way", ["add_many", "a bulk insert", "Core"])
-async def test_many_new_rows_have_both(clock: Database[UnitOfWork], way: str) -> None:
+async def test_many_new_rows_have_both_timestamps(clock: Database[UnitOfWork], way: str) -> None:
     rows = [{"title": f"{number}"} for number in range(3)]
     async with clock.unit_of_work() as uow:
         if way == "add_many":
@@ -96,7 +96,9 @@ async def test_a_change_moves_only_updated_at(clock: Database[UnitOfWork], way: 
     assert (after.created_at, after.title) == (before.created_at, "new")
 
 
-async def test_a_flush_that_changes_nothing_moves_nothing(clock: Database[UnitOfWork]) -> None:
+async def test_a_flush_that_changes_nothing_does_not_move_updated_at(
+    clock: Database[UnitOfWork],
+) -> None:
     before = await changed(clock)
     async with clock.unit_of_work() as uow:
         await Memos(uow.session).update(await old(uow), title="old")
@@ -133,7 +135,7 @@ async def test_an_update_that_returns_entities_needs_no_refresh(
         assert memo.updated_at == await begin(uow)
 
 
-async def test_all_rows_of_one_transaction_agree(clock: Database[UnitOfWork]) -> None:
+async def test_all_rows_of_one_transaction_have_the_same_time(clock: Database[UnitOfWork]) -> None:
     async with clock.unit_of_work() as uow:
         first = await Memos(uow.session).add(Memo(title="first"))
         second = await Memos(uow.session).add(Memo(title="second"))

@@ -77,7 +77,7 @@ async def change(database: Database[UnitOfWork]) -> None:
         await session.execute(update(Page).values(title="theirs"))
 
 
-async def test_the_first_version_is_1_by_every_way_to_insert(wiki: Database[UnitOfWork]) -> None:
+async def test_every_way_to_insert_writes_version_1(wiki: Database[UnitOfWork]) -> None:
     table = PageBase.metadata.tables["pages"]
     async with wiki.unit_of_work() as uow:
         added = await Pages(uow.session).add(Page(title="added"))
@@ -88,7 +88,7 @@ async def test_the_first_version_is_1_by_every_way_to_insert(wiki: Database[Unit
         assert set(await uow.session.scalars(select(Page.version))) == {1}
 
 
-async def test_a_flush_increases_it_once(wiki: Database[UnitOfWork]) -> None:
+async def test_a_flush_increases_the_version_once(wiki: Database[UnitOfWork]) -> None:
     async with wiki.unit_of_work() as uow:
         found = await page(uow)
         for expected in 2, 3:
@@ -101,7 +101,7 @@ async def test_a_flush_increases_it_once(wiki: Database[UnitOfWork]) -> None:
     assert await committed(wiki) == ("X", 4)
 
 
-async def test_a_flush_that_changes_nothing_increases_nothing(wiki: Database[UnitOfWork]) -> None:
+async def test_a_flush_that_changes_nothing_keeps_the_version(wiki: Database[UnitOfWork]) -> None:
     async with wiki.unit_of_work() as uow:
         await Pages(uow.session).update(await page(uow), title="old")
 
@@ -147,7 +147,9 @@ async def test_a_row_that_is_up_to_date_is_deleted(wiki: Database[UnitOfWork]) -
 
 
 @pytest.mark.parametrize("way", ["the ORM", "Core"])
-async def test_an_update_statement_increases_it(wiki: Database[UnitOfWork], way: str) -> None:
+async def test_an_update_statement_increases_the_version(
+    wiki: Database[UnitOfWork], way: str
+) -> None:
     target = Page if way == "the ORM" else PageBase.metadata.tables["pages"]
     async with wiki.unit_of_work() as uow:
         await uow.session.execute(update(target).values(title="new"))
@@ -182,7 +184,9 @@ async def test_an_update_from_another_versioned_table_is_not_ambiguous(
     assert await committed(wiki) == ("linked", 2)
 
 
-async def test_an_update_statement_expires_what_it_changes(wiki: Database[UnitOfWork]) -> None:
+async def test_an_update_statement_expires_the_changed_attributes(
+    wiki: Database[UnitOfWork],
+) -> None:
     async with wiki.unit_of_work() as uow:
         found = await page(uow)
         await uow.session.execute(update(Page).values(title="new"))
@@ -193,7 +197,7 @@ async def test_an_update_statement_expires_what_it_changes(wiki: Database[UnitOf
         assert found.version == 3
 
 
-async def test_rows_by_key_are_checked_each(wiki: Database[UnitOfWork]) -> None:
+async def test_an_update_by_key_checks_the_version_of_each_row(wiki: Database[UnitOfWork]) -> None:
     async with wiki.unit_of_work() as uow:
         key = (await page(uow)).id
         await uow.session.execute(update(Page), [{"id": key, "version": 1, "title": "new"}])

@@ -84,7 +84,9 @@ async def test_values_of_each_type_are_found_again(
     assert [page.items[0].id async for page in back] == found[-2::-1]
 
 
-async def test_the_ends_of_a_type_are_places_too(tables: AsyncSession) -> None:
+async def test_a_cursor_can_have_the_smallest_and_the_largest_value_of_a_type(
+    tables: AsyncSession,
+) -> None:
     ends = [-(2**63), 0, 2**63 - 1]
     await tables.execute(insert(Sample), [{"id": end} for end in ends])
 
@@ -186,12 +188,12 @@ async def test_a_forged_value_is_refused_before_it_reaches_the_server(
     ],
     ids=range(13),
 )
-async def test_what_was_never_a_cursor_is_refused(tables: AsyncSession, cursor: str) -> None:
+async def test_a_text_that_is_not_a_cursor_is_refused(tables: AsyncSession, cursor: str) -> None:
     with pytest.raises(errors.InvalidCursor, match="start again at the first page"):
         await db.paginate(tables, select(Book), order_by=[], limit=1, cursor=cursor)
 
 
-async def test_a_cursor_with_something_in_it_is_none(tables: AsyncSession) -> None:
+async def test_a_cursor_with_more_characters_is_refused(tables: AsyncSession) -> None:
     cursor = packed(await first_cursor(tables, Sample.small))
 
     with pytest.raises(errors.InvalidCursor):
@@ -219,7 +221,9 @@ async def test_a_cursor_of_another_order_is_refused(tables: AsyncSession, other:
         await db.paginate(tables, select(Sample), order_by=other, limit=1, cursor=cursor)
 
 
-async def test_orders_that_differ_in_a_value_only_are_others(tables: AsyncSession) -> None:
+async def test_orders_that_differ_only_in_a_value_are_different_orders(
+    tables: AsyncSession,
+) -> None:
     cursor = packed(await first_cursor(tables, func.coalesce(Sample.small, 1)))
 
     same, other = func.coalesce(Sample.small, 1), func.coalesce(Sample.small, 2)

@@ -81,14 +81,14 @@ async def test_rows_are_sorted(shelf: Database[Work], order: str, expected: list
     assert await found(shelf, {}, order) == expected
 
 
-def test_no_order_is_no_order() -> None:
+def test_an_empty_order_has_no_terms() -> None:
     assert FIELDS.order_by("") == []
 
 
 @pytest.mark.parametrize(
     "order", ["secret", "name; DROP TABLE accounts", "-", "--name", "name,-name"]
 )
-def test_an_order_that_is_not_open_is_refused(order: str) -> None:
+def test_an_order_that_is_not_allowed_is_refused(order: str) -> None:
     with pytest.raises(errors.InvalidInput):
         FIELDS.order_by(order)
 
@@ -110,24 +110,24 @@ def test_an_order_that_is_not_open_is_refused(order: str) -> None:
     ],
     ids=str,
 )
-def test_a_filter_that_is_not_open_is_refused_without_its_value(values: dict[str, object]) -> None:
+def test_the_refusal_of_a_filter_does_not_show_its_value(values: dict[str, object]) -> None:
     with pytest.raises(errors.InvalidInput) as error:
         FIELDS.criteria(values)
 
     assert all(str(value) not in str(error.value) for value in values.values())
 
 
-def test_a_refusal_names_what_is_open() -> None:
+def test_a_refusal_names_the_allowed_fields() -> None:
     with pytest.raises(errors.InvalidInput, match="name, balance, room"):
         FIELDS.order_by("secret")
 
 
-async def test_what_is_hostile_is_only_a_value(shelf: Database[Work]) -> None:
+async def test_hostile_text_is_only_a_value(shelf: Database[Work]) -> None:
     assert await found(shelf, {"name": "' OR 1 = 1; DROP TABLE accounts; --"}) == []
     assert len(await found(shelf, {})) == 4
 
 
-def test_an_expression_without_a_type_is_refused_at_once() -> None:
+def test_an_expression_without_a_type_is_refused_immediately() -> None:
     with pytest.raises(TypeError, match="length: give its type"):
         AllowedFields({"length": func.length(Account.name)})
 
@@ -172,7 +172,7 @@ def test_every_type_of_a_column_is_converted() -> None:
         ("'", []),
     ],
 )
-async def test_a_search_takes_each_word_as_it_is(
+async def test_a_search_has_no_wildcards(
     shelf: Database[Work], text: str, expected: list[str]
 ) -> None:
     async with shelf.unit_of_work() as work:

@@ -32,7 +32,7 @@ async def books(tables: AsyncSession) -> AsyncSession:
     return tables
 
 
-async def test_related_rows_are_loaded_and_a_joined_collection_does_not_count(
+async def test_related_rows_are_loaded_and_rows_of_a_joined_collection_do_not_count(
     books: AsyncSession,
 ) -> None:
     pages = [
@@ -54,7 +54,7 @@ async def test_related_rows_are_loaded_and_a_joined_collection_does_not_count(
     assert [book.author and book.author.id for book in page.items] == [3, 2]
 
 
-async def test_what_the_session_hides_takes_no_place_on_a_page(books: AsyncSession) -> None:
+async def test_hidden_rows_take_no_place_on_a_page(books: AsyncSession) -> None:
     @event.listens_for(books.sync_session, "do_orm_execute")
     def hide(state: Any) -> None:
         if not state.execution_options.get("include_hidden"):
@@ -70,7 +70,7 @@ async def test_what_the_session_hides_takes_no_place_on_a_page(books: AsyncSessi
     assert [book.id for book in page.items] == [1, 2, 3]
 
 
-async def test_rows_may_be_in_the_order_of_another_table_that_has_none_for_some(
+async def test_the_order_may_have_a_column_of_an_outer_join(
     books: AsyncSession,
 ) -> None:
     joined = select(Book).outerjoin(Book.author)
@@ -80,7 +80,7 @@ async def test_rows_may_be_in_the_order_of_another_table_that_has_none_for_some(
     assert [page.items[0].id for page in pages] == [1, 5, 2, 6, 3, 7, 4]
 
 
-async def test_what_follows_the_whole_key_in_an_order_decides_nothing(books: AsyncSession) -> None:
+async def test_terms_after_the_whole_key_do_not_change_the_order(books: AsyncSession) -> None:
     short = await Books(books).paginate(order_by=[Book.id], limit=2)
     long = await Books(books).paginate(order_by=[Book.id, Book.rating.desc()], limit=2)
 
@@ -96,7 +96,7 @@ async def test_an_alias_has_pages_too(books: AsyncSession) -> None:
     assert [[book.id for book in page.items] for page in pages] == [[7, 6, 5, 4], [3, 1]]
 
 
-async def test_a_cursor_is_of_the_row_as_it_was_read(books: AsyncSession) -> None:
+async def test_a_cursor_has_the_values_that_were_read(books: AsyncSession) -> None:
     page = await Books(books).paginate(order_by=[Book.year], limit=2)
     page.items[-1].year = 9999
     with books.no_autoflush:
@@ -116,7 +116,7 @@ async def test_the_row_of_a_cursor_may_be_gone(books: AsyncSession) -> None:
     assert [book.id for book in following.items] == [4, 5, 6]
 
 
-async def test_a_page_that_is_empty_by_now_leads_back_to_the_rows_before_it(
+async def test_a_page_that_became_empty_leads_back_to_the_rows_before_it(
     books: AsyncSession,
 ) -> None:
     shelf = Books(books)
@@ -130,7 +130,7 @@ async def test_a_page_that_is_empty_by_now_leads_back_to_the_rows_before_it(
     assert back.next is not None
 
 
-async def test_going_back_from_rows_that_are_first_by_now_leads_on_to_them(
+async def test_an_empty_previous_page_leads_forward_to_the_remaining_rows(
     books: AsyncSession,
 ) -> None:
     shelf = Books(books)
@@ -149,7 +149,7 @@ async def test_a_list_without_rows_is_one_empty_page(tables: AsyncSession) -> No
     assert await Books(tables).paginate(order_by=[], limit=5) == db.Page([], None, None)
 
 
-async def test_going_back_to_the_first_page_finds_what_was_put_before_it(
+async def test_going_back_to_the_first_page_finds_rows_that_were_inserted_before_it(
     books: AsyncSession,
 ) -> None:
     shelf = Books(books)
@@ -164,7 +164,7 @@ async def test_going_back_to_the_first_page_finds_what_was_put_before_it(
     assert newest.previous is None
 
 
-async def test_a_page_has_room_for_a_row(tables: AsyncSession) -> None:
+async def test_a_limit_below_1_is_refused(tables: AsyncSession) -> None:
     with pytest.raises(ValueError, match="1 or more"):
         await Books(tables).paginate(order_by=[], limit=0)
 
@@ -203,7 +203,7 @@ async def test_an_order_may_be_an_expression(books: AsyncSession, order: Any) ->
     assert [book.id for page in forth for book in page.items] == there[3:]
 
 
-async def test_rows_of_a_table_that_extends_another_are_paged_by_themselves(
+async def test_rows_of_a_joined_subclass_are_paged(
     books: AsyncSession,
 ) -> None:
     await books.execute(insert(Editor), [{"id": n, "name": "e", "desk": n} for n in (10, 11, 12)])

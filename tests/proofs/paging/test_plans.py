@@ -24,7 +24,7 @@ ORDERS: dict[str, tuple[list[Any], int]] = {
 }
 
 
-async def test_a_page_reads_no_more_rows_however_deep_it_is(tables: AsyncSession) -> None:
+async def test_a_deep_page_reads_no_more_rows_than_the_first_page(tables: AsyncSession) -> None:
     """Each order has an index. A condition with OR would filter all rows before the page."""
     connection = await tables.connection()
     indexes = PagedBase.metadata.tables["books"].indexes

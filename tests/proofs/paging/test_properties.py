@@ -132,7 +132,7 @@ async def test_all_pages_forward_and_back_are_the_sorted_list(
 
 @examples
 @given(several_rows, orders, limits, changes, st.booleans())
-async def test_a_row_that_stays_is_met_once_and_in_order_whatever_comes_and_goes(
+async def test_a_row_that_stays_occurs_once_and_in_order_while_others_change(
     tables: AsyncSession,
     rows: list[Row],
     terms: list[Term],

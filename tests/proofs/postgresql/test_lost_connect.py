@@ -12,7 +12,7 @@ async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
     writer.close()
 
 
-async def test_a_server_that_hangs_up_may_be_back_soon() -> None:
+async def test_a_server_that_closes_a_new_connection_may_be_back_soon() -> None:
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         settings = DatabaseSettings(_env_file=None, url=f"postgresql://me:x@127.0.0.1:{port}/a")

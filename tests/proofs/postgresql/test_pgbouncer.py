@@ -91,7 +91,7 @@ def is_up(running: subprocess.Popen[Any], log: Path) -> bool:
     return False
 
 
-async def test_two_hundred_tasks_of_four_processes_pass(
+async def test_two_hundred_tasks_of_four_processes_succeed(
     fresh_database_url: URL, record_property: Record
 ) -> None:
     with pgbouncer(fresh_database_url) as url:
@@ -144,7 +144,7 @@ async def test_without_the_setting_most_tasks_fail(
     assert results["passed"] < 20
 
 
-async def test_a_statement_that_the_driver_keeps_is_not_there_at_the_next_transaction(
+async def test_a_statement_that_the_driver_keeps_is_missing_in_the_next_transaction(
     fresh_database_url: URL, record_property: Record
 ) -> None:
     with pgbouncer(fresh_database_url, default_pool_size=3) as url:
@@ -157,7 +157,7 @@ async def test_a_statement_that_the_driver_keeps_is_not_there_at_the_next_transa
     assert wrongly["passed"] < 40
 
 
-async def test_a_statement_that_sqlalchemy_keeps_reads_wrong_values_when_the_schema_has_changed(
+async def test_a_statement_that_sqlalchemy_keeps_reads_wrong_values_after_a_schema_change(
     fresh_database_url: URL, server: AsyncConnection
 ) -> None:
     async def read(database: Shop) -> object:
@@ -175,7 +175,9 @@ async def test_a_statement_that_sqlalchemy_keeps_reads_wrong_values_when_the_sch
             assert await read(wrong) == 4619567317775286272  # the bytes of 7.0, without an error
 
 
-async def test_timeouts_hold_in_a_transaction_and_for_nobody_else(fresh_database_url: URL) -> None:
+async def test_timeouts_apply_to_a_transaction_and_to_no_other_client(
+    fresh_database_url: URL,
+) -> None:
     timeouts = {
         "statement_timeout": 0.25,
         "lock_timeout": 0.125,

@@ -53,14 +53,14 @@ async def uses_tls(url: str) -> bool:
         return bool(await work.session.scalar(query))
 
 
-async def test_tls_is_used_where_the_url_requires_it(port: int) -> None:
+async def test_tls_is_used_if_the_url_requires_it(port: int) -> None:
     base = f"postgres://me:{SECRET}@localhost:{port}/postgres"
 
     assert await uses_tls(f"{base}?sslmode=require&channel_binding=require")
     assert not await uses_tls(f"{base}?sslmode=disable")
 
 
-async def test_the_server_is_verified_where_the_url_asks_for_it(
+async def test_the_server_is_verified_if_the_url_asks_for_it(
     port: int, authority: trustme.CA, tmp_path: Path
 ) -> None:
     ours, others = tmp_path / "ours.pem", tmp_path / "others.pem"

@@ -33,7 +33,7 @@ SELECTS: dict[str, Select[Any]] = {
 
 
 @pytest.mark.parametrize("name", SELECTS)
-async def test_a_select_hides(hidden: Database[Work], name: str) -> None:
+async def test_a_select_leaves_out_hidden_rows(hidden: Database[Work], name: str) -> None:
     async with hidden.unit_of_work() as work:
         rows = (await work.session.execute(SELECTS[name])).all()
         shown = (await work.session.execute(SELECTS[name], execution_options=SHOWN)).all()
@@ -42,7 +42,7 @@ async def test_a_select_hides(hidden: Database[Work], name: str) -> None:
     assert counted == [1, 2] if counted else (len(rows), len(shown)) == (1, 2)
 
 
-async def test_a_union_hides(hidden: Database[Work]) -> None:
+async def test_a_union_leaves_out_hidden_rows(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         scalars = work.session.scalars
         assert [row.email for row in await scalars(select(Person).from_statement(BOTH))] == ["here"]
@@ -50,7 +50,7 @@ async def test_a_union_hides(hidden: Database[Work]) -> None:
 
 
 @pytest.mark.parametrize("load", [selectinload, subqueryload, joinedload])
-async def test_an_eager_load_hides(hidden: Database[Work], load: Any) -> None:
+async def test_an_eager_load_leaves_out_hidden_rows(hidden: Database[Work], load: Any) -> None:
     statement = select(Person).options(load(Person.pets).options(load(Pet.toys)))
     async with hidden.unit_of_work() as work:
         person = await work.person("here")
@@ -69,7 +69,7 @@ async def test_an_eager_load_hides(hidden: Database[Work], load: Any) -> None:
         ]
 
 
-async def test_what_is_loaded_later_hides_too(hidden: Database[Work]) -> None:
+async def test_a_later_load_leaves_out_hidden_rows_too(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         person = await work.people.add(Person(email="new", pets=[Pet(name="a"), Pet(name="b")]))
         await work.session.execute(update(Pet).where(Pet.name == "a").values(deleted_at=func.now()))
@@ -102,7 +102,7 @@ async def test_a_required_parent_that_is_hidden_is_none(hidden: Database[Work]) 
         assert len((await work.session.scalars(inner)).all()) == 1
 
 
-async def test_contains_eager_loads_what_the_join_shows(hidden: Database[Work]) -> None:
+async def test_contains_eager_loads_the_rows_of_the_join(hidden: Database[Work]) -> None:
     statement = select(Toy).outerjoin(Toy.pet).options(contains_eager(Toy.pet))
     async with hidden.unit_of_work() as work:
         parents: list[Pet | None] = [toy.pet for toy in await work.session.scalars(statement)]
@@ -110,7 +110,7 @@ async def test_contains_eager_loads_what_the_join_shows(hidden: Database[Work]) 
     assert parents.count(None) == 1
 
 
-async def test_every_method_of_a_repository_hides(hidden: Database[Work]) -> None:
+async def test_every_method_of_a_repository_leaves_out_hidden_rows(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         [gone] = await work.session.scalars(
             select(Person.id).where(Person.email == "gone"), execution_options=SHOWN

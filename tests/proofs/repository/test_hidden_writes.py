@@ -10,7 +10,7 @@ from tests.proofs.support.pets import SHOWN, HideBase, People, Person, Pet, Slot
 DELETED = select(Person.id).where(Person.email == "gone").execution_options(include_deleted=True)
 
 
-async def test_what_was_deleted_is_not_found_in_the_session(hidden: Database[Work]) -> None:
+async def test_the_session_does_not_find_a_deleted_row(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         person = await work.person("here")
         version = person.version
@@ -23,7 +23,7 @@ async def test_what_was_deleted_is_not_found_in_the_session(hidden: Database[Wor
         assert person.updated_at == person.deleted_at
 
 
-async def test_what_another_transaction_hid_is_still_in_the_session(
+async def test_a_row_that_another_transaction_hid_is_still_in_the_session(
     hidden: Database[Work],
 ) -> None:
     async with hidden.unit_of_work() as work:
@@ -35,7 +35,7 @@ async def test_what_another_transaction_hid_is_still_in_the_session(
         assert await work.people.get(person.id, with_for_update=True) is None
 
 
-async def test_an_entity_at_hand_can_be_refreshed(hidden: Database[Work]) -> None:
+async def test_a_hidden_entity_can_be_refreshed(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         [gone] = await work.session.scalars(
             select(Person).where(Person.email == "gone"), execution_options=SHOWN
@@ -44,7 +44,7 @@ async def test_an_entity_at_hand_can_be_refreshed(hidden: Database[Work]) -> Non
         assert gone.deleted_at is not None
 
 
-async def test_many_are_hidden_by_one_statement(hidden: Database[Work]) -> None:
+async def test_one_statement_hides_many_rows(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         await work.people.add_many(Person(email=f"many {number}") for number in range(3))
         first, second, third = await work.people.all(
@@ -72,7 +72,7 @@ async def test_a_composite_key_is_hidden_restored_and_purged(hidden: Database[Wo
         assert await work.slots.count() == 1
 
 
-async def test_a_restored_row_is_back(hidden: Database[Work]) -> None:
+async def test_a_restored_row_is_found_again(hidden: Database[Work]) -> None:
     async with hidden.unit_of_work() as work:
         person = await work.person("here")
         await work.people.delete(person)
@@ -86,7 +86,7 @@ async def test_a_restored_row_is_back(hidden: Database[Work]) -> None:
             await work.people.restore(person.id)
 
 
-async def test_a_hidden_row_frees_its_email_and_then_cannot_come_back(
+async def test_a_hidden_row_cannot_be_restored_after_its_email_was_used_again(
     hidden: Database[Work],
 ) -> None:
     [index] = HideBase.metadata.tables["people"].indexes
@@ -153,7 +153,7 @@ async def test_an_update_leaves_hidden_rows_alone(hidden: Database[Work]) -> Non
         assert await work.emails(**SHOWN) == ["gone", "here!"]
 
 
-async def test_a_delete_statement_is_refused_unless_it_says_that_it_means_it(
+async def test_a_delete_statement_is_refused_without_include_deleted(
     hidden: Database[Work],
 ) -> None:
     async with hidden.unit_of_work() as work:
@@ -165,7 +165,7 @@ async def test_a_delete_statement_is_refused_unless_it_says_that_it_means_it(
         assert await work.emails(**SHOWN) == []
 
 
-async def test_an_update_of_rows_by_key_is_refused_unless_it_says_that_it_means_it(
+async def test_an_update_of_rows_by_key_is_refused_without_include_deleted(
     hidden: Database[Work],
 ) -> None:
     async with hidden.unit_of_work() as work:
@@ -192,7 +192,7 @@ async def test_an_orphan_is_not_deleted_either(hidden: Database[Work]) -> None:
             person.pets.clear()
 
 
-async def test_what_refers_to_a_hidden_row_stays_until_it_is_purged(
+async def test_rows_that_refer_to_a_hidden_row_stay_until_it_is_purged(
     hidden: Database[Work],
 ) -> None:
     count = select(func.count()).select_from(Pet.__table__)
@@ -225,7 +225,7 @@ async def test_a_stale_row_is_not_hidden(hidden: Database[Work]) -> None:
 
 
 async def test_core_and_sql_see_all_rows(hidden: Database[Work]) -> None:
-    """The documentation names these ways."""
+    """The documentation names these ways to see hidden rows."""
     people, pets = HideBase.metadata.tables["people"], HideBase.metadata.tables["pets"]
     async with hidden.unit_of_work() as work:
         execute = work.session.execute

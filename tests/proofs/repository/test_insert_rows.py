@@ -58,7 +58,7 @@ async def test_values_of_all_types_come_back_as_they_were(
     assert [row.id.version for row in found] == [7, 7]
 
 
-async def test_a_copy_before_any_statement_is_undone_with_the_rest(stock: Database[Work]) -> None:
+async def test_a_copy_as_the_first_statement_is_rolled_back_too(stock: Database[Work]) -> None:
     with pytest.raises(KeyError):
         async with stock.unit_of_work() as work:
             assert await insert_rows(work.session, Person, people(3)) == 3
@@ -67,7 +67,7 @@ async def test_a_copy_before_any_statement_is_undone_with_the_rest(stock: Databa
     assert await count(stock) == 0
 
 
-async def test_what_was_added_to_the_session_is_there_before(stock: Database[Work]) -> None:
+async def test_pending_entities_are_flushed_before_the_copy(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         work.session.add(Person(id=99, email="b"))  # it was not flushed
         friends = [
@@ -108,7 +108,7 @@ async def test_the_version_and_the_class_of_a_row_are_what_a_flush_would_write(
         assert (await work.session.scalars(select(Cat))).one().lives == 9
 
 
-async def test_a_default_that_is_sql_is_the_servers_to_evaluate(stock: Database[Work]) -> None:
+async def test_the_server_evaluates_a_default_that_is_sql(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         await insert_rows(work.session, Computed, [{"name": "a"}, {"name": "b"}])
         found = await work.session.execute(select(Computed.name, Computed.by, func.current_user()))
@@ -116,7 +116,7 @@ async def test_a_default_that_is_sql_is_the_servers_to_evaluate(stock: Database[
     assert [(name, by == user) for name, by, user in found] == [("a", True), ("b", True)]
 
 
-async def test_what_copy_cannot_do_is_done_by_inserts_and_logged(
+async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
     stock: Database[Work], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "shop.db.repository.rows"):
@@ -146,7 +146,7 @@ async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None
         ):
             await insert_rows(work.session, Person, rows)
 
-    assert await count(stock) == 0  # although one batch was written, and the unit of work committed
+    assert await count(stock) == 0  # the unit of work committed, but the batch was undone
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None
         (Fish, {"lives": 1}, "Fish has several tables"),
     ],
 )
-async def test_what_has_no_column_is_refused(
+async def test_an_attribute_without_a_column_is_refused(
     stock: Database[Work], model: type[Person], row: Person, message: str
 ) -> None:
     async with stock.unit_of_work() as work:
@@ -165,7 +165,7 @@ async def test_what_has_no_column_is_refused(
             await insert_rows(work.session, model, [row])
 
 
-async def test_under_row_security_the_rows_go_another_way(stock: Database[Work]) -> None:
+async def test_rows_can_be_inserted_under_row_security(stock: Database[Work]) -> None:
     async with stock.sessions() as session:  # nothing is committed, not even the role
         await become_tenant(session)
         assert await insert_rows(session, Person, people(6000, name="mine")) == 6000
@@ -175,7 +175,7 @@ async def test_under_row_security_the_rows_go_another_way(stock: Database[Work])
             await insert_rows(session, Person, people(1, "b", name="yours"))
 
 
-async def test_a_million_rows_would_not_be_in_memory_at_once(stock: Database[Work]) -> None:
+async def test_the_rows_are_not_in_memory_at_the_same_time(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         await insert_rows(work.session, Person, people(1, "warm"))
         tracemalloc.start()

@@ -54,7 +54,7 @@ async def test_an_error_of_a_trigger_is_a_database_error(stock: Database[Work]) 
     assert error.value.sqlstate == "P0001"
 
 
-async def test_the_error_of_a_generator_comes_out(stock: Database[Work]) -> None:
+async def test_the_error_of_a_generator_is_raised(stock: Database[Work]) -> None:
     def generate() -> Iterator[dict[str, object]]:
         yield from people(6000)
         raise LookupError("mine")
@@ -79,7 +79,7 @@ async def test_a_generator_may_use_the_same_session(stock: Database[Work]) -> No
         assert await insert_rows(work.session, Person, generate()) == 6000
 
 
-async def test_a_cancellation_leaves_the_pool_whole(stock: Database[Work]) -> None:
+async def test_the_pool_is_intact_after_a_cancellation(stock: Database[Work]) -> None:
     waiting = asyncio.Event()
 
     async def generate() -> AsyncIterator[dict[str, object]]:
@@ -111,7 +111,9 @@ async def test_a_cancellation_leaves_the_pool_whole(stock: Database[Work]) -> No
                 await work.session.execute(text("SELECT pg_stat_clear_snapshot()"))
 
 
-async def test_a_connection_that_is_lost_in_a_copy_is_told(stock: Database[Work]) -> None:
+async def test_a_connection_that_is_lost_in_a_copy_is_a_connection_failure(
+    stock: Database[Work],
+) -> None:
     async with stock.unit_of_work() as blocker:
         await blocker.session.execute(text("LOCK TABLE people"))
         task = asyncio.create_task(copy_all(stock, people(10)))

@@ -13,7 +13,9 @@ from shop.db import Database, RowLock, errors
 from tests.proofs.support.accounts import Account, Accounts, Owner, Seat, Work, names
 
 
-async def test_a_locked_row_is_refused_at_once_or_passed_over(bank: Database[Work]) -> None:
+async def test_nowait_refuses_a_locked_row_and_skip_locked_leaves_it_out(
+    bank: Database[Work],
+) -> None:
     async def look(lock: RowLock) -> list[str]:
         async with bank.unit_of_work() as work:
             found = await work.accounts.all(order_by=[Account.id], with_for_update=lock)
@@ -28,7 +30,7 @@ async def test_a_locked_row_is_refused_at_once_or_passed_over(bank: Database[Wor
         assert await asyncio.create_task(look({"skip_locked": True})) == ["b"]
 
 
-async def test_one_row_that_is_locked_is_passed_over_too(bank: Database[Work]) -> None:
+async def test_skip_locked_leaves_out_a_single_row_too(bank: Database[Work]) -> None:
     async def look(key: int) -> Account | None:
         async with bank.unit_of_work() as work:
             return await work.accounts.get(key, with_for_update={"skip_locked": True})
@@ -41,7 +43,7 @@ async def test_one_row_that_is_locked_is_passed_over_too(bank: Database[Work]) -
         assert await asyncio.create_task(look(second.id)) is not None
 
 
-async def test_a_weak_lock_lets_other_weak_locks_in(bank: Database[Work]) -> None:
+async def test_two_transactions_can_share_a_weak_lock(bank: Database[Work]) -> None:
     async def share(key: int) -> Account:
         async with bank.unit_of_work() as work:
             return await work.accounts.get_one(key, with_for_update={"read": True, "nowait": True})
@@ -83,7 +85,7 @@ async def test_the_key_of_a_composite_primary_key_is_a_tuple(bank: Database[Work
         assert seat.guest == "A2"
 
 
-async def test_a_page_comes_with_the_count_of_all_pages(bank: Database[Work]) -> None:
+async def test_a_page_has_the_count_of_all_rows(bank: Database[Work]) -> None:
     statements: list[str] = []
     event.listen(
         bank.engine.sync_engine,
@@ -109,7 +111,7 @@ async def test_a_page_comes_with_the_count_of_all_pages(bank: Database[Work]) ->
     assert [sum("count(" in each for each in statements)] == [3]  # the last page needs no count
 
 
-async def test_a_page_of_nothing_has_the_count_of_nothing(bank: Database[Work]) -> None:
+async def test_an_empty_page_has_the_count_0(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         rows, total = await work.accounts.all_and_count(
             Account.balance < 0, order_by=[Account.id], limit=10
@@ -140,7 +142,7 @@ class Shelves(db.Repository[Shelf, int]):
     model = Shelf
 
 
-async def test_a_limit_counts_rows_and_not_what_is_joined_to_them(bank: Database[Work]) -> None:
+async def test_a_limit_counts_rows_and_not_joined_rows(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         owners = [Owner(), Owner(), Owner()]
         work.session.add_all(owners)
@@ -201,12 +203,13 @@ async def test_a_stream_that_is_left_early_leaves_nothing_open(
             await leave(work)
         assert await work.accounts.count() == 252
     async with bank.unit_of_work() as work:
-        assert await work.session.scalar(text("SELECT count(*) FROM pg_cursors")) == 1  # this one
+        # The only cursor is that of this query.
+        assert await work.session.scalar(text("SELECT count(*) FROM pg_cursors")) == 1
 
-    assert bank.engine.sync_engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # a queue
+    assert bank.engine.sync_engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # QueuePool
 
 
-async def test_a_commit_in_the_middle_of_a_stream_is_told(bank: Database[Work]) -> None:
+async def test_a_commit_in_the_middle_of_a_stream_is_an_error(bank: Database[Work]) -> None:
     await many_accounts(bank, 50)
 
     with pytest.raises(errors.UnitOfWorkError, match="stream"):
@@ -250,7 +253,7 @@ async def test_any_number_of_rows_is_deleted_by_key(bank: Database[Work]) -> Non
         assert await accounts.delete_by_keys([]) == 0
 
 
-async def test_what_is_unset_is_not_written(bank: Database[Work]) -> None:
+async def test_an_unset_attribute_is_not_written(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         account = await work.accounts.add(Account(name="c", secret="s", room=7))
         await work.accounts.update(account, secret=None, room=db.UNSET)

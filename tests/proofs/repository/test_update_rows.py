@@ -39,18 +39,18 @@ async def test_one_stale_row_undoes_all(
         with pytest.raises(errors.StaleData, match=f"only {number - 1} of {number} rows"):
             await update_rows(work.session, Counted, changes)
 
-    async with stock.unit_of_work() as work:  # although the one before committed
+    async with stock.unit_of_work() as work:  # the unit of work above committed
         assert set(await work.session.scalars(select(Counted.version))) == {1}
 
 
-async def test_a_key_that_comes_twice_is_refused(stock: Database[Work]) -> None:
+async def test_a_key_that_occurs_twice_is_refused(stock: Database[Work]) -> None:
     await fill(stock, 1)
     async with stock.unit_of_work() as work:
         with pytest.raises(errors.StaleData):
             await update_rows(work.session, Counted, [*expected(1), *expected(1)])
 
 
-async def test_of_two_that_change_the_same_row_the_second_is_refused(
+async def test_the_second_of_two_concurrent_changes_of_a_row_is_refused(
     stock: Database[Work],
 ) -> None:
     await fill(stock, FEW)
@@ -69,7 +69,7 @@ async def test_of_two_that_change_the_same_row_the_second_is_refused(
     assert sorted(type(each).__name__ for each in outcomes) == ["StaleData", "int"]
 
 
-async def test_a_row_has_its_whole_key_and_its_version(stock: Database[Work]) -> None:
+async def test_a_row_must_give_its_whole_key_and_its_version(stock: Database[Work]) -> None:
     cases: Sequence[tuple[type[Counted | Friend], dict[str, object], str]] = [
         (Counted, {"id": uuid.UUID(int=0), "number": 1}, "counted.version"),
         (Counted, {"version": 1, "number": 1}, "counted.id"),
@@ -81,7 +81,9 @@ async def test_a_row_has_its_whole_key_and_its_version(stock: Database[Work]) ->
                 await update_rows(work.session, model, [row])
 
 
-async def test_a_composite_key_and_no_version(stock: Database[Work]) -> None:
+async def test_rows_with_a_composite_key_and_without_a_version_are_changed(
+    stock: Database[Work],
+) -> None:
     async with stock.unit_of_work() as work:
         work.session.add(Person(id=1, email="a"))
         rows = [{"person_id": 1, "number": number, "name": "a"} for number in (1, 2)]
@@ -94,7 +96,7 @@ async def test_a_composite_key_and_no_version(stock: Database[Work]) -> None:
     assert found.all() == ["a", "b"]
 
 
-async def test_defaults_do_not_come_again(stock: Database[Work]) -> None:
+async def test_defaults_are_not_applied_again(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         await insert_rows(work.session, Flat, [thing("a", scalar=1)])
         key = await work.session.scalar(select(Flat.id))
@@ -104,7 +106,7 @@ async def test_defaults_do_not_come_again(stock: Database[Work]) -> None:
     assert (flat.title, flat.scalar, flat.details) == ("b", 1, {"a": [1]})
 
 
-async def test_what_cannot_be_written_is_refused(stock: Database[Work]) -> None:
+async def test_rows_that_cannot_be_written_are_refused(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         with pytest.raises(TypeError, match="one by one"):
             await update_rows(work.session, Awkward, [{"id": 1, "backwards": "a"}])
@@ -114,7 +116,7 @@ async def test_what_cannot_be_written_is_refused(stock: Database[Work]) -> None:
             await update_rows(work.session, Person, [{"id": 1, "email": "a"}, {"id": 2}])
 
 
-async def test_a_violation_is_told_by_its_constraint(stock: Database[Work]) -> None:
+async def test_the_error_names_the_violated_constraint(stock: Database[Work]) -> None:
     await fill(stock, 2)
     async with stock.unit_of_work() as work:
         changes = [row | {"name": "same"} for row in expected(2)]

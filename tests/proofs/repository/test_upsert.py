@@ -50,7 +50,7 @@ async def test_rows_are_inserted_or_changed(stock: Database[Work], number: int) 
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
-async def test_of_rows_with_the_same_key_the_last_one_wins(
+async def test_the_last_of_several_rows_with_the_same_key_wins(
     stock: Database[Work], number: int
 ) -> None:
     async with stock.unit_of_work() as work:
@@ -61,7 +61,7 @@ async def test_of_rows_with_the_same_key_the_last_one_wins(
     assert found.all()[:3] == ["last 2", "last 1", "last 0"]
 
 
-async def test_a_key_of_python_is_not_given_to_a_row_that_exists(stock: Database[Work]) -> None:
+async def test_an_existing_row_does_not_get_a_new_key_of_python(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         [before] = await upsert_entities(
             work.session, Counted, [{"name": "a"}], conflict_target=[Counted.name]
@@ -78,7 +78,7 @@ async def test_a_key_of_python_is_not_given_to_a_row_that_exists(stock: Database
         assert (after.number, after.version) == (5, 2)  # they were read again
 
 
-async def test_only_what_is_named_is_overwritten(stock: Database[Work]) -> None:
+async def test_only_the_named_columns_are_overwritten(stock: Database[Work]) -> None:
     async def write(
         values: dict[str, object], update: Sequence[str] | None
     ) -> tuple[int, Counted | None]:
@@ -103,7 +103,7 @@ async def test_only_what_is_named_is_overwritten(stock: Database[Work]) -> None:
     assert (same.id.int, same.number, same.version, left, nothing) == (3, 2, 3, 0, 0)
 
 
-async def test_rows_that_are_left_alone_are_not_returned(stock: Database[Work]) -> None:
+async def test_rows_that_do_not_change_are_not_returned(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         await insert_rows(work.session, Person, people(range(2)))
         rows = people(range(3))
@@ -117,7 +117,7 @@ async def test_rows_that_are_left_alone_are_not_returned(stock: Database[Work]) 
 
 
 @pytest.mark.parametrize("conflict", ["uq_people_badge", [Person.badge]])
-async def test_a_partial_index_is_met_with_its_predicate(
+async def test_a_partial_index_can_be_the_target_with_its_predicate(
     stock: Database[Work], conflict: str | list[str]
 ) -> None:
     now = func.now()
@@ -131,7 +131,9 @@ async def test_a_partial_index_is_met_with_its_predicate(
     assert found.all() == ["gone", "new"]
 
 
-async def test_an_index_upon_an_expression_is_met_by_its_name(stock: Database[Work]) -> None:
+async def test_an_index_on_an_expression_can_be_the_target_by_its_name(
+    stock: Database[Work],
+) -> None:
     async with stock.unit_of_work() as work:
         rows: list[dict[str, object]] = [
             {"email": "a", "nick": "Ada"},
@@ -145,7 +147,7 @@ async def test_an_index_upon_an_expression_is_met_by_its_name(stock: Database[Wo
     assert found.all() == ["b", "c", "d"]
 
 
-async def test_null_is_a_duplicate_only_where_the_constraint_says_so(
+async def test_null_is_a_duplicate_only_if_the_constraint_says_so(
     stock: Database[Work],
 ) -> None:
     async with stock.unit_of_work() as work:
@@ -163,7 +165,7 @@ async def test_null_is_a_duplicate_only_where_the_constraint_says_so(
         assert set(await work.session.scalars(select(Person.email))) == {"a", "b", "d"}
 
 
-async def test_a_composite_key_by_default_columns_and_models(stock: Database[Work]) -> None:
+async def test_a_composite_key_can_be_the_target_for_models(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         work.session.add(Person(id=1, email="a"))
         for name in ("a", "b"):
@@ -194,7 +196,7 @@ async def test_defaults_that_are_sql_are_applied(stock: Database[Work]) -> None:
         (["emial"], None, TypeError, "Person has no column emial"),
     ],
 )
-async def test_what_cannot_be_meant_is_refused(
+async def test_a_wrong_target_or_column_is_refused(
     stock: Database[Work],
     conflict: str | list[str],
     update: list[str] | None,
@@ -208,7 +210,7 @@ async def test_what_cannot_be_meant_is_refused(
             )
 
 
-async def test_types_that_want_an_expression_are_refused(stock: Database[Work]) -> None:
+async def test_types_that_need_an_expression_are_refused(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         rows = [{"id": 1, "name": "a", "capitals": "A", "backwards": "b"}]
         with pytest.raises(TypeError, match="one by one"):
@@ -237,7 +239,7 @@ async def test_a_violation_undoes_this_upsert_and_nothing_else(
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
-async def test_row_security_holds(stock: Database[Work], number: int) -> None:
+async def test_row_security_applies(stock: Database[Work], number: int) -> None:
     async with stock.sessions() as session:  # nothing is committed, not even the role
         await insert_rows(session, Person, people(range(1), name="yours"))
         await become_tenant(session)
@@ -251,7 +253,7 @@ async def test_row_security_holds(stock: Database[Work], number: int) -> None:
             )
 
 
-async def test_few_rows_make_no_table_and_many_leave_none(stock: Database[Work]) -> None:
+async def test_no_temporary_table_is_left(stock: Database[Work]) -> None:
     statements: list[str] = []
     event.listen(
         stock.engine.sync_engine, "before_cursor_execute", lambda *args: statements.append(args[2])
@@ -268,7 +270,7 @@ async def test_few_rows_make_no_table_and_many_leave_none(stock: Database[Work])
         assert await work.session.scalar(select(pg_class)) is None
 
 
-async def test_tables_of_one_name_in_two_schemas_are_not_confused(stock: Database[Work]) -> None:
+async def test_tables_with_one_name_in_two_schemas_are_not_confused(stock: Database[Work]) -> None:
     seats = [{"number": number, "name": "a"} for number in range(MANY)]
     places = [{"number": str(number), "name": "a"} for number in range(MANY)]
     async with stock.unit_of_work() as work:
@@ -278,7 +280,7 @@ async def test_tables_of_one_name_in_two_schemas_are_not_confused(stock: Databas
         )
 
 
-async def test_upserts_in_opposite_orders_do_not_wait_for_each_other_in_a_circle(
+async def test_upserts_in_opposite_orders_do_not_deadlock(
     stock: Database[Work],
 ) -> None:
     async def write(rows: list[dict[str, object]]) -> int:

@@ -21,7 +21,7 @@ async def test_a_composite_key_is_a_tuple(bank: Database[Work]) -> None:
         assert repr(seat) == "Seat(hall='A', number=7)"
 
 
-async def test_keys_are_made_by_the_application_where_they_are_uuids(bank: Database[Work]) -> None:
+async def test_the_application_creates_keys_that_are_uuids(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         rows: list[Sorted | Random] = [Sorted(), Sorted(), Random()]
         for row in rows:
@@ -33,7 +33,7 @@ async def test_keys_are_made_by_the_application_where_they_are_uuids(bank: Datab
     assert first < second
 
 
-async def test_several_rows_where_one_was_asked_for_are_an_error(bank: Database[Work]) -> None:
+async def test_one_or_none_refuses_several_rows(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         with pytest.raises(errors.MultipleFound):
             await work.accounts.one_or_none(Account.balance == 100)
@@ -50,7 +50,7 @@ async def test_a_misspelt_attribute_is_refused_before_anything_changes(
         assert account.balance == 100
 
 
-async def test_a_row_of_no_session_is_not_updated_in_silence(bank: Database[Work]) -> None:
+async def test_an_update_of_a_row_outside_of_the_session_is_refused(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         account = await work.accounts.one_or_none(Account.name == "a")
         assert account is not None
@@ -70,7 +70,7 @@ async def test_none_in_a_json_column_is_null(bank: Database[Work]) -> None:
         assert await work.accounts.count(Account.details.is_(None)) == 3
 
 
-async def test_what_is_to_be_loaded_is_loaded_for_a_row_that_is_known(
+async def test_loader_options_apply_to_a_row_that_the_session_knows(
     bank: Database[Work],
 ) -> None:
     async with bank.unit_of_work() as work:
@@ -83,7 +83,7 @@ async def test_what_is_to_be_loaded_is_loaded_for_a_row_that_is_known(
         assert "guest" in seat.__dict__
 
 
-async def test_a_row_that_is_known_costs_no_query(bank: Database[Work]) -> None:
+async def test_a_row_that_the_session_knows_costs_no_query(bank: Database[Work]) -> None:
     statements = record_queries(bank)
     async with bank.unit_of_work() as work:
         [account, _] = await work.accounts.all(order_by=[Account.id])
@@ -101,7 +101,7 @@ async def test_many_rows_are_inserted_by_one_statement(bank: Database[Work]) -> 
     assert len(statements) == 1
 
 
-async def test_locked_rows_are_read_anew(bank: Database[Work]) -> None:
+async def test_locked_rows_are_read_again(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         [account, _] = await work.accounts.all(order_by=[Account.id])
         await asyncio.create_task(set_balance(bank, account.id, 7))
@@ -112,7 +112,7 @@ async def test_locked_rows_are_read_anew(bank: Database[Work]) -> None:
         await asyncio.create_task(expect_locked(bank))
 
 
-async def test_many_locked_rows_are_read_anew_too(bank: Database[Work]) -> None:
+async def test_many_locked_rows_are_read_again_too(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         [account, _] = await work.accounts.all(order_by=[Account.id])
         await asyncio.create_task(set_balance(bank, account.id, 7))
@@ -121,7 +121,7 @@ async def test_many_locked_rows_are_read_anew_too(bank: Database[Work]) -> None:
         assert account.balance == 7
 
 
-async def test_pages_by_number(bank: Database[Work]) -> None:
+async def test_all_accepts_a_limit_and_an_offset(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         found = await work.accounts.all(order_by=[Account.name], limit=1, offset=1)
 
@@ -198,7 +198,7 @@ async def expect_locked(database: Database[Work]) -> None:
             await work.session.execute(select(Account).with_for_update(nowait=True))
 
 
-async def test_a_repository_writes_many_rows_after_what_is_pending(bank: Database[Work]) -> None:
+async def test_a_repository_writes_many_rows_after_pending_entities(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         owner = Owner()
         work.session.add(owner)

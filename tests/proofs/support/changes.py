@@ -164,7 +164,7 @@ CHANGES = {
         ["drop_constraint"],
     ),
     "no column": Change(USER, BIO, "", contract=["drop_column"], allowed=["users.bio"]),
-    "no column, where it was NOT NULL": Change(
+    "no column, after it was NOT NULL": Change(
         USER,
         "    password_hash: Mapped[str]\n",
         "",

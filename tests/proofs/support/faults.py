@@ -129,11 +129,11 @@ async def wait_until(server: AsyncConnection, query: str, expected: object, **va
             while (answer := await server.scalar(text(query), values)) != expected:
                 await server.execute(text("SELECT pg_sleep(0.01)"))
     except TimeoutError:
-        pytest.fail(f"{answer!r} and not {expected!r} is the answer to {query}")
+        pytest.fail(f"expected {expected!r}, but {answer!r} is the answer to {query}")
 
 
 async def assert_whole(database: Shop, total: int) -> None:
-    """Check that a fault left no transaction, lock or connection behind, and that the pool is whole.
+    """Check that a fault left no transaction, lock or connection behind, and that the pool is intact.
 
     The server notices a moment later that a client has gone. A task that was cancelled while it
     gives back its connection does not wait for the end of that.

@@ -144,7 +144,7 @@ class Seat(bigint.PrimaryKey, BulkBase):
 
 
 class Place(bigint.PrimaryKey, BulkBase):
-    """A table with the name of the seats, in another schema, whose numbers are text."""
+    """A table with the name of the seats, in another schema. Its numbers are text."""
 
     __tablename__ = "seats"
     __table_args__ = {"schema": "stock"}

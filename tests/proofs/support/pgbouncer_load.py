@@ -43,7 +43,7 @@ async def work(database: Shop) -> None:
 
 
 async def load(database: Shop, tasks: int) -> Counter[str]:
-    """Run that in many tasks at the same time."""
+    """Run `work` in many tasks at the same time."""
     results = await asyncio.gather(*(work(database) for _ in range(tasks)), return_exceptions=True)
     return Counter("passed" if result is None else type(result).__name__ for result in results)
 

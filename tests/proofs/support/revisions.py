@@ -45,7 +45,7 @@ class Project:
             cwd=self.root,
             env={name: value for name, value in os.environ.items() if "DATABASE" not in name}
             | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.root / "src")}
-            # Messages must come immediately without the first one. The second would be slow.
+            # Without the first variable messages must come immediately. The second would be slow.
             | {"PYTHONUNBUFFERED": "", "PYTHONDONTWRITEBYTECODE": ""}
             | environment,
             stdout=subprocess.PIPE,
@@ -132,7 +132,7 @@ def read_until(command: subprocess.Popen[str], words: str) -> str:
                 return said
     finally:
         deadline.cancel()
-    pytest.fail(f"{words!r} was not said, but {said!r}")
+    pytest.fail(f"{words!r} is not in the output: {said!r}")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Revisions written by hand: some must be rejected by a rule with a message, and others not."""
+"""Revisions written by hand. The gate must reject the unsafe ones with a message, and accept the others."""
 
 from typing import NamedTuple
 
@@ -96,18 +96,18 @@ UNSAFE = {
         "changing-column-type",
         "write a column of the new type",
     ),
-    "a type that nobody knows to be wider": Form(
+    "a type whose old width is unknown": Form(
         'op.alter_column("users", "bio", type_=sa.Text())',
         "changing-column-type",
         "write a column of the new type",
     ),
-    "another name of a column": Form(
+    "a column that is renamed": Form(
         'op.alter_column("users", "bio", new_column_name="about")',
         "renaming-column",
         "write a column of the new name and op.backfill(); drop the old one later",
         phase="contract",
     ),
-    "another name of a table": Form(
+    "a table that is renamed": Form(
         'op.rename_table("users", "people")',
         "renaming-table",
         "write a view of the new name",
@@ -157,11 +157,11 @@ UNSAFE = {
         "data-change",
         "write op.backfill()",
     ),
-    "rows that are thrown away": Form(
+    "a table that is truncated": Form(
         'op.execute("TRUNCATE posts")', "table-locked", "nobody can use the table meanwhile"
     ),
     "a lock": Form('op.execute("LOCK TABLE users")', "table-locked", "do it by hand"),
-    "a column that counts": Form(
+    "a column with a sequence": Form(
         'op.execute("ALTER TABLE users ADD COLUMN n bigserial")', "table-locked", "do it by hand"
     ),
     "row security that is disabled": Form(
@@ -178,13 +178,13 @@ UNSAFE = {
     "a policy that is dropped": Form(
         'op.execute("DROP POLICY mine ON users")', "row-security-dropped", "write ALTER POLICY"
     ),
-    "no way back": Form(
+    "no downgrade": Form(
         'op.add_column("users", sa.Column("city", sa.Text()))',
         "no-downgrade",
         "write downgrade(), or irreversible",
         downgrade='"""Nothing."""\n    raise NotImplementedError',
     ),
-    "no reason for no way back": Form(
+    "an irreversible revision without a reason": Form(
         'op.add_column("users", sa.Column("city", sa.Text()))',
         "no-downgrade",
         "write downgrade(), or irreversible",
@@ -200,7 +200,7 @@ UNSAFE = {
     "a library": Form(
         "pass", "application-import", "rich.table will change", more="import rich.table"
     ),
-    "an upgrade of tomorrow": Form(
+    "an async function": Form(
         "pass", "async-code", "write `def`", more="async def later() -> None:\n    await op.f()\n"
     ),
     "asyncio": Form(
@@ -225,7 +225,7 @@ UNSAFE = {
         "write if_exists=True or if_not_exists=True, or move op.drop_column() to another revision",
         downgrade='op.drop_column("users", "bio")\n    op.drop_index_concurrently("ix", "users")',
     ),
-    "a question to the database": Form(
+    "a query": Form(
         'op.get_bind().execute(sa.text("SELECT 1")).one()',
         "not-sql",
         "it must not ask the database",
@@ -234,7 +234,7 @@ UNSAFE = {
 }
 
 SAFE = {
-    "each operation of ours": (
+    "each operation of the layer": (
         'op.create_index_concurrently("ix", "users", ["bio"])\n'
         '    op.drop_index_concurrently("ix_posts_author_id", "posts")\n'
         '    op.replace_index_concurrently("ix_posts_publish_at", "posts", ["publish_at"])\n'
@@ -245,7 +245,7 @@ SAFE = {
         ' server_default=sa.text("gen_random_uuid()")))\n'
         '    op.backfill("users", "bio", "username")'
     ),
-    "a new table and all in it": (
+    "a new table with its indexes and constraints": (
         'op.create_table("tags", sa.Column("id", sa.Integer(), primary_key=True),'
         ' sa.Column("post_id", sa.Uuid(), sa.ForeignKey("posts.id")), schema="public")\n'
         '    op.create_index("ix_tags_post_id", "tags", ["post_id"], schema="public")\n'
@@ -253,7 +253,7 @@ SAFE = {
         '    op.create_check_constraint("ck", "tags", "id > 0", schema="public")\n'
         '    op.alter_column("tags", "post_id", nullable=False, schema="public")'
     ),
-    "a new table and its index behind an operation that commits": (
+    "a new table and its index after an operation that commits": (
         'op.create_table("tags", sa.Column("id", sa.Uuid(), primary_key=True), if_not_exists=True)\n'
         '    op.create_index_concurrently("ix", "users", ["bio"])\n'
         '    op.create_index("ix_tags", "tags", ["id"])'
@@ -282,7 +282,7 @@ SAFE = {
         'op.create_table_comment("users", "who may SELECT, UPDATE x SET or DELETE FROM here")\n'
         '    op.execute("ANALYZE users")'
     ),
-    "rows that are there from the first": (
+    "rows of a new database": (
         "op.execute(\"INSERT INTO users (bio) VALUES ('x') ON CONFLICT (id) DO UPDATE SET bio = 'x'\")"
     ),
     "values that are not taken back": 'op.backfill("users", "bio", "username")',

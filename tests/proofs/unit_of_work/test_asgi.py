@@ -46,18 +46,19 @@ async def test_a_commit_that_fails_becomes_an_error_response(site: Site) -> None
     assert await site.titles() == ["secret"]
 
 
-async def test_in_the_default_scope_a_commit_that_fails_would_have_been_a_success(
+async def test_the_default_scope_reports_success_although_the_commit_fails(
     served_site: Site,
 ) -> None:
     await served_site.execute(UNIQUE_AT_COMMIT)
 
     answers = [await served_site.client.post(f"/late/{served_site.users[0]}/a") for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [200, 200]  # the wrong recipe says success
+    # The wrong recipe reports success.
+    assert [answer.status_code for answer in answers] == [200, 200]
     assert await served_site.titles() == ["a"]
 
 
-async def test_what_a_handler_refuses_is_rolled_back(site: Site) -> None:
+async def test_a_request_that_a_handler_refuses_is_rolled_back(site: Site) -> None:
     assert (await site.client.post(f"/refused/{site.users[0]}/a")).status_code == 418
 
     assert await site.titles() == []
@@ -74,7 +75,7 @@ async def test_errors_are_problems_without_sql_and_values(site: Site) -> None:
     assert (await site.client.post("/moves", json=site.order())).status_code == 200
 
 
-async def test_a_database_that_is_busy_is_a_problem_that_passes(
+async def test_a_busy_database_is_a_temporary_problem(
     fresh_database_url: URL,
 ) -> None:
     small = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1, "lock_timeout": 0.1}
@@ -98,7 +99,7 @@ async def test_a_get_is_read_only_and_a_change_in_it_is_a_mistake_of_the_program
     assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
 
 
-async def test_hooks_and_background_tasks_see_what_was_committed(site: Site) -> None:
+async def test_hooks_and_background_tasks_see_the_committed_rows(site: Site) -> None:
     assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
 
     async with asyncio.timeout(10):
@@ -108,7 +109,7 @@ async def test_hooks_and_background_tasks_see_what_was_committed(site: Site) -> 
     assert site.app.state.noted.empty()
 
 
-async def test_what_a_transaction_must_know_reaches_its_session_and_its_begin_hook(
+async def test_the_info_of_a_transaction_reaches_its_session_and_its_begin_hook(
     begin_hook: None, site: Site
 ) -> None:
     assert (await site.client.get("/actor", headers={"x-actor": "ada"})).json() == ["ada", "ada"]
@@ -176,7 +177,7 @@ async def test_a_unit_of_work_that_is_open_around_a_request_is_named(isolated: D
     assert caught.match(f"opened at .*{here}: .*must end its unit of work before it sends")
 
 
-async def test_a_hundred_requests_at_once_share_nothing(fresh_database_url: URL) -> None:
+async def test_a_hundred_concurrent_requests_share_nothing(fresh_database_url: URL) -> None:
     async with served(fresh_database_url, pool_size=10, max_overflow=0) as site:
         ada, bob = site.users
         # Ten requests at a time wait for each other in the middle of their transactions.
@@ -199,7 +200,7 @@ async def write_posts(site: Site, number: int) -> None:
         await uow.session.execute(insert(Post), rows)
 
 
-async def test_a_streamed_body_has_a_unit_of_work_of_its_own(site: Site) -> None:
+async def test_a_streamed_body_has_its_own_unit_of_work(site: Site) -> None:
     await write_posts(site, 5000)
 
     async with site.client.stream("GET", "/posts") as response:
@@ -208,7 +209,7 @@ async def test_a_streamed_body_has_a_unit_of_work_of_its_own(site: Site) -> None
     assert titles == set(range(5000))
 
 
-async def test_a_client_that_leaves_in_the_middle_of_a_stream_leaves_the_pool_whole(
+async def test_the_pool_is_intact_after_a_client_left_in_the_middle_of_a_stream(
     served_site: Site,
 ) -> None:
     await write_posts(served_site, 20000)  # more than the buffers of the sockets can hold

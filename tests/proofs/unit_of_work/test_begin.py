@@ -7,7 +7,9 @@ from shop.db import Database
 from tests.proofs.support.accounts import Work
 
 
-async def test_hooks_speak_once_a_transaction_and_hold_until_its_end(bank: Database[Work]) -> None:
+async def test_settings_of_begin_hooks_cost_one_statement_and_hold_until_the_end(
+    bank: Database[Work],
+) -> None:
     statements: list[str] = []
 
     def actor(_: Session) -> dict[str, str]:

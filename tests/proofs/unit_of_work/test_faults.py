@@ -35,7 +35,7 @@ SLOW_COMMIT = [
 
 
 @pytest.mark.parametrize("moment", ["begin", "locks", "writes"])
-async def test_a_backend_ended_in_mid_transaction_costs_one_more_run(
+async def test_a_backend_that_ends_in_a_transaction_costs_one_more_run(
     fresh_database_url: URL, server: AsyncConnection, tally: Tally, moment: str
 ) -> None:
     async with opened(fresh_database_url) as database:
@@ -67,7 +67,7 @@ async def test_a_backend_ended_in_mid_transaction_costs_one_more_run(
         await assert_whole(database, 200)
 
 
-async def test_a_backend_ended_while_a_statement_runs_costs_one_more_run(
+async def test_a_backend_that_ends_while_a_statement_runs_costs_one_more_run(
     fresh_database_url: URL, server: AsyncConnection, tally: Tally
 ) -> None:
     async with opened(fresh_database_url) as database:
@@ -93,7 +93,7 @@ async def test_a_backend_ended_while_a_statement_runs_costs_one_more_run(
         await assert_whole(database, 200)
 
 
-async def test_a_backend_ended_in_commit_leaves_the_outcome_unknown_and_nothing_runs_again(
+async def test_the_outcome_is_unknown_if_the_backend_ends_in_commit(
     fresh_database_url: URL, server: AsyncConnection, tally: Tally
 ) -> None:
     async with opened(fresh_database_url) as database:
@@ -120,7 +120,7 @@ async def test_a_backend_ended_in_commit_leaves_the_outcome_unknown_and_nothing_
         await assert_whole(database, 200)
 
 
-async def test_a_commit_whose_answer_is_lost_was_done_and_is_not_done_twice(
+async def test_a_commit_whose_answer_is_lost_is_not_repeated(
     fresh_database_url: URL, tally: Tally
 ) -> None:
     answers = asyncio.Event()

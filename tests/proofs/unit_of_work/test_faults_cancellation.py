@@ -93,7 +93,7 @@ async def rolls_back(database: Shop, work: Work) -> None:
 
 @pytest.mark.parametrize("ending", [commits, commits_with_retries, rolls_back])
 @pytest.mark.parametrize("cancel", [at_once, with_the_answer])
-async def test_a_cancellation_at_any_await_of_a_warm_pool_leaves_nothing_half_done(
+async def test_a_cancellation_at_any_await_with_an_open_connection_is_all_or_nothing(
     fresh_database_url: URL, tally: Tally, cancel: Cancel, ending: Ending
 ) -> None:
     async with (
@@ -114,7 +114,7 @@ async def test_a_cancellation_at_any_await_of_a_warm_pool_leaves_nothing_half_do
 
 
 @pytest.mark.parametrize("cancel", [at_once, with_the_answer])
-async def test_a_cancellation_at_any_await_of_a_cold_pool_leaves_nothing_half_done(
+async def test_a_cancellation_at_any_await_with_a_new_connection_is_all_or_nothing(
     fresh_database_url: URL, tally: Tally, cancel: Cancel
 ) -> None:
     async with opened(fresh_database_url, application_name="other") as other:
@@ -138,7 +138,7 @@ def move(sender: Key, recipient: Key) -> Work:
 
 
 async def is_cancelled(stepped: CancelledAt, other: Shop, tally: Tally) -> bool:
-    """Run it in a task, and check that the moved credits agree with its outcome."""
+    """Run the coroutine in a task, and check that the moved credits agree with its outcome."""
 
     async def awaiting() -> None:
         await stepped
@@ -162,7 +162,7 @@ async def is_cancelled(stepped: CancelledAt, other: Shop, tally: Tally) -> bool:
     return True
 
 
-async def test_who_is_cancelled_in_the_queue_for_a_connection_takes_none(
+async def test_a_task_that_is_cancelled_while_it_waits_for_a_connection_takes_none(
     fresh_database_url: URL, tally: Tally
 ) -> None:
     async with opened(fresh_database_url, pool_size=1, max_overflow=0) as database:

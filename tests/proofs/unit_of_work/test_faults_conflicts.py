@@ -63,7 +63,7 @@ async def test_transfers_that_lock_in_the_wrong_order_both_succeed(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-async def test_an_update_of_what_was_only_read_is_lost_unless_isolated(
+async def test_an_update_of_unlocked_rows_is_lost_at_read_committed_only(
     fresh_database_url: URL, tally: Tally, level: IsolationLevel
 ) -> None:
     async with opened(fresh_database_url) as database:
@@ -93,7 +93,7 @@ async def test_an_update_of_what_was_only_read_is_lost_unless_isolated(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-async def test_write_skew_is_prevented_by_serializable_alone(
+async def test_only_serializable_prevents_write_skew(
     fresh_database_url: URL, tally: Tally, level: IsolationLevel
 ) -> None:
     """Ada and Bob may each give away all credits, if the other one still has some."""
@@ -125,7 +125,7 @@ async def test_write_skew_is_prevented_by_serializable_alone(
         await assert_whole(database, 400)
 
 
-async def test_a_lock_that_is_not_free_in_time_is_not_waited_for_again(
+async def test_after_a_lock_timeout_the_work_does_not_run_again(
     fresh_database_url: URL, tally: Tally
 ) -> None:
     async with opened(fresh_database_url, lock_timeout=0.05) as database:
@@ -143,7 +143,7 @@ async def test_a_lock_that_is_not_free_in_time_is_not_waited_for_again(
         await assert_whole(database, 200)
 
 
-async def test_a_statement_that_takes_too_long_undoes_what_was_before_it(
+async def test_a_statement_timeout_rolls_back_the_earlier_statements(
     fresh_database_url: URL, tally: Tally
 ) -> None:
     async with opened(fresh_database_url, statement_timeout=0.3) as database:
@@ -162,7 +162,7 @@ async def test_a_statement_that_takes_too_long_undoes_what_was_before_it(
         await assert_whole(database, 200)
 
 
-async def test_a_transaction_that_is_left_idle_is_ended_by_the_server(
+async def test_the_server_ends_a_transaction_that_is_idle_for_too_long(
     fresh_database_url: URL, server: AsyncConnection, tally: Tally
 ) -> None:
     timeout = {"idle_in_transaction_session_timeout": 0.3}
@@ -182,7 +182,9 @@ async def test_a_transaction_that_is_left_idle_is_ended_by_the_server(
         await assert_whole(database, 200)
 
 
-async def test_a_pool_that_was_full_serves_again(fresh_database_url: URL, tally: Tally) -> None:
+async def test_a_pool_works_again_after_all_connections_were_in_use(
+    fresh_database_url: URL, tally: Tally
+) -> None:
     async with opened(
         fresh_database_url, pool_size=2, max_overflow=1, pool_timeout=0.1
     ) as database:
@@ -212,7 +214,7 @@ async def test_a_pool_that_was_full_serves_again(fresh_database_url: URL, tally:
         await assert_whole(database, 200)
 
 
-async def test_a_pool_whose_connections_all_died_serves_again(
+async def test_a_pool_works_again_after_all_connections_were_lost(
     fresh_database_url: URL, server: AsyncConnection, tally: Tally
 ) -> None:
     async with opened(fresh_database_url, pool_size=2, max_overflow=0) as database:

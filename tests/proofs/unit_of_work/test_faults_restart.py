@@ -1,4 +1,4 @@
-"""A server that restarts, between units of work and in the middle of many."""
+"""A server that restarts between units of work, or while many of them run."""
 
 import asyncio
 import random
@@ -33,7 +33,7 @@ class Restartable:
 
     def __init__(self, cluster: Cluster, port: int) -> None:
         self._cluster = cluster
-        # Without fsync an answered commit must still survive a crash of the server (not of the machine).
+        # Without fsync, a commit survives a crash of the server, but not of the machine.
         self._settings = {"port": str(port), "fsync": "off", "max_connections": "100"}
         self.url = URL.create("postgresql", "me", "secret", "127.0.0.1", port, "postgres")
 
@@ -66,7 +66,7 @@ async def server_of_our_own() -> AsyncIterator[Restartable]:
 
 @pytest.fixture
 async def restartable(server_of_our_own: Restartable) -> Restartable:
-    """That server, with empty tables."""
+    """The server of this module, with empty tables."""
     async with (
         opened(server_of_our_own.url) as database,
         database.engine.begin() as connection,
@@ -76,7 +76,7 @@ async def restartable(server_of_our_own: Restartable) -> Restartable:
     return server_of_our_own
 
 
-async def test_a_restart_between_units_of_work_is_found_out_by_the_ping(
+async def test_the_ping_notices_a_restart_between_units_of_work(
     restartable: Restartable, tally: Tally
 ) -> None:
     async with opened(restartable.url, pool_ping_after_idle=0) as database:
@@ -119,7 +119,7 @@ async def test_a_restart_between_units_of_work_without_a_ping_costs_one_more_run
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-async def test_a_restart_in_a_storm_loses_nothing_and_does_nothing_twice(
+async def test_a_restart_during_many_transfers_loses_none_and_repeats_none(
     restartable: Restartable, tally: Tally, mode: str
 ) -> None:
     chance = random.Random(mode)  # noqa: S311  # so that each run is the same

@@ -22,13 +22,13 @@ async def test_hooks_run_in_order_when_the_rows_can_be_seen(bank: Database[Work]
     seen: list[object] = []
 
     async def look() -> None:
-        seen.append(bank.engine.sync_engine.pool.checkedout())  # type: ignore[attr-defined]  # a queue
+        seen.append(bank.engine.sync_engine.pool.checkedout())  # type: ignore[attr-defined]  # QueuePool
         seen.append(await names(bank))  # in its own unit of work
 
     async with bank.unit_of_work() as work:
         await work.accounts.add(Account(name="c"))
         work.after_commit(look)
-        work.after_commit(remember(seen, "second"))  # type: ignore[arg-type]  # a list of anything
+        work.after_commit(remember(seen, "second"))  # type: ignore[arg-type]  # it is a list of objects
 
     assert seen == [0, ["a", "b", "c"], "second"]
 
@@ -48,7 +48,7 @@ async def test_no_hook_runs_when_the_unit_of_work_is_rolled_back(bank: Database[
     assert done == []
 
 
-async def test_the_hooks_of_a_savepoint_go_with_it(bank: Database[Work]) -> None:
+async def test_a_savepoint_that_is_rolled_back_discards_its_hooks(bank: Database[Work]) -> None:
     done: list[str] = []
 
     async with bank.unit_of_work() as work:

@@ -44,7 +44,7 @@ async def names(database: Database) -> list[str]:
         return [user.username for user in await reads.users.all(order_by=[User.username])]
 
 
-async def test_units_of_work_see_each_other_and_nobody_else_does(
+async def test_only_other_units_of_work_of_the_test_see_its_rows(
     isolated: Database, database_url: URL
 ) -> None:
     async with isolated.unit_of_work() as uow:
@@ -58,7 +58,7 @@ async def test_units_of_work_see_each_other_and_nobody_else_does(
     assert await committed(database_url) == 0
 
 
-async def test_a_session_of_its_own_is_isolated_too(isolated: Database) -> None:
+async def test_a_session_without_a_unit_of_work_is_isolated_too(isolated: Database) -> None:
     async with isolated.sessions() as session:
         session.add(UserFactory.build(username="a"))
         await session.commit()
@@ -149,7 +149,7 @@ async def test_a_violated_constraint_undoes_only_its_unit_of_work(isolated: Data
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-async def test_an_error_that_was_caught_inside_undoes_its_unit_of_work_and_says_so(
+async def test_an_error_that_was_caught_inside_rolls_back_its_unit_of_work(
     isolated: Database, read_only: bool
 ) -> None:
     await add(isolated, "a")
@@ -167,7 +167,7 @@ async def test_an_error_that_was_caught_inside_undoes_its_unit_of_work_and_says_
     assert await names(isolated) == ["a", "b"]
 
 
-async def test_savepoints_are_nested_as_deep_as_one_likes(isolated: Database) -> None:
+async def test_savepoints_can_be_nested_to_any_depth(isolated: Database) -> None:
     async with isolated.unit_of_work() as uow:
         async with uow.savepoint():
             await uow.users.add(UserFactory.build(username="a"))
@@ -181,7 +181,7 @@ async def test_savepoints_are_nested_as_deep_as_one_likes(isolated: Database) ->
     assert await names(isolated) == ["a", "c"]
 
 
-async def test_what_only_a_commit_finds_out_is_found_out_at_the_end(isolated: Database) -> None:
+async def test_deferred_constraints_are_checked_at_the_end(isolated: Database) -> None:
     async with isolated.unit_of_work() as uow:
         await uow.session.execute(text(UNIQUE_AT_COMMIT))
     await add(isolated, "a", bio="same")
@@ -204,7 +204,7 @@ async def test_what_only_a_commit_finds_out_is_found_out_at_the_end(isolated: Da
     assert await names(isolated) == ["a", "c"]
 
 
-async def test_begin_hooks_apply_what_each_unit_of_work_was_given(
+async def test_begin_hooks_apply_the_info_of_each_unit_of_work(
     begin_hook: None, isolated: Database
 ) -> None:
     async def actor(uow: UnitOfWork | ReadUnitOfWork) -> object:
@@ -236,7 +236,7 @@ async def test_units_of_work_of_several_tasks_take_turns(isolated: Database) -> 
         assert (await uow.users.get_one(key)).credits == 20
 
 
-async def test_a_unit_of_work_that_waits_too_long_for_its_turn_is_told_why(
+async def test_a_unit_of_work_that_waits_too_long_for_its_turn_gets_a_clear_error(
     isolated: Database,
 ) -> None:
     isolated.settings = isolated.settings.model_copy(update={"pool_timeout": 0.05})
@@ -276,7 +276,7 @@ async def test_time_and_local_settings_last_for_the_whole_test(isolated: Databas
         assert await uow.session.scalar(text("SHOW lock_timeout")) == "7s"
 
 
-async def test_what_isolated_adds_is_not_counted_as_queries(
+async def test_statements_of_the_fixture_are_not_counted_as_queries(
     isolated: Database, max_queries: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     with max_queries(1):

@@ -35,4 +35,4 @@ def test_the_price_of_a_test_with_isolated_is_measured(
 
     for other in ("uow", "database"):
         ratio = median["isolated"] / median[other]
-        record_property(f"time of a test with `isolated`, by that with `{other}`", f"{ratio:.2f}")
+        record_property(f"time of a test with `isolated`, divided by `{other}`", f"{ratio:.2f}")

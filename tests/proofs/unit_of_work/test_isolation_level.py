@@ -15,7 +15,7 @@ async def level(bank: Database[Work], isolation: IsolationLevel | None = None) -
         return str(await work.session.scalar(text("SHOW transaction_isolation")))
 
 
-async def test_each_level_is_what_was_asked_for_and_ends_with_the_unit_of_work(
+async def test_each_level_applies_until_the_unit_of_work_ends(
     bank: Database[Work],
 ) -> None:
     for isolation in ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"):
@@ -23,7 +23,7 @@ async def test_each_level_is_what_was_asked_for_and_ends_with_the_unit_of_work(
         assert await level(bank) == "read committed"  # on the same connection
 
 
-async def test_a_repeatable_read_sees_one_moment(bank: Database[Work]) -> None:
+async def test_a_repeatable_read_sees_one_snapshot(bank: Database[Work]) -> None:
     async def add() -> None:
         async with bank.unit_of_work() as work:
             await work.accounts.add(Account(name="c"))
@@ -36,7 +36,7 @@ async def test_a_repeatable_read_sees_one_moment(bank: Database[Work]) -> None:
         assert await work.accounts.count() == 3
 
 
-async def test_write_skew_is_run_again(bank: Database[Work]) -> None:
+async def test_a_transaction_with_write_skew_runs_again(bank: Database[Work]) -> None:
     """Two transactions each rely on what the other one changes: only SERIALIZABLE notices it."""
     both_have_read = asyncio.Barrier(2)
     attempts = 0
@@ -83,7 +83,7 @@ async def test_a_read_only_unit_of_work_refuses_to_write_and_says_why(
         await work.accounts.add(Account(name="c"))
 
 
-async def test_a_read_only_unit_of_work_is_of_the_class_that_the_database_was_given(
+async def test_a_read_only_unit_of_work_has_the_class_that_the_database_was_given(
     proof_settings: DatabaseSettings,
 ) -> None:
     class Reads(db.ReadUnitOfWork):
@@ -97,7 +97,7 @@ async def test_a_read_only_unit_of_work_is_of_the_class_that_the_database_was_gi
 
 
 @pytest.mark.parametrize("pgbouncer", [False, True])
-async def test_it_holds_with_begin_hooks_too(
+async def test_options_of_a_transaction_and_begin_hooks_work_together(
     proof_settings: DatabaseSettings, pgbouncer: bool
 ) -> None:
     settings = proof_settings.model_copy(update={"pgbouncer": pgbouncer})

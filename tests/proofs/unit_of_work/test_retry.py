@@ -38,7 +38,7 @@ async def test_a_deadlock_is_tried_again_until_both_are_done(bank: Database[Work
         assert {account.balance for account in await work.accounts.all()} == {102}
 
 
-async def test_only_what_may_succeed_is_tried_again(bank: Database[Work]) -> None:
+async def test_only_work_that_may_succeed_is_tried_again(bank: Database[Work]) -> None:
     attempts = 0
 
     async def duplicate(work: Work) -> None:
@@ -52,7 +52,9 @@ async def test_only_what_may_succeed_is_tried_again(bank: Database[Work]) -> Non
     assert attempts == 1
 
 
-async def test_trying_again_has_an_end_and_a_fresh_session_each_time(bank: Database[Work]) -> None:
+async def test_the_number_of_attempts_is_limited_and_each_has_a_new_session(
+    bank: Database[Work],
+) -> None:
     sessions: list[AsyncSession] = []
 
     async def lose_the_connection(work: Work) -> None:
@@ -65,14 +67,16 @@ async def test_trying_again_has_an_end_and_a_fresh_session_each_time(bank: Datab
     assert len(set(sessions)) == 3
 
 
-async def test_what_the_work_returns_is_returned_after_the_commit(bank: Database[Work]) -> None:
+async def test_the_result_of_the_work_is_returned_after_the_commit(bank: Database[Work]) -> None:
     account = await bank.transact(lambda work: work.accounts.add(Account(name="c")))
 
     assert account.name == "c"  # it can be read without a session
     assert await names(bank) == ["a", "b", "c"]
 
 
-async def test_a_connection_lost_before_commit_is_tried_again(bank: Database[Work]) -> None:
+async def test_work_is_tried_again_if_its_connection_is_lost_before_commit(
+    bank: Database[Work],
+) -> None:
     runs = 0
 
     async def lose_it_once(work: Work) -> None:
@@ -92,7 +96,7 @@ async def test_a_connection_lost_before_commit_is_tried_again(bank: Database[Wor
     assert await names(bank) == ["a", "b", "c"]
 
 
-async def test_a_connection_lost_while_the_rest_is_written_is_tried_again(
+async def test_work_is_tried_again_if_its_connection_is_lost_in_the_last_flush(
     bank: Database[Work],
 ) -> None:
     async with bank.engine.begin() as connection:
@@ -114,7 +118,7 @@ async def test_a_connection_lost_while_the_rest_is_written_is_tried_again(
     assert await names(bank) == ["a", "b", "c"]
 
 
-async def test_a_statement_whose_plan_went_stale_is_tried_again(bank: Database[Work]) -> None:
+async def test_work_is_tried_again_if_a_cached_plan_is_out_of_date(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         await work.accounts.all()
     async with Database(bank.settings, Work) as other, other.engine.begin() as connection:
@@ -123,7 +127,7 @@ async def test_a_statement_whose_plan_went_stale_is_tried_again(bank: Database[W
     assert len(await bank.transact(lambda work: work.accounts.all())) == 2
 
 
-async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
+async def test_the_outcome_is_unknown_if_the_connection_is_lost_at_commit(
     bank: Database[Work],
 ) -> None:
     attempts = 0
@@ -154,7 +158,7 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
     assert await names(bank) == ["a", "b"]
 
 
-async def test_the_waits_grow_and_differ_and_only_their_number_ends_them(
+async def test_the_waits_are_random_and_grow_and_only_their_number_is_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[float] = []
@@ -166,7 +170,7 @@ async def test_the_waits_grow_and_differ_and_only_their_number_ends_them(
     async def fail() -> None:
         raise errors.SerializationFailure
 
-    # A minute, by a clock that only waits move forward.
+    # The waits take a minute by this clock. Only waits move it forward.
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(waits))
     with pytest.raises(errors.SerializationFailure):

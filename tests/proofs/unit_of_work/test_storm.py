@@ -14,7 +14,7 @@ from tests.proofs.support.sampling import sampled
 RUNS, TRANSFERS, USERS, CREDITS_EACH = 50, 200, 5, 100
 
 
-async def test_a_storm_of_transfers_keeps_the_sum_and_overdraws_nobody(
+async def test_many_concurrent_transfers_keep_the_sum_and_overdraw_nobody(
     fresh_database_url: URL, tally: Tally, server: AsyncConnection
 ) -> None:
     pool = {"pool_size": 10, "max_overflow": 0, "pool_timeout": 60}
@@ -49,7 +49,7 @@ async def test_a_storm_of_transfers_keeps_the_sum_and_overdraws_nobody(
         tally.injected = len(runs) * TRANSFERS
 
         assert tally.committed + tally.failed == tally.injected
-        assert min(tally.committed, tally.failed) > len(runs)  # both happened, and more than once
+        assert min(tally.committed, tally.failed) > len(runs)  # both occurred more than once
         await assert_whole(database, USERS * CREDITS_EACH)
     # Transactions that lock rows in one order do not deadlock. A busy machine may still refuse a
     # connection, and then the work runs again.

@@ -22,7 +22,7 @@ async def test_a_task_has_one_unit_of_work_at_a_time(bank: Database[Work]) -> No
     assert await names(bank) == ["a", "b"]
 
 
-async def test_another_task_has_its_own(bank: Database[Work]) -> None:
+async def test_another_task_has_its_own_unit_of_work(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         await work.accounts.add(Account(name="c"))
         assert await asyncio.create_task(names(bank)) == ["a", "b"]
@@ -77,7 +77,7 @@ async def test_a_unit_of_work_that_was_not_used_takes_no_connection(bank: Databa
     assert taken == []
 
 
-async def test_what_was_only_added_to_the_session_is_written_at_the_end(
+async def test_pending_entities_are_written_at_the_end(
     bank: Database[Work],
 ) -> None:
     with pytest.raises(errors.UniqueViolation):
@@ -89,7 +89,7 @@ async def test_what_was_only_added_to_the_session_is_written_at_the_end(
     assert await names(bank) == ["a", "b", "c"]
 
 
-async def test_a_savepoint_undoes_only_its_own(bank: Database[Work]) -> None:
+async def test_a_savepoint_undoes_only_its_own_changes(bank: Database[Work]) -> None:
     async with bank.unit_of_work() as work:
         await work.accounts.add(Account(name="c"))
         with pytest.raises(ZeroDivisionError):
@@ -117,7 +117,7 @@ async def test_an_error_is_caught_outside_of_a_savepoint_not_inside(bank: Databa
     assert await names(bank) == ["a", "b", "c"]
 
 
-async def test_an_error_that_was_caught_without_a_savepoint_undoes_nothing_in_silence(
+async def test_the_rollback_after_a_caught_error_is_reported(
     bank: Database[Work],
 ) -> None:
     with pytest.raises(errors.UnitOfWorkError, match="savepoint"):
@@ -140,7 +140,7 @@ async def test_a_statement_after_a_caught_error_is_refused(bank: Database[Work])
         await go_on_after("SELECT 1 / 0")
 
 
-async def test_a_flush_that_failed_cannot_be_committed_over(bank: Database[Work]) -> None:
+async def test_a_commit_after_a_failed_flush_is_refused(bank: Database[Work]) -> None:
     with pytest.raises(errors.UnitOfWorkError, match="savepoint"):
         async with bank.unit_of_work() as work:
             with pytest.raises(errors.UniqueViolation):
@@ -149,7 +149,7 @@ async def test_a_flush_that_failed_cannot_be_committed_over(bank: Database[Work]
     assert await names(bank) == ["a", "b"]
 
 
-async def test_an_error_that_a_savepoint_undid_costs_no_question(
+async def test_no_query_asks_for_the_state_after_a_rollback_to_a_savepoint(
     bank: Database[Work],
 ) -> None:
     statements: list[str] = []

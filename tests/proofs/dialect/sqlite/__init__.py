@@ -1,8 +1,8 @@
 """A small room for SQLite. It shows the parts that another database system needs.
 
-It is no product: it has only what `layer_on_sqlite.py` proves, and no migrations. It imports the layer
-by its full name. It lies here for readers and type checkers, and runs in `db/sqlite/` of a copy of the
-project.
+It is no product: it has only the parts that `layer_on_sqlite.py` tests, and no migrations. It imports
+the layer by its full name. It is here for readers and type checkers, and runs in `db/sqlite/` of a copy
+of the project.
 """
 
 from .bulk_insert import bulk_insert, can_bulk_insert

@@ -1,4 +1,4 @@
-"""Connections of aiosqlite: how they begin a transaction, and the errors of opening one."""
+"""Connections of aiosqlite: the beginning of a transaction, and the errors of a connect."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ def create_engine(
 
     Of the settings, SQLite uses only `lock_timeout`.
     """
-    # Without `isolation_level=None` the driver would begin a transaction only before it writes: a
-    # savepoint before that would be the transaction.
+    # Without `isolation_level=None` the driver would begin a transaction only before it writes. An
+    # earlier savepoint would then be the transaction.
     connect_args = {"isolation_level": None, "timeout": int(timeouts["lock_timeout"]) / 1000}
     engine = create_async_engine(url, connect_args=connect_args, **arguments)
     event.listen(engine.sync_engine, "connect", _prepare)

@@ -1,4 +1,4 @@
-"""Which error of the layer replaces an error of SQLite. The result code decides."""
+"""Replace errors of SQLite by errors of the layer. The result code decides."""
 
 import sqlite3
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 
 NAMING_CONVENTION: dict[type, str] = {}
-"""SQLite has no kinds of constraints that other systems do not have."""
+"""The names of constraints that only SQLite has: there are no such constraints."""
 
 
 def index_options(index: Index) -> list[object]:

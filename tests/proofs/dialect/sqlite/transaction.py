@@ -20,5 +20,5 @@ def set_local(settings: Mapping[str, str]) -> Executable:
 
 
 def may_have_committed(error: ConnectionFailure) -> bool:
-    """Return False, because no server can continue after the program has lost it."""
+    """Return False, because SQLite has no server that could commit after a lost connection."""
     return False

@@ -41,7 +41,7 @@ TYPE_ANNOTATION_MAP: dict[Any, Any] = {
 """Column types of `Mapped[…]` that other systems do not have."""
 
 BIGINT_KEY = Integer()
-"""SQLite counts only a column of exactly this type, which has 64 bits."""
+"""SQLite generates keys only for a column of exactly this type, which has 64 bits."""
 
 RANDOM_UUID = text("(lower(hex(randomblob(16))))")
 """A server default that makes a random UUID, in the form that SQLAlchemy writes."""
