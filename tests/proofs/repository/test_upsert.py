@@ -131,9 +131,7 @@ async def test_a_partial_index_can_be_the_target_with_its_predicate(
     assert found.all() == ["gone", "new"]
 
 
-async def test_an_index_on_an_expression_can_be_the_target_by_its_name(
-    stock: Database[Work],
-) -> None:
+async def test_an_index_on_an_expression_is_a_target_by_its_name(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         rows: list[dict[str, object]] = [
             {"email": "a", "nick": "Ada"},
