@@ -5,6 +5,10 @@ compose`` answers, the server is the container of ``compose.yaml``. Otherwise it
 server (``tools.embedded``) with its data in ``.postgres/``. While an embedded server runs, these
 commands use that one.
 
+If there is no ``.env``, ``up`` writes one with a random password, which only you can read. The user of
+``DATABASE_URL`` is no superuser, since a superuser can run programs on the server's machine. It may
+create databases.
+
 ``down`` keeps the data. The data keeps the user and the password of its first start. To start again
 with an empty server, run ``down``, and delete ``.postgres/`` or the volume of the container.
 """
@@ -15,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -25,11 +30,12 @@ from dotenv import dotenv_values
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 
-from .embedded import Cluster, ServerError, find_binaries
+from .embedded import Cluster, ServerError, find_binaries, quote
 from .sources import connect, first_line, parse_url
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / ".postgres"
+SUPERUSER = "superuser"  # compose.yaml has the same name
 
 
 def configured_url() -> str | None:
@@ -38,15 +44,16 @@ def configured_url() -> str | None:
 
 
 def database_url() -> URL:
-    """Return the URL in DATABASE_URL, with its port. Copy ``.env.example`` to ``.env`` if needed.
+    """Return the URL in DATABASE_URL, with its port. Write ``.env`` if it is missing.
 
     Raises:
         ServerError: DATABASE_URL is missing or incomplete, or it leads to another machine.
     """
     file, example = ROOT / ".env", ROOT / ".env.example"
     if not configured_url() and not file.exists() and example.exists():
-        shutil.copyfile(example, file)
-        print("copied .env.example to .env")
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text(example.read_text().replace(":PASSWORD@", f":{secrets.token_urlsafe()}@"))
+        print("wrote .env as in .env.example, with a random password")
     url = parse_url(configured_url() or "", "DATABASE_URL")
     if not (url.username and url.password and url.database):
         raise ServerError("DATABASE_URL must name a user, a password and a database")
@@ -62,6 +69,7 @@ def up(url: URL) -> str:
     if _embedded_port() is None and _compose(url, "ls", quiet=True):
         if not _compose(url, "up", "--detach", "--wait", "postgres"):
             raise ServerError("docker compose could not start postgres: read its message above")
+        asyncio.run(_make_role(url))
     else:
         _start_embedded(url)
     asyncio.run(_make_database(url))
@@ -92,7 +100,6 @@ def _embedded_port() -> int | None:
 
 
 def _start_embedded(url: URL) -> None:
-    BASE.mkdir(exist_ok=True)
     cluster = Cluster(BASE, find_binaries())
     if cluster.port == url.port:
         return
@@ -100,7 +107,7 @@ def _start_embedded(url: URL) -> None:
     if not taken:
         cluster.stop()  # it may run on another port, from an earlier DATABASE_URL
         if not cluster.data.exists():
-            cluster.create(str(url.username), str(url.password))
+            cluster.create(SUPERUSER, "".join(f"{line}\n" for line in _role(url)))
         taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
     if taken:
         raise ServerError(f"another server uses port {url.port}: write another port into .env")
@@ -120,8 +127,8 @@ def _compose(url: URL, *arguments: str, quiet: bool = False) -> bool:
     """
     if not (ROOT / "compose.yaml").exists() or not shutil.which("docker"):
         return False
-    parts = {"USER": url.username, "PASSWORD": url.password, "DB": url.database, "PORT": url.port}
-    environment = os.environ | {f"POSTGRES_{name}": str(part) for name, part in parts.items()}
+    parts = {"POSTGRES_PASSWORD": str(url.password), "POSTGRES_PORT": str(url.port)}
+    environment = os.environ | parts
     command = ["docker", "compose", *arguments]
     run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=quiet)
     return run.returncode == 0
@@ -132,17 +139,39 @@ async def _find_database(url: URL) -> None:
         pass
 
 
+async def _make_role(url: URL) -> None:
+    async with connect(url.set(username=SUPERUSER, database="postgres")) as server:
+        query = text("SELECT 1 FROM pg_roles WHERE rolname = :name")
+        if not await server.scalar(query, {"name": url.username}):
+            for statement in _role(url):
+                await server.exec_driver_sql(statement)
+
+
 async def _make_database(url: URL) -> None:
     async with connect(url.set(database="postgres")) as server:
         query = text("SELECT 1 FROM pg_database WHERE datname = :name")
         if not await server.scalar(query, {"name": url.database}):
-            name = server.dialect.identifier_preparer.quote_identifier(str(url.database))
+            name = quote(str(url.database), '"')
             await server.exec_driver_sql(f"CREATE DATABASE {name}")
+
+
+def _role(url: URL) -> list[str]:
+    """Return the statements that make the user. It owns the database ``postgres``, to use that too."""
+    name, password = quote(str(url.username), '"'), quote(str(url.password), "'")
+    return [
+        f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD {password}",
+        f"ALTER DATABASE postgres OWNER TO {name}",
+    ]
 
 
 def main() -> None:
     """Run the command, and print its result. Print one sentence and exit with 1 if it fails."""
     commands = {"up": up, "down": down, "status": status}
+    BASE.mkdir(mode=0o700, exist_ok=True)
+    if sys.platform != "win32":  # if two run at the same time, one waits for the other
+        import fcntl
+
+        fcntl.flock(os.open(BASE, os.O_RDONLY), fcntl.LOCK_EX)
     parser = argparse.ArgumentParser(prog="python -m tools.develop")
     parser.add_argument("command", choices=commands)
     command = commands[parser.parse_args().command]

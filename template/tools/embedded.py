@@ -21,9 +21,11 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,56 +66,65 @@ def find_binaries() -> Path:
 class Cluster:
     """A data directory and its server.
 
-    PostgreSQL refuses to run as root. If root calls, the server runs as the user ``nobody``.
+    PostgreSQL refuses to run as root. If root calls, the server runs as the user ``nobody``. Other
+    programs may run as ``nobody`` too, so only ``data`` belongs to it. Root opens no file in ``data``
+    and writes nothing there.
 
     Args:
-        base: The absolute path of an existing directory. It gets ``data`` and ``log``. If root
-            calls, it also gets ``program``, a copy of the wheel's binaries, because ``nobody`` may
-            not be able to read the original.
+        base: The absolute path of an existing directory, which only its owner may change. It gets
+            ``data`` and ``log``. If root calls, it also gets ``program``, a copy of the wheel's
+            binaries, because ``nobody`` may not be able to read the original.
         binaries: What ``find_binaries`` returns.
+
+    Raises:
+        ServerError: ``base`` is a link, or it belongs to another user.
     """
 
     def __init__(self, base: Path, binaries: Path) -> None:
         self.data, self._log, self._base = base / "data", base / "log", base
         self._binaries = binaries
         environment = os.environ | {"LC_ALL": "C"}  # `start` reads messages in English
-        self._process: dict[str, Any] = {
-            "cwd": base,
-            "env": environment,
-            "stdin": subprocess.DEVNULL,
-        }
-        if sys.platform != "win32" and os.geteuid() == 0:
+        self._process: dict[str, Any] = {"cwd": base, "env": environment}
+        if sys.platform == "win32":
+            return
+        entry, user = base.lstat(), os.geteuid()
+        if not stat.S_ISDIR(entry.st_mode) or entry.st_uid != user:
+            raise ServerError(f"{base} is not your own directory: delete it")
+        base.chmod(0o700 if user else 0o711)  # `nobody` may pass, and cannot list or write
+        if user == 0:
             import pwd
 
             group = pwd.getpwnam("nobody").pw_gid
             self._process |= {"user": "nobody", "group": group, "extra_groups": []}
-            shutil.chown(base, "nobody")
             if binaries.parent.name.startswith("pginstall"):
                 self._binaries = self._copy(binaries)
 
-    def create(self, user: str, password: str, *options: str) -> None:
-        """Create the data directory.
+    def create(self, superuser: str, script: str, *options: str) -> None:
+        """Create the data directory. If this is interrupted, the next call begins again.
 
         Args:
-            user: The name of the superuser.
-            password: The password of the superuser.
+            superuser: The name of the superuser. It has no password, so it cannot log in.
+            script: SQL that the superuser runs, one statement on each line. An error ends it.
             options: More options for initdb.
 
         Raises:
-            ServerError: initdb fails, or ``nobody`` cannot enter the directory.
+            ServerError: initdb or the script fails, or ``nobody`` cannot enter the directory.
         """
-        secret = self._base / "password"
-        secret.touch(mode=0o600)
-        secret.write_text(password)
-        if "user" in self._process:
-            shutil.chown(secret, "nobody")
         # In the locale C, lower() and ILIKE know only the letters of ASCII.
         locale = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
-        options += (f"--username={user}", f"--pwfile={secret}", "--auth=scram-sha-256")
-        done = self._run("initdb", "--encoding=UTF8", f"--locale={locale}", *options)
-        secret.unlink()
-        if not done:
-            raise self._failure()
+        options += ("--encoding=UTF8", f"--locale={locale}", f"--username={superuser}")
+        with _complete(self.data) as new:
+            if "user" in self._process:
+                shutil.chown(new, "nobody")
+            # initdb wants a password for any method but `reject`. The server writes the real one.
+            rules = quote(str(new / "pg_hba.conf"), "'")
+            script += f"COPY (SELECT 'host all all all scram-sha-256') TO {rules}\n"
+            single = ("--single", "-D", str(new), "-c", "exit_on_error=on", "postgres")
+            if not (
+                self._run("initdb", f"--pgdata={new}", "--auth=reject", *options)
+                and self._run("postgres", *single, script=script)
+            ):
+                raise self._failure()
 
     def start(self, settings: dict[str, str]) -> bool:
         """Start the server and wait until it answers.
@@ -131,7 +142,7 @@ class Cluster:
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": ""} | settings
         self._log.unlink(missing_ok=True)
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        if self._run("pg_ctl", "start", "--wait", f"--options={options}"):
+        if self._control("start", "--wait", f"--options={options}"):
             return True
         if "Address already in use" in self._log.read_text(errors="replace"):
             return False
@@ -139,21 +150,34 @@ class Cluster:
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server if it runs. The mode ``immediate`` is fast, and may damage the data."""
-        self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
+        self._control("stop", "--wait", f"--mode={mode}")
 
     @property
     def port(self) -> int | None:
         """The port of the running server, or None if it does not run."""
-        if not self._run("pg_ctl", "status"):
-            return None
-        return int((self.data / "postmaster.pid").read_text().splitlines()[3])
+        # Do not read postmaster.pid: `nobody` could replace it by a link to another file.
+        command = [str(self._binaries / "pg_ctl"), "status", f"--pgdata={self.data}"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, **self._process)
+        found = re.search(r'"port=(\d+)"', done.stdout)
+        return int(found[1]) if done.returncode == 0 and found else None
 
-    def _run(self, tool: str, *arguments: str) -> bool:
-        command = [str(self._binaries / tool), *arguments, f"--pgdata={self.data}"]
+    def _control(self, *arguments: str) -> bool:
+        return self._run("pg_ctl", *arguments, f"--pgdata={self.data}")
+
+    def _run(self, tool: str, *arguments: str, script: str = "") -> bool:
+        command = [str(self._binaries / tool), *arguments]
         # Write the output to a file: the server inherits it, and would keep a pipe open.
+        self._log.touch(mode=0o600)
         with self._log.open("a") as log:
             try:
-                done = subprocess.run(command, check=False, stdout=log, stderr=log, **self._process)
+                done = subprocess.run(
+                    command,
+                    check=False,
+                    input=script.encode(),
+                    stdout=log,
+                    stderr=log,
+                    **self._process,
+                )
             except PermissionError as error:
                 raise ServerError(
                     f"PostgreSQL does not run as root, and the user `nobody` cannot use "
@@ -172,13 +196,31 @@ class Cluster:
         package, program = binaries.parents[1], self._base / "program"
         unused = shutil.ignore_patterns("include", "pgxs", "*.a")
         libraries = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
-        for part in (binaries.parent, *libraries):
-            copy = program / part.relative_to(package.parent)
-            if part.exists() and not copy.exists():
-                shutil.copytree(part, copy, symlinks=True, ignore=unused)
-        for path in (program, *program.rglob("*")):
-            shutil.chown(path, "nobody")
+        if not program.exists():
+            with _complete(program) as new:
+                for part in (binaries.parent, *libraries):
+                    if part.exists():
+                        copy = new / part.relative_to(package.parent)
+                        shutil.copytree(part, copy, symlinks=True, ignore=unused)
+                for path in (new, *new.rglob("*")):
+                    if not path.is_symlink():
+                        path.chmod(0o755)
         return program / binaries.relative_to(package.parent)
+
+
+@contextlib.contextmanager
+def _complete(directory: Path) -> Iterator[Path]:
+    """Yield a new directory that is renamed when it is complete."""
+    new = directory.with_name(f"{directory.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # an interrupted run left it
+    new.mkdir(mode=0o700)
+    yield new
+    new.rename(directory)
+
+
+def quote(text: str, mark: str) -> str:
+    """Write a text as a name (mark ``"``) or as a string (mark ``'``) of SQL."""
+    return mark + text.replace(mark, mark * 2) + mark
 
 
 class EmbeddedPostgres:
@@ -233,7 +275,8 @@ def _supervise(binaries: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as base:
         cluster = Cluster(Path(base), binaries)
         try:
-            cluster.create("postgres", password, "--no-sync")
+            script = f"ALTER ROLE postgres PASSWORD '{password}'\n"
+            cluster.create("postgres", script, "--no-sync")
             port = _free_port()
             while not cluster.start(FAST | {"port": port}):  # another program took it meanwhile
                 port = _free_port()

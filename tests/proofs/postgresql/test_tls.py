@@ -28,7 +28,7 @@ def port(authority: trustme.CA) -> Iterator[int]:
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
     with TemporaryDirectory() as directory:
         cluster = Cluster(Path(directory), binaries)
-        cluster.create("me", SECRET, "--no-sync")
+        cluster.create("me", f"ALTER ROLE me PASSWORD '{SECRET}'\n", "--no-sync")
         certificate = authority.issue_cert("localhost")
         key, chain = cluster.data / "server.key", cluster.data / "server.crt"
         certificate.private_key_pem.write_to_path(str(key))

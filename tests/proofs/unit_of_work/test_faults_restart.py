@@ -52,7 +52,9 @@ class Restartable:
 async def server_of_our_own() -> AsyncIterator[Restartable]:
     with TemporaryDirectory() as directory:
         cluster = Cluster(Path(directory), find_binaries())
-        await asyncio.to_thread(cluster.create, "me", "secret", "--no-sync")
+        await asyncio.to_thread(
+            cluster.create, "me", "ALTER ROLE me PASSWORD 'secret'\n", "--no-sync"
+        )
         while True:
             with socket.create_server(("127.0.0.1", 0)) as probe:
                 server = Restartable(cluster, probe.getsockname()[1])
