@@ -12,6 +12,20 @@ PACKAGE = "src/shop"
 
 # By name: the file, the text to replace, the new text, the recipe that must fail, and its message.
 BAD_CODE = {
+    "a conflict that an update left": (
+        "compose.yaml",
+        "    ports:\n",
+        "<<<<<<< before updating\n    ports:\n",
+        ["conflicts"],
+        "These lines have a conflict. Edit them:",
+    ),
+    "a conflict in a file that no other check reads": (
+        "Dockerfile",
+        "WORKDIR /app\nCOPY --from=build",
+        "WORKDIR /app\n>>>>>>> after updating\nCOPY --from=build",
+        ["check"],
+        "Dockerfile:",
+    ),
     "the layer imports the project": (
         f"{PACKAGE}/db/unit_of_work/retry.py",
         "import stamina\n",

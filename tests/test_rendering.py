@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helpers import ROOT, Render, run
+from tests.helpers import ROOT, Render, edit, run
+from tests.ownership import classes
 
 # Each row is a project. Together they have every value of the answers that add or change files.
 COMBINATIONS: dict[str, dict[str, Any]] = {
@@ -95,6 +96,24 @@ def test_no_directory_is_empty(rendered: Path) -> None:
 def test_formatting_and_linting_change_nothing(rendered: Path) -> None:
     run(["ruff", "format", "--check", "--diff", "."], rendered)
     run(["ruff", "check", "."], rendered)
+
+
+def test_the_length_of_lines_can_change_without_a_change_of_the_templates_files(
+    render: Render, tmp_path: Path
+) -> None:
+    project = render(tmp_path / "shop")
+    edit(project / "pyproject.toml", "line-length = 100", "line-length = 60")
+    before = {name: path.read_bytes() for name, path in files(project).items()}
+
+    run(["ruff", "format", "--quiet", "."], project)
+
+    after = {name: path.read_bytes() for name, path in files(project).items()}
+    assert {
+        name for name in after.keys() - before.keys() if ".ruff_cache" not in name[:12]
+    } == set()
+    changed = {name for name in before if after[name] != before[name]}
+    assert "src/shop/models/user.py" in changed
+    assert not {name for name in changed if classes(project, name) == ["owned"]}
 
 
 def test_the_same_answers_render_the_same_bytes(render: Render, tmp_path: Path) -> None:
