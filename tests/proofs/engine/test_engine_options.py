@@ -72,6 +72,30 @@ async def test_statements_are_echoed_if_wanted_and_parameters_are_never_echoed(
     assert "s3cr3t" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("rest", "warns"),
+    [
+        ("@localhost/name", False),
+        ("@127.0.0.2:5432/name", False),
+        ("@[::1]/name", False),
+        ("@/name?host=/run/postgresql", False),
+        ("@db.example.com/name?sslmode=disable", False),
+        ("@db.example.com/name?sslmode=verify-full", False),
+        ("@db.example.com/name", True),
+        ("@localhost.example.com/name", True),
+        ("@10.0.0.7/name", True),
+        ("@/name?host=localhost:5432&host=db.example.com:5432", True),
+    ],
+)
+def test_a_url_of_another_machine_that_asks_for_no_tls_is_a_warning(
+    rest: str, warns: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    Database(DatabaseSettings(url=f"postgresql://u:s3cr3t{rest}"), Work)
+
+    assert ("has no sslmode: add sslmode=verify-full" in caplog.text) is warns
+    assert "s3cr3t" not in caplog.text
+
+
 async def test_an_error_has_no_parameters(make: Make) -> None:
     async with make().unit_of_work() as work:
         with pytest.raises(errors.DataException) as error:

@@ -20,9 +20,7 @@ from .dialect import dialect
 from .errors import SettingsError
 
 # SQLAlchemy's URL is a tuple, and pydantic-settings would try to read a tuple as JSON.
-DatabaseURL = Annotated[
-    URL, NoDecode, PlainValidator(dialect.parse_url), PlainSerializer(str, when_used="json")
-]
+DatabaseURL = Annotated[URL, NoDecode, PlainValidator(dialect.parse_url), PlainSerializer(str)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -38,7 +36,7 @@ class EnvironmentSettings(BaseSettings):
 
 
 class DatabaseSettings(EnvironmentSettings):
-    """The settings of the engine. Printing them hides the password.
+    """The settings of the engine. Printing or dumping them hides the password.
 
     Raises:
         SettingsError: a setting is missing or malformed. The message names the variables, and

@@ -1,5 +1,7 @@
 """Connections of asyncpg: their arguments, the errors of opening one, and a cheap ping."""
 
+import logging
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from .error_codes import translate
 from .url import split_url
+
+_log = logging.getLogger(__name__)
+_LOCAL = re.compile(r"(localhost|127\.[\d.]+|::1|/.*)(:\d+)?")
 
 
 def create_engine(
@@ -33,6 +38,10 @@ def create_engine(
             refuses timeouts at connect, so the caller must set them in each transaction.
         arguments: the other arguments of `create_async_engine`, for the pool and the logs.
     """
+    hosts = [url.host] if url.host else url.normalized_query.get("host", ())
+    if "sslmode" not in url.query and not all(map(_LOCAL.fullmatch, hosts)):
+        # Without it the driver sends the password to any server that asks for it in clear text.
+        _log.warning("the URL of %s has no sslmode: add sslmode=verify-full", ", ".join(hosts))
     url, dsn = split_url(url)
     server_settings = {"application_name": application_name}
     if not transaction_pooling:
