@@ -79,6 +79,12 @@ def just(project: Path, *arguments: str, **environment: str) -> str:
     return run(["uv", "run", "--quiet", "just", *arguments], project, **environment)
 
 
+def on_a_server(project: Path, script: str, **environment: str) -> str:
+    """Run a shell script on a temporary, migrated PostgreSQL that DATABASE_URL names."""
+    command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
+    return run(command, project, **NO_DOCKER, **environment)
+
+
 def run(command: list[str], directory: Path, **environment: str) -> str:
     """Run a command, and return its output. Fail with the output if the exit code is not 0."""
     result = attempt(command, directory, **environment)

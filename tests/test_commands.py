@@ -1,12 +1,22 @@
 """The commands of a project that people use every day."""
 
 import re
-import socket
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
+from tests.helpers import (
+    NO_DOCKER,
+    ROOT,
+    Render,
+    attempt,
+    commit,
+    edit,
+    git,
+    just,
+    on_a_server,
+    run,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -17,12 +27,6 @@ def own(render: Render, tmp_path: Path) -> Path:
     project = render(tmp_path / "shop")
     commit(project, "Render")
     return project
-
-
-def on_a_server(project: Path, script: str, **environment: str) -> str:
-    """Run a shell script on a temporary, migrated PostgreSQL that DATABASE_URL names."""
-    command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
-    return run(command, project, **NO_DOCKER, **environment)
 
 
 def test_the_demo_uses_the_database_it_is_given_and_adds_to_it(shop: Path) -> None:
@@ -65,63 +69,6 @@ def test_seeding_twice_does_no_harm(shop: Path) -> None:
     assert "added: nobody, since all users exist" in output
 
 
-def test_an_import_that_breaks_off_goes_on_and_what_it_rejected_can_be_corrected(
-    shop: Path, tmp_path: Path
-) -> None:
-    posts, rejects = tmp_path / "posts.csv", tmp_path / "posts.rejected.csv"
-    lines = ["author,title,body", "nobody,1,…", *(f"ada,{number},…" for number in range(2, 10))]
-    lines[7] = "ada,,…"  # the import reads it and breaks off; it must be reported once
-    posts.write_text("\n".join([*lines[:8], f"ada,8,{'too long' * 20_000}", lines[9]]))
-    corrected = tmp_path / "corrected.csv"
-    corrected.write_text("\n".join(lines))
-    script = (
-        "uv run just seed; "
-        f"uv run just import-posts '{posts}' --batch 3 && exit 1; "
-        f"mv '{rejects}' '{tmp_path}/corrected.rejected.csv'; "
-        f"uv run just import-posts '{corrected}' --batch 3 --skip 6 && exit 1; "
-        f"sed 's/^nobody,/ada,/; s/^ada,,/ada,7,/' '{tmp_path}/corrected.rejected.csv' > '{rejects}'; "
-        f"uv run just import-posts '{rejects}'; "
-        "uv run just psql --tuples-only"
-        " --command 'SELECT title FROM posts WHERE length(title) = 1 ORDER BY title'"
-    )
-
-    output = on_a_server(shop, script)
-
-    assert "imported: 5, rejected: 1\nthe import is not complete: continue with --skip 6" in output
-    assert "import_posts: field larger than field limit" in output
-    assert "Traceback" not in output
-    assert "imported: 2, rejected: 1" in output
-    assert "imported: 2, rejected: 0" in output
-    assert output.split()[-9:] == [f"{number}" for number in range(1, 10)]
-    reported = (tmp_path / "corrected.rejected.csv").read_text().splitlines()
-    assert reported == [
-        "author,title,body,line,reason",
-        "nobody,1,…,1,author: there is no user nobody",
-        "ada,,…,7,title: String should have at least 1 character",
-    ]
-    assert not (tmp_path / "posts.rejected.rejected.csv").exists()
-
-
-@pytest.mark.parametrize(
-    ("command", "code"),
-    # just reports the signal, after the worker has ended.
-    [(".venv/bin/python -m shop.entrypoints.worker", 0), ("uv run just worker", 143)],
-)
-def test_a_worker_that_is_told_to_stop_ends_well(
-    shop: Path, tmp_path: Path, command: str, code: int
-) -> None:
-    log = tmp_path / "log"
-    script = (
-        f"{command} 2> '{log}' & "
-        f"tail --pid $! --follow=name --retry '{log}' 2> /dev/null | grep --quiet 'has begun'; "
-        "kill -TERM $!; code=0; wait $! || code=$?; echo ended with $code"
-    )
-
-    assert f"ended with {code}\n" in on_a_server(shop, script)
-
-    assert "the worker has ended; posts published: 0" in log.read_text()
-
-
 def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines"
     lines.write_text(
@@ -136,35 +83,6 @@ def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Pa
     assert "a unit of work. It is rolled back when you leave." in output
     assert "1 inside" in output
     assert "0 after" in output
-
-
-def test_the_development_database_is_started_stopped_and_kept(
-    render: Render, open_directory: Path
-) -> None:
-    own = render(open_directory / "shop")
-    commit(own, "Render")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    example = own / ".env.example"
-    example.write_text(example.read_text().replace("5432", port))
-    try:
-        first = just(own, "db", **NO_DOCKER)
-        assert "copied .env.example to .env" in first
-        assert f"embedded, data in .postgres, port {port}, database shop" in first
-        just(own, "migrate")
-        just(own, "seed")
-        assert "embedded" in just(own, "db", "up", **NO_DOCKER)  # a second call changes nothing
-
-        assert "stopped" in just(own, "db", "down", **NO_DOCKER)
-        down = attempt(["uv", "run", "just", "db", "status"], own, **NO_DOCKER)
-        assert down.returncode != 0
-        assert "Traceback" not in down.stdout
-
-        assert "copied .env.example" not in just(own, "db", **NO_DOCKER)
-        assert "nobody, since all users exist" in just(own, "seed")
-        assert git(own, "status", "--porcelain") == " M .env.example\n?? uv.lock\n"
-    finally:
-        just(own, "db", "down", **NO_DOCKER)
 
 
 def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) -> None:
