@@ -186,18 +186,36 @@ def test_a_file_of_the_template_that_becomes_a_seed_stays(versions: Path, living
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "line", ["key_column: __import__('os').abort()", "key_type: ''", "reserved_names: []"]
+)
 def test_an_answers_file_cannot_hold_what_follows_from_the_answers(
-    versions: Path, living: Path
+    versions: Path, living: Path, line: str
 ) -> None:
     release(versions)
     with (living / ".copier-answers.yml").open("a") as file:
-        file.write("key_column: __import__('os').abort()\n")
+        file.write(f"{line}\n")
     commit(living, "Attack")
 
     with pytest.raises(ValueError, match="Do not give it"):
         update(living)
 
     assert git(living, "status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_an_answers_file_cannot_say_which_files_are_the_projects_own(
+    versions: Path, living: Path
+) -> None:
+    release(versions)
+    with (living / ".copier-answers.yml").open("a") as file:
+        file.write("seed_files: ''\n_exclude: ['*']\n_copier_operation: copy\n")
+    commit(living, "Attack")
+    before = {name for name in contents(living) if matches(SEEDS, name)}
+
+    update(living)
+
+    assert {name for name in contents(living) if matches(SEEDS, name)} == before
 
 
 def contents(project: Path) -> dict[str, str]:
