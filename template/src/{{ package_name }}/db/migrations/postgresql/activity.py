@@ -1,7 +1,25 @@
-"""What the server does at this moment, as `pg_stat_activity` shows it."""
+"""What the server does at this moment, and what it says about an error."""
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+
+def keep_details(engine: AsyncEngine) -> None:
+    """Keep what the server says beside the message of an error, as notes of the driver's error.
+
+    The layer's errors leave it out, since it may have values of rows. Whoever migrates may see it.
+    """
+
+    @event.listens_for(
+        engine.sync_engine, "handle_error", insert=True
+    )  # before the layer removes it
+    def keep(context: Any) -> None:
+        server = getattr(context.sqlalchemy_exception, "driver_exception", None)
+        for name in ("detail", "hint"):
+            if said := getattr(server, name, None):
+                context.original_exception.add_note(f"{name.upper()}: {said}")
 
 
 async def find_autovacuum_delay(connection: AsyncConnection) -> float:
