@@ -178,7 +178,7 @@ async def test_a_migration_that_waited_too_long_names_who_holds_the_lock(
     code, said = project.attempt("upgrade", "head", MIGRATION_WAIT="0.1")
 
     assert code != 0
-    assert f"another migration is running ({holder}): waiting for its end" in said
+    assert f"another migration is running: waiting for its end ({holder})" in said
     assert said.splitlines()[-1] == (
         f"FAILED: {holder} has been migrating for 0.1 s: end it or wait"
     )

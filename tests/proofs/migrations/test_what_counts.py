@@ -135,8 +135,8 @@ async def test_whoever_migrates_sees_what_the_server_says_in_detail(
     path = project.write("0002", 'op.drop_column("users", "bio")')
     code, said = project.attempt("upgrade", "head")
     assert code != 0
-    assert "DETAIL: view biographies depends on column bio of table users" in said
-    assert "HINT: " in said
+    assert "DETAIL:  view biographies depends on column bio of table users" in said
+    assert "HINT:  " in said
 
     path.unlink()
     users = "INSERT INTO users (id, email, username, password_hash, bio) SELECT gen_random_uuid(), n || '@x', 'u' || n, 'x', 'same' FROM generate_series(1, 2) n"
@@ -144,7 +144,7 @@ async def test_whoever_migrates_sees_what_the_server_says_in_detail(
     project.write("0002", 'op.create_unique_constraint("uq", "users", ["bio"])')
     code, said = project.attempt("upgrade", "head")
     assert code != 0
-    assert "DETAIL: Key (bio)=(same) is duplicated." in said
+    assert "DETAIL:  Key (bio)=(same) is duplicated." in said
 
 
 def test_a_program_can_ask_at_its_start_whether_all_revisions_are_applied(

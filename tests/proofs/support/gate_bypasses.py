@@ -125,6 +125,9 @@ ADVICE = {
         '    op.execute("ALTER TABLE ONLY logs ADD CONSTRAINT uq UNIQUE (at)")\n'
         '    op.execute("ALTER INDEX uq ATTACH PARTITION uq_1")'
     ),
+    "the convention's name of a constraint": (
+        'op.execute("ALTER TABLE orders RENAME CONSTRAINT a TO b")'
+    ),
     "an identity that begins above all rows": (
         'op.alter_column("users", "credits", server_default=sa.Identity(start=5000))'
     ),

@@ -98,8 +98,8 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
     except Error as error:  # People who migrate may see the message of the server.
-        notes = getattr(error.__cause__, "__notes__", [])
-        raise CommandError("\n".join([f"{error}: {error.__cause__}", *notes])) from error
+        said = getattr(error.__cause__, "__notes__", [error.__cause__])
+        raise CommandError(f"{error}: {said[-1]}") from error
 
 
 async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:

@@ -87,7 +87,7 @@ async def _hold_lock(
                 if time.monotonic() > end:
                     raise CommandError(f"{who} has been migrating for {wait:g} s: end it or wait")
                 if not told:
-                    tell(f"another migration is running ({who}): waiting for its end")
+                    tell(f"another migration is running: waiting for its end ({who})")
                     told = True
                 await asyncio.sleep(0.2)
             yield connection
