@@ -15,6 +15,7 @@ RUN_BY = {
     "alembic merge": "test_two_heads_are_merged",
     "alembic revision": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
     "alembic revision --message": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
+    "alembic stamp --purge head": "test_an_existing_database_is_adopted",
     "alembic stamp head": "test_an_existing_database_is_adopted",
     "alembic upgrade +1": "test_a_revision_by_hand_begins_empty_and_passes_every_check",
     "alembic upgrade head": "test_psql_makes_of_the_script_what_the_upgrade_makes",

@@ -34,7 +34,6 @@ SPEAK_OF_POSTGRESQL = {
 SHORT = {
     "dialect.py": "the only line that another database system changes",
     "migrations/dialect.py": "the only line that another database system changes",
-    "migrations/postgresql/timeouts.py": "no other file of the room is about a session's settings",
     "mixins/soft_delete.py": "each mixin has its file",
     "mixins/uuid7.py": "each mixin has its file",
 }

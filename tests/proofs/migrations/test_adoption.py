@@ -37,3 +37,8 @@ async def test_an_existing_database_is_adopted(
     await server.execute(text("DROP SCHEMA public CASCADE"))
     await server.execute(text("ALTER SCHEMA existing RENAME TO public"))
     project.alembic_all("stamp head", "check", "current --check-heads", "upgrade head")
+
+    # A database that another Alembic migrated has a revision that nobody knows.
+    await server.execute(text("UPDATE alembic_version SET version_num = 'theirs'"))
+    assert project.attempt("upgrade", "head")[0] != 0
+    project.alembic_all("stamp --purge head", "check", "current --check-heads")

@@ -167,12 +167,18 @@ async def test_another_try_applies_only_the_revisions_that_the_command_names(
     assert "0003" in project.alembic("current")
 
 
-async def test_a_migration_gives_up_if_another_one_does_not_end(
+async def test_a_migration_that_waited_too_long_names_who_holds_the_lock(
     project: Project, server: AsyncConnection
 ) -> None:
     await server.execute(text("SELECT pg_advisory_lock(:key)"), {"key": KEY})
+    await server.execute(text("SELECT pg_advisory_lock(:low)"), {"low": KEY & 0xFFFFFFFF})
+    who = await server.execute(text("SELECT pg_backend_pid(), current_user"))
+    holder = "pid {} of role {}".format(*who.one())
 
     code, said = project.attempt("upgrade", "head", MIGRATION_WAIT="0.1")
 
     assert code != 0
-    assert said.splitlines()[-1] == "FAILED: another migration has been running for 0.1 s"
+    assert f"another migration is running: waiting for its end ({holder})" in said
+    assert said.splitlines()[-1] == (
+        f"FAILED: {holder} has been migrating for 0.1 s: end it or wait"
+    )

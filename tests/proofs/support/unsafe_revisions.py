@@ -40,8 +40,8 @@ UNSAFE = {
     ),
     "an index built concurrently in a transaction": Form(
         'op.create_index("ix", "users", ["bio"], postgresql_concurrently=True)',
-        "ban-concurrent-index-creation-in-transaction",
-        "Build the index outside any transactions.",
+        "interrupted-index",
+        "write op.create_index_concurrently() or op.drop_index_concurrently()",
     ),
     "a foreign key": Form(
         'op.create_foreign_key("fk", "users", "posts", ["bio"], ["id"])',
@@ -84,7 +84,7 @@ UNSAFE = {
     "a stored column": Form(
         'op.add_column("users", sa.Column("big", sa.Text(), sa.Computed("upper(bio)", persisted=True)))',
         "adding-field-with-default",
-        "or a plain column and op.backfill()",
+        "or a plain column and op.backfill(); if the server generates it, the latter and a trigger",
     ),
     "another type": Form(
         'op.alter_column("users", "bio", existing_type=sa.Text(), type_=sa.Integer())',
@@ -139,8 +139,8 @@ UNSAFE = {
     ),
     "an update in a block": Form(
         "op.execute(\"DO $$ BEGIN UPDATE users SET bio = ''; END $$\")",
-        "data-change",
-        "write op.backfill()",
+        "opaque-block",
+        "write its statements as operations",
     ),
     "an update below a comment": Form(
         "op.execute(\"-- one by one\\nUPDATE users SET bio = ''\")",

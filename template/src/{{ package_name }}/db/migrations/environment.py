@@ -53,6 +53,7 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
     ours: dict[str, Any] = {"target_metadata": metadata, "transaction_per_migration": True}
     if "revision_context" in command:  # `alembic revision` and `alembic check`
         ours |= _load_authoring().options(metadata)
+    context.config.attributes["options"] = options  # A test compares what they do not leave out.
     handed_in = context.config.attributes.get("connection")
     if context.is_offline_mode():
         _write_script(ours | options)
@@ -97,7 +98,8 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
     except Error as error:  # People who migrate may see the message of the server.
-        raise CommandError(f"{error}: {error.__cause__}") from error
+        said = getattr(error.__cause__, "__notes__", [error.__cause__])
+        raise CommandError(f"{error}: {said[-1]}") from error
 
 
 async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
@@ -106,6 +108,9 @@ async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]
 
 
 def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
+    # It must not stay in a transaction of its own, which an operation that commits would refuse.
+    with connection.begin_nested() if connection.in_transaction() else connection.begin():
+        dialect.trust_search_path(connection.exec_driver_sql)
     context.configure(connection=connection, **options)
     steps.restrict(context.get_context())
     with context.begin_transaction():
@@ -128,6 +133,7 @@ def _write_script(options: dict[str, Any]) -> None:
     )
     Steps(_silent).restrict(context.get_context())
     dialect.set_timeouts(context.execute, timeouts)
+    dialect.trust_search_path(context.execute)
     with context.begin_transaction():
         context.run_migrations()
 

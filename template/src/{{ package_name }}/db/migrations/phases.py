@@ -13,14 +13,19 @@ A revision without a phase counts as `expand`. A revision that cannot be taken b
 `irreversible = "the column's values are gone"`.
 """
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial, update_wrapper
 from typing import Any, Literal
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script
 from alembic.util import CommandError
+from sqlalchemy import Connection, event
+
+from .dialect import dialect
 
 Phase = Literal["expand", "contract"]
 
@@ -55,11 +60,12 @@ class Steps:
         assert every is not None
 
         def chosen(heads: Any, migration: MigrationContext) -> Iterator[Any]:
-            return self._choose(list(every(heads, migration)))
+            connection = None if migration.as_sql else migration.connection
+            return self._choose(list(every(heads, migration)), connection)
 
         migration._migrations_fn = chosen
 
-    def _choose(self, steps: list[Any]) -> Iterator[Any]:
+    def _choose(self, steps: list[Any], connection: Connection | None) -> Iterator[Any]:
         names = [str(step.info.up_revision_id) for step in steps]
         if not names:
             self._tell("there is nothing to do")
@@ -82,5 +88,29 @@ class Steps:
             verb = "upgrade to" if step.is_upgrade else "downgrade from"
             self._tell(f"{verb} {name} ({phase}), {step.revision.doc}")
             start = time.monotonic()
+            apply = partial(_apply, step.migration_fn, name, connection)
+            step.migration_fn = update_wrapper(apply, step.migration_fn)
             yield step
             self._tell(f"  done in {time.monotonic() - start:.2f} s")
+
+
+def _apply(
+    run: Callable[..., Any], name: str, connection: Connection | None, **arguments: Any
+) -> None:
+    """Run a revision. If this raises, Alembic does not count it as applied.
+
+    A coroutine would count, although nothing has run it. So would a concurrent build that was
+    stopped, if IF NOT EXISTS leaves out its INVALID index in the next try.
+    """
+    statements: list[str] = []
+    if connection is not None:
+        event.listen(connection, "before_cursor_execute", lambda *each: statements.append(each[2]))
+    result = run(**arguments)
+    if isinstance(result, Awaitable | AsyncIterator | Iterator):
+        getattr(result, "close", bool)()  # Otherwise Python warns about a coroutine.
+        raise CommandError(f"{name} did not run, since Alembic does not await: write a plain `def`")
+    for index in dialect.find_unfinished_indexes(connection) if connection is not None else ():
+        if re.search(rf"(?<!\w){re.escape(index)}(?!\w)", " ".join(statements)):
+            raise CommandError(
+                f"{name} left {index} INVALID, so it does not count: write op.create_index_concurrently()"
+            )

@@ -64,6 +64,7 @@ async def run_alone(
 async def run_once(settings: DatabaseSettings, work: Callable[[Connection], None]) -> None:
     """Run a function on a new connection."""
     engine = create_engine(settings)
+    dialect.keep_details(engine)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(work)
@@ -82,11 +83,11 @@ async def _hold_lock(
             # Autocommit, because the snapshot of a transaction would block the other migration.
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             end, told = time.monotonic() + wait, False
-            while not await dialect.try_advisory_lock(connection):
+            while who := await dialect.try_advisory_lock(connection):
                 if time.monotonic() > end:
-                    raise CommandError(f"another migration has been running for {wait:g} s")
+                    raise CommandError(f"{who} has been migrating for {wait:g} s: end it or wait")
                 if not told:
-                    tell("another migration is running: waiting for its end")
+                    tell(f"another migration is running: waiting for its end ({who})")
                     told = True
                 await asyncio.sleep(0.2)
             yield connection

@@ -38,7 +38,8 @@ def lint(config: Config) -> list[Finding]:
                 sentence = "databases have it, and will not see the change: write a new revision"
                 found.append((None, CHANGED, sentence))
             if all(rule != "async-code" for _, rule, _ in found):  # It cannot run.
-                found += _judge_sql(config, script, source)
+                others = "\n".join(each.text for each in sources if each is not source)
+                found += _judge_sql(config, script, source, others)
             findings += source.waive(found)
     # If no revision is left, the project starts again with a new first one.
     if sources and not any(CHANGED in source.reasons for source in sources):
@@ -59,8 +60,8 @@ def main() -> None:
     sys.exit(bool(findings))
 
 
-def _judge_sql(config: Config, script: ScriptDirectory, source: Source) -> Problems:
-    """Yield the problems that the SQL shows."""
+def _judge_sql(config: Config, script: ScriptDirectory, source: Source, others: str) -> Problems:
+    """Yield the problems that the SQL shows. The first revision meets no table that is in use."""
     try:
         sql = _write(config, script, source.values["revision"])
     except CommandError as error:
@@ -71,8 +72,10 @@ def _judge_sql(config: Config, script: ScriptDirectory, source: Source) -> Probl
         sentence = f"it cannot be written as SQL ({reason}): it must not ask the database"
         yield None, "not-sql", sentence
         return
-    for rule, sentence in judge(sql, source.values.get("phase"), [*source.widened()]):
-        yield None, rule, sentence
+    first = [*script.get_bases()] == [source.values["revision"]]
+    for rule, sentence in judge(sql, source.values.get("phase"), [*source.widened()], others):
+        if not first or rule == "syntax-error":
+            yield None, rule, sentence
 
 
 def _write(config: Config, script: ScriptDirectory, name: str) -> str:
@@ -85,6 +88,7 @@ def _write(config: Config, script: ScriptDirectory, name: str) -> str:
         return [MigrationStep.upgrade_from_script(script.revision_map, revision)]
 
     before = revision.down_revision or "base"
-    with EnvironmentContext(config, script, fn=only, as_sql=True, starting_rev=before):
+    # If it is judged, a backfill writes nothing, since it changes rows in batches.
+    with EnvironmentContext(config, script, fn=only, as_sql=True, starting_rev=before, judged=True):
         script.run_env()
     return output.getvalue()

@@ -42,7 +42,8 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
+        self.text = path.read_text(encoding="utf-8")
+        self.tree = ast.parse(self.text, path.name)
         self.values: dict[str, Any] = {}
         functions: dict[str, list[ast.stmt]] = {}
         for node in self.tree.body:
@@ -90,7 +91,7 @@ class Source:
                 yield call.lineno, "too-early", sentence
 
     def widened(self) -> Iterator[str]:
-        """Yield the part of each statement that only widens a type, which costs nothing.
+        """Yield the end of each statement that only widens a type, which costs nothing.
 
         The SQL does not show this, because it does not have the old type.
         """
@@ -99,7 +100,7 @@ class Source:
             before, after = _type(options.get("existing_type")), _type(options.get("type_"))
             if name == "alter_column" and len(call.args) == 2 and dialect.widens(before, after):
                 table, column = (ast.unparse(each).strip("'") for each in call.args)
-                yield f"{table} ALTER COLUMN {column} TYPE "
+                yield f" {table} alter column {column} type {after.lower()}"
 
 
 def _calls(body: list[ast.stmt]) -> list[tuple[str, ast.Call]]:

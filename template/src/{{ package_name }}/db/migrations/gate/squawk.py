@@ -1,7 +1,7 @@
 """Find problems in the SQL of a revision, by the linter squawk and by our own rules.
 
 Squawk judges the statements of operations, and those in `op.execute()`. It finds the problems, and
-this file adds what to write instead. Problems of a table that the revision itself creates are left
+`rules.toml` says what to write instead. Problems of a table that the revision itself creates are left
 out, since nobody uses that table yet.
 """
 
@@ -11,110 +11,105 @@ import shutil
 import subprocess
 import sysconfig
 import textwrap
+import tomllib
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 from alembic.util import CommandError
 
-_INSTEAD = {
-    "adding-field-with-default": "op.add_column_concurrently(), or a plain column and op.backfill()",
-    "adding-not-nullable-field": "op.set_not_null_concurrently(), in the phase contract",
-    "adding-required-field": "nullable=True; in the phase contract op.set_not_null_concurrently()",
-    "changing-column-type": "a column of the new type and op.backfill(); drop the old one later",
-    "constraint-missing-not-valid": "op.create_foreign_key_concurrently(), or the same for CHECK and UNIQUE",
-    "renaming-column": "a column of the new name and op.backfill(); drop the old one later",
-    "renaming-table": "a view of the new name, and leave the table as it is",
-    "require-concurrent-index-creation": "op.create_index_concurrently()",
-    "require-concurrent-index-deletion": "op.drop_index_concurrently()",
-}
-_NOT_ASKED = re.compile(
-    r"prefer-.*"  # Models decide on types, and we have a rule `not-repeatable`.
-    # The same as `constraint-missing-not-valid`.
-    r"|adding-foreign-key-constraint|adding-serial-primary-key-field|disallowed-unique-constraint"
-    r"|ban-drop-(constraint|not-null)|renaming-object"  # Our operations do that without blocking.
-    r"|require-enum-value-ordering"  # A new value may be added at the end.
-)
-_DATA_CHANGE = re.compile(
-    r"\bUPDATE (\S+ ){1,4}SET\b|\b(DELETE FROM|MERGE INTO)\b|\bINSERT .*\bSELECT\b", re.IGNORECASE
-)
-_LOCK = re.compile(
-    r"^(LOCK|TRUNCATE|CLUSTER|VACUUM FULL|REINDEX(?!.* CONCURRENTLY)"
-    r"|REFRESH MATERIALIZED VIEW (?!CONCURRENTLY)|ALTER TABLE .* SET (UNLOGGED|LOGGED|TABLESPACE)"
-    r"|ALTER TABLE .* ADD COLUMN .*SERIAL)\b",
-    re.IGNORECASE,
-)
-_ROW_SECURITY = re.compile(r"\b(DISABLE|NO FORCE) ROW LEVEL\b|\bDROP POLICY\b", re.IGNORECASE)
-_LITERAL = re.compile(r"'(?:[^']|'')*'")
-_BODY = re.compile(r"(?<!DO )(\$\w*\$).*?\1", re.DOTALL)  # The body of a function runs later.
+from .statements import Statement, split
+
+_RULES = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
+_UNASKED = re.compile("|".join(_RULES["unasked"]))
+_IS = _RULES["statements"]
 
 
-def judge(sql: str, phase: Any, widened: Collection[str]) -> Iterator[tuple[str, str]]:
+def judge(sql: str, phase: Any, widened: Collection[str], others: str) -> Iterator[tuple[str, str]]:
     """Yield the problems in the SQL of one revision. Each is a rule and a sentence.
 
     Args:
         sql: the SQL as Alembic writes it.
         phase: the phase of the revision.
-        widened: parts of statements that only widen a type, which costs nothing.
+        widened: ends of statements that only widen a type, which costs nothing.
+        others: the text of the other revisions.
 
     Raises:
         CommandError: squawk is not installed.
     """
-    plain = re.sub(r'-- Running .*|"', "", sql)  # This keeps the number of lines.
-    for statement in map(_line, _BODY.sub("", plain).split(";\n")):
-        ours = "alembic_version" in statement or statement.startswith("-- All rows in one")
-        if _DATA_CHANGE.search(_LITERAL.sub("''", statement)) and not ours:
-            problem = "the rows are locked until all are changed: write op.backfill(), or a program"
-            yield "data-change", problem + _quote(statement)
-        if _LOCK.search(statement):
-            problem = (
-                "nobody can use the table meanwhile: do it by hand when nobody needs the table"
-            )
-            yield "table-locked", problem + _quote(statement)
-        if _ROW_SECURITY.search(statement):
-            problem = "everybody sees all rows: write ALTER POLICY, and leave row security on"
-            yield "row-security-dropped", problem + _quote(statement)
-    created = re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\S+)", plain, re.MULTILINE)
-    statements = [_line(statement) for statement in plain.split(";\n")]
-    for found in _found(sql):
-        rule, instead = found["rule_name"], _INSTEAD.get(found["rule_name"])
-        before = "".join(plain.splitlines(keepends=True)[: found["line"]])
-        statement = statements[before.count(";\n")]
-        table = re.match(r"(?:ALTER TABLE|CREATE (?:UNIQUE )?INDEX .*? ON) (\S+)", statement)
-        if rule.startswith("ban-drop-"):
-            instead = "it in a revision of the phase contract"
+    statements = list(split(sql))
+    yield from _judge_ourselves(statements)
+    new = {_new_table(each, others) for each in statements} - {""}
+    attached = re.findall(_IS["attachment"], "\n".join(each.plain for each in statements))
+    for (rule, statement), found in _judge_by_squawk(statements).items():
+        table, parent = (
+            re.match(_IS["of-table"], statement.plain),
+            re.match(_IS["of-partitioned-table"], statement.plain),
+        )
         if (
-            _NOT_ASKED.fullmatch(rule)
+            _UNASKED.fullmatch(rule)
             or (rule.startswith("ban-drop-") and phase == "contract")
-            or (table and table[1] in created)
-            or any(each in statement for each in widened)
+            or (rule == "ban-alter-identity" and "(start " in statement.plain)
+            or (table and table[1] in new)
+            or (parent and parent[1] in attached)
+            or statement.plain.replace(".", " ").endswith(tuple(widened))
         ):
             continue
-        message = found["message"].rstrip(".")
+        instead = _RULES["instead"].get("ban-drop-" if rule.startswith("ban-drop-") else rule)
         advice = f": write {instead}" if instead else f". {found['help'] or ''}"
-        yield rule, message + advice + _quote(statement)
+        yield rule, found["message"].rstrip(".") + advice + _quote(statement)
 
 
-def _line(statement: str) -> str:
-    return " ".join(statement.split())
+def _judge_ourselves(statements: Collection[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield the problems that squawk does not know."""
+    functions, waits = {""}, False  # `waits` says whether the lock timeout is off.
+    for statement in statements:
+        plain = statement.plain
+        if re.match(r"(re)?set (session )?lock_timeout\b", plain):
+            waits = re.search(r"\W0\W*$", statement.sql) is not None
+        if made := re.match(_IS["function"], plain):
+            functions.add(made[1])
+        if made or re.match(_IS["alembic"], plain):
+            continue
+        calls = functions & set(re.findall(r"(\w+) ?\(", plain))
+        if calls and re.match("(select|with|values) ", plain):
+            plain = "call"
+        for rule, ours in _RULES["ours"].items():
+            found = re.search("|".join(ours["patterns"]), plain)
+            if found and not (waits and rule == "interrupted-index"):
+                yield rule, ours["sentence"] + _quote(statement)
 
 
-def _quote(statement: str) -> str:
-    return f" ({textwrap.shorten(statement, 80, placeholder=' …')})"
+def _new_table(statement: Statement, others: str) -> str:
+    """Return the table that a statement creates, or "". With IF NOT EXISTS it may be an old one."""
+    made = re.match(_IS["create-table"], statement.plain)
+    name = made[3].rpartition(".")[2] if made else ""
+    old = rf"(?i)create[_ ]table\W+(?:if not exists )?(?:\w+\W+){{0,2}}{re.escape(name)}\b"
+    return made[3] if made and not (made[2] and re.search(old, others)) else ""
 
 
-def _found(sql: str) -> list[dict[str, Any]]:
-    beside_python = sysconfig.get_path("scripts")  # squawk may be missing on the PATH.
-    program = shutil.which("squawk") or shutil.which("squawk", path=beside_python)
+def _quote(statement: Statement) -> str:
+    return f" ({textwrap.shorten(statement.sql, 80, placeholder=' …')})"
+
+
+def _judge_by_squawk(
+    statements: Collection[Statement],
+) -> dict[tuple[str, Statement], dict[str, Any]]:
+    # It is beside Python, if the PATH does not name it.
+    program = shutil.which("squawk") or shutil.which("squawk", path=sysconfig.get_path("scripts"))
     if program is None:
-        raise CommandError(
-            "squawk, which judges the SQL of revisions, is not installed: run `uv sync`"
-        )
+        raise CommandError("squawk, which judges revisions, is not installed: run `uv sync`")
+    # Squawk leaves out the tables that the SQL creates, so it must not see their names.
+    texts = [
+        re.sub(_IS["create-table"], r'\1"a new table"', each.sql) + ";\n" for each in statements
+    ]
     result = subprocess.run(  # noqa: S603  # an installed program, without a shell
         [program, "--reporter=json", "--pg-version=15"],
-        input=sql.replace("squawk-ignore", ""),  # It would hide problems without a reason.
+        input="".join(texts),
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
-    found: list[dict[str, Any]] = json.loads(result.stdout)
-    return found
+    lines = [each for each in statements for _ in each.sql.split("\n")]
+    found = [(each["rule_name"], lines[each["line"]], each) for each in json.loads(result.stdout)]
+    return {(_RULES["same"].get(rule, rule), statement): each for rule, statement, each in found}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from alembic.operations import MigrateOperation, Operations, ops
+from alembic.util import CommandError
 from sqlalchemy import Column
 
 from ..dialect import dialect
@@ -133,45 +134,42 @@ class SetNotNull(MigrateOperation):
         operations.invoke(cls(table_name, column_name, schema=schema))
 
 
-def _add_column(ddl: _OnlineDDL, operations: Operations, addition: ops.AddColumnOp) -> None:
+def _add_column(ddl: _OnlineDDL, addition: ops.AddColumnOp) -> None:
     """Add a column without its default, then give it the default, then fill the rows."""
-    column, schema = addition.column._copy(), addition.schema
+    operations, column, schema = ddl.operations, addition.column._copy(), addition.schema
+    system: Any = operations.get_context().dialect
+    expression = system.ddl_compiler(system, None).get_column_default_string(column)
+    if not expression:
+        raise CommandError(
+            f"op.add_column_concurrently() needs a default, and the server generates {column.name} or "
+            "has none: add a plain column, op.backfill() and a trigger for new rows"
+        )
     default, nullable = column.server_default, column.nullable
     column.server_default, column.nullable = None, True
     table, name = addition.table_name, column.name
     operations.add_column(table, column, schema=schema, if_not_exists=True)
     operations.alter_column(table, name, schema=schema, server_default=default)
-    backfill = Backfill(table, schema, name, str(getattr(default, "arg", "")))
-    backfill.perform(operations, ddl, 500, 0.0)
+    Backfill(table, schema, name, expression).perform(operations, ddl, 500, 0.0)
     if not nullable:
-        ddl.set_not_null(table, name, schema)
+        ddl.set_not_null(SetNotNull(table, name, schema=schema))
 
 
 _STEPS: dict[type[MigrateOperation], Callable[[_OnlineDDL, Any], None]] = {
+    ops.AddColumnOp: _add_column,
     ops.CreateIndexOp: _OnlineDDL.create_index,
     ops.DropIndexOp: _OnlineDDL.drop_index,
-    ops.CreateForeignKeyOp: _OnlineDDL.create_foreign_key,
-    ops.CreateCheckConstraintOp: _OnlineDDL.create_check,
+    ops.CreateForeignKeyOp: _OnlineDDL.create_validated,
+    ops.CreateCheckConstraintOp: _OnlineDDL.create_validated,
     ops.CreateUniqueConstraintOp: _OnlineDDL.create_unique,
+    ReplaceIndex: _OnlineDDL.replace_index,
+    SetNotNull: _OnlineDDL.set_not_null,
 }
 
 
 @Operations.implementation_for(Concurrently)
-def _perform(operations: Operations, operation: Concurrently) -> None:
-    with _OnlineDDL.outside_of_transaction(operations) as ddl:
-        if isinstance(operation.plain, ops.AddColumnOp):
-            _add_column(ddl, operations, operation.plain)
-        else:
-            _STEPS[type(operation.plain)](ddl, operation.plain)
-
-
 @Operations.implementation_for(ReplaceIndex)
-def _replace_index(operations: Operations, operation: ReplaceIndex) -> None:
-    with _OnlineDDL.outside_of_transaction(operations) as ddl:
-        ddl.replace_index(operation)
-
-
 @Operations.implementation_for(SetNotNull)
-def _set_not_null(operations: Operations, operation: SetNotNull) -> None:
+def _perform(operations: Operations, operation: Any) -> None:
+    plain = getattr(operation, "plain", operation)
     with _OnlineDDL.outside_of_transaction(operations) as ddl:
-        ddl.set_not_null(operation.table_name, operation.column_name, operation.schema)
+        _STEPS[type(plain)](ddl, plain)

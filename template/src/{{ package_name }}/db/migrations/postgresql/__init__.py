@@ -4,13 +4,13 @@ Other modules import this room by `dialect.py`. A room for another database woul
 names.
 """
 
-from .activity import find_autovacuum_delay, find_oldest_transaction
+from .activity import find_autovacuum_delay, find_oldest_transaction, keep_details
 from .advisory_lock import try_advisory_lock
 from .batched_update import BatchedUpdate
-from .catalogue import is_described_by_models
+from .catalogue import find_unfinished_indexes, is_described_by_models
 from .online_ddl import OnlineDDL
+from .session import set_timeouts, trust_search_path
 from .table_rewrites import differs_by_row, widens
-from .timeouts import set_timeouts
 
 NAME = "postgresql"
 """The name of the database in Alembic and SQLAlchemy."""
@@ -22,8 +22,11 @@ __all__ = [
     "differs_by_row",
     "find_autovacuum_delay",
     "find_oldest_transaction",
+    "find_unfinished_indexes",
     "is_described_by_models",
+    "keep_details",
     "set_timeouts",
+    "trust_search_path",
     "try_advisory_lock",
     "widens",
 ]

@@ -1,7 +1,22 @@
-"""What the server does at this moment, as `pg_stat_activity` shows it."""
+"""What the server does at this moment, and what it says about an error."""
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Engine, event, text
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+
+def keep_details(engine: AsyncEngine) -> None:
+    """Keep the whole message of each error of an engine, as a note of the error that the layer wraps.
+
+    The layer hides the DETAIL and whatever else may have values of rows. Whoever migrates may see it.
+    """
+
+    # A listener of all engines runs before those of one engine, and so before the layer hides it.
+    @event.listens_for(Engine, "handle_error")
+    def keep(context: ExceptionContext) -> None:
+        said = getattr(context.sqlalchemy_exception, "driver_exception", None)
+        if context.engine is engine.sync_engine and said is not None:
+            context.original_exception.add_note(str(said))
 
 
 async def find_autovacuum_delay(connection: AsyncConnection) -> float:
@@ -22,18 +37,11 @@ async def find_autovacuum_delay(connection: AsyncConnection) -> float:
 
 async def find_oldest_transaction(connection: AsyncConnection) -> str:
     """Return a sentence about the oldest transaction, which probably holds the lock."""
-    found = await connection.execute(
-        text(
-            "SELECT pid, application_name, state, round(extract(epoch FROM now() - xact_start)) "
-            "FROM pg_stat_activity WHERE datname = current_database() "
-            "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1"
-        )
+    query = (
+        "SELECT format('the oldest transaction belongs to %s, pid %s, %s, open for %s s', "
+        "coalesce(nullif(application_name, ''), 'a program without a name'), pid, state, "
+        "round(extract(epoch FROM now() - xact_start))) "
+        "FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1"
     )
-    row = found.one_or_none()
-    if row is None:
-        return "no transaction is open now"
-    pid, name, state, seconds = row
-    return (
-        f"the oldest transaction belongs to {name or 'a program without a name'}, pid {pid}, "
-        f"{state}, open for {seconds} s"
-    )
+    return await connection.scalar(text(query)) or "no transaction is open now"

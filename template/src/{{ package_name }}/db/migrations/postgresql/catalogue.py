@@ -24,6 +24,15 @@ def is_unfinished(connection: Connection, index: str) -> bool:
     return connection.scalar(text(query), {"index": index}) is not None
 
 
+def find_unfinished_indexes(connection: Connection) -> list[str]:
+    """Return the names of all indexes whose concurrent build failed, or still runs.
+
+    The index of a partitioned table is none of them. It waits for the indexes of the partitions.
+    """
+    query = "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE relkind = 'i' AND NOT indisvalid"
+    return list(connection.scalars(text(query)))
+
+
 def has_constraint(connection: Connection, table: str, constraint: str) -> bool:
     """Return whether a table has a constraint with this name."""
     query = "SELECT 1 FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(:table)"

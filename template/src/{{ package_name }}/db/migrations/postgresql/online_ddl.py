@@ -6,6 +6,7 @@ such as a build or a validation, has no timeout, since nobody waits for it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Any
 
 from alembic.operations import Operations, ops
@@ -16,14 +17,14 @@ from sqlalchemy.sql.elements import conv
 
 from ...errors import ConstraintViolation
 from . import catalogue
-from .timeouts import TIMEOUTS, set_timeouts
+from .session import TIMEOUTS, set_timeouts
 
 
 class OnlineDDL:
     """The steps of the operations in `operations/`."""
 
     def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+        self.operations = operations
         self._context = operations.get_context()
         self._quote = self._context.dialect.identifier_preparer.quote
 
@@ -52,7 +53,7 @@ class OnlineDDL:
         with self.without_timeouts(), self._undoing(drop):
             if self._ask(catalogue.is_unfinished, full):
                 self._execute(drop)
-            self._operations.create_index(
+            self.operations.create_index(
                 name,
                 index.table_name,
                 list(index.columns),
@@ -77,32 +78,16 @@ class OnlineDDL:
         other = self._name(other, index.schema)
         self._execute(f"ALTER INDEX {other} RENAME TO {self._quote(name)}")
 
-    def create_foreign_key(self, key: ops.CreateForeignKeyOp) -> None:
-        """Add a foreign key for new rows, then validate the existing rows."""
-        name, schema = self._final(key), key.kw.get("source_schema")
-        if not self._has_constraint(key.source_table, schema, name):
-            self._operations.create_foreign_key(
-                name,
-                key.source_table,
-                key.referent_table,
-                key.local_cols,
-                key.remote_cols,
-                **{**key.kw, "postgresql_not_valid": True},
-            )
-        self._validate(name, key.source_table, schema)
-
-    def create_check(self, check: ops.CreateCheckConstraintOp) -> None:
-        """Add a CHECK for new rows, then validate the existing rows."""
-        name, schema = self._final(check), check.schema
-        if not self._has_constraint(check.table_name, schema, name):
-            self._operations.create_check_constraint(
-                name,
-                check.table_name,
-                check.condition,
-                schema=schema,
-                **{**check.kw, "postgresql_not_valid": True},
-            )
-        self._validate(name, check.table_name, schema)
+    def create_validated(self, constraint: Any) -> None:
+        """Add a foreign key or a CHECK for new rows, then validate the existing rows."""
+        new, options = copy(constraint), constraint.kw
+        new.constraint_name = name = self._final(constraint)
+        new.kw = {**options, "postgresql_not_valid": True}
+        table = getattr(constraint, "source_table", getattr(constraint, "table_name", ""))
+        schema = options.get("source_schema", getattr(constraint, "schema", None))
+        if not self._has_constraint(table, schema, name):
+            self.operations.invoke(new)
+        self._validate(name, table, schema)
 
     def create_unique(self, unique: ops.CreateUniqueConstraintOp) -> None:
         """Build a unique index, and make it a constraint."""
@@ -119,8 +104,9 @@ class OnlineDDL:
             action += f" DEFERRABLE INITIALLY {initially or 'IMMEDIATE'}"
         self._alter(unique.table_name, unique.schema, action)
 
-    def set_not_null(self, table: str, column: str, schema: str | None) -> None:
+    def set_not_null(self, operation: Any) -> None:
         """Set NOT NULL after a validated CHECK has proved it, so the rows are not read again."""
+        table, column, schema = operation.table_name, operation.column_name, operation.schema
         proof = f"not_null_{column}".encode()[:60].decode(errors="ignore")
         quoted = self._quote(column)
         if not self._has_constraint(table, schema, proof):
@@ -164,11 +150,11 @@ class OnlineDDL:
         return f"{self._quote(schema)}.{self._quote(name)}" if schema else self._quote(name)
 
     def _execute(self, sql: str) -> None:
-        self._operations.execute(text(sql.replace(":", r"\:")))
+        self.operations.execute(text(sql.replace(":", r"\:")))
 
     def _ask(self, question: Callable[..., bool], *names: str) -> bool:
         """Ask the catalogue. For a script, the answer is always no."""
-        return not self._context.as_sql and question(self._operations.get_bind(), *names)
+        return not self._context.as_sql and question(self.operations.get_bind(), *names)
 
     def _has_constraint(self, table: str, schema: str | None, constraint: str) -> bool:
         return self._ask(catalogue.has_constraint, self._name(table, schema), constraint)
