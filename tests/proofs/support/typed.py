@@ -164,6 +164,12 @@ SCALARS = {
     "guid": Case(Guid(), [f"'{key}'" for key in KEYS], filtered=False),
     "pickle": Case(sa.PickleType(), [r"'\x80054b012e'", r"'\x80054b022e'"], filtered=False),
     "variant": same(sa.Text().with_variant(sa.Integer(), "postgresql"), "-9", "10"),
+    "variant_cents": Case(
+        sa.Text().with_variant(Cents(), "postgresql"), ["1", "250"], ["0.01", "2.5"]
+    ),
+    "variant_guid": Case(
+        Backwards().with_variant(Guid(), "postgresql"), [f"'{key}'" for key in KEYS], filtered=False
+    ),
 }
 REFUSED: dict[str, TypeEngine[Any]] = {
     "interval": sa.Interval(),
@@ -244,7 +250,7 @@ async def create(session: AsyncSession, created: Any) -> None:
 
 async def fill(session: AsyncSession, name: str) -> list[int]:
     """Insert each value of a type twice, and NULL. Return the keys of the rows in their order."""
-    values = [*SCALARS[name].literals * 2, "NULL"]
+    values = [*SCALARS[name].literals, *SCALARS[name].literals, "NULL"]
     rows = ", ".join(f"({number}, {value})" for number, value in enumerate(values))
     await session.execute(sa.text(f"INSERT INTO typed (id, {name}) VALUES {rows}"))  # noqa: S608  # literals
     order = sa.text(f"SELECT id FROM typed ORDER BY {name}, id")  # noqa: S608  # a name

@@ -59,11 +59,13 @@ class CursorFormat:
         try:
             content = self._adapter.dump_json(fields, warnings="error")
             text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-            self.load(text)
+            same = repr([*cursor.values]) == repr(
+                self.load(text).values
+            )  # NaN does not equal itself
         except (ValueError, InvalidCursor):
-            raise TypeError(
-                "an expression of the order has other values than its type says: use cast()"
-            ) from None
+            same = False
+        if not same:
+            raise TypeError("a value of the order does not have the type of its column: use cast()")
         return text
 
     def load(self, text: str) -> Cursor:

@@ -22,7 +22,7 @@ dialect). For ranking or word stems use the full-text search of the database.
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -61,7 +61,7 @@ class AllowedFields:
             if not _NAME.fullmatch(name) or (dot and last in _OPERATORS):
                 raise TypeError(f"{name!r} is not usable: write words with - or dots between them")
             try:
-                _adapter(_accepted(column.type))
+                _adapter(_accepted(_implementation(column)))
             except (TypeError, RuntimeError) as error:  # pydantic does not know the type
                 raise TypeError(f"{name}: {error}") from error
         self._columns = columns
@@ -103,14 +103,16 @@ class AllowedFields:
             raise InvalidInput(f"{name}: there is no such operator")
         if verb == "null":
             return column.is_(None) if _convert(name, sa.Boolean(), value) else column.is_not(None)
+        kind = _implementation(column)
         # Without the limits of the column's type, and with the operators of the stored type.
-        compared: Any = sa.type_coerce(column, stored_type(column.type))
+        compared: ColumnElement[Any] = sa.type_coerce(column, stored_type(kind))
         if verb == "in":
             items = [item for item in value.split(",") if item] if isinstance(value, str) else value
             if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
                 raise InvalidInput(f"{name}: `in` takes a list of at most 128 values")
-            return compared.in_([_parameter(name, column.type, each) for each in padded([*items])])
-        return getattr(operator, verb)(compared, _parameter(name, column.type, value))
+            return compared.in_([_parameter(name, kind, each) for each in padded([*items])])
+        compare: Callable[..., ColumnElement[bool]] = getattr(operator, verb)
+        return compare(compared, _parameter(name, kind, value))
 
     def _column(self, name: str) -> FieldExpression:
         if name not in self._columns:
@@ -134,8 +136,13 @@ def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElemen
     return sa.and_(sa.true(), *(sa.or_(sa.false(), *each) for each in found))
 
 
-_PROCESSED = sa.Enum | sa.TypeDecorator  # what SQLAlchemy converts before the driver does
+_PROCESSED = (sa.Enum, sa.TypeDecorator)  # what SQLAlchemy converts before the driver does
 _adapter = cache(TypeAdapter[Any])  # creating one takes much longer than using it
+
+
+def _implementation(column: FieldExpression) -> TypeEngine[Any]:
+    kind: TypeEngine[Any] = column.type.dialect_impl(dialect.SQL_DIALECT)
+    return kind
 
 
 def _accepted(kind: TypeEngine[Any]) -> Any:
@@ -156,7 +163,7 @@ def _parameter(name: str, kind: TypeEngine[Any], value: object) -> ColumnElement
 
 def _convert(name: str, kind: TypeEngine[Any], value: object) -> Any:
     """Return the value that the database stores."""
-    process = kind.dialect_impl(dialect.SQL_DIALECT).bind_processor(dialect.SQL_DIALECT)
+    process = kind.bind_processor(dialect.SQL_DIALECT)
     try:
         value = _adapter(_accepted(kind)).validate_python(value)
         if process and isinstance(kind, _PROCESSED):
