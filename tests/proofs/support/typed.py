@@ -57,7 +57,10 @@ class Cents(sa.TypeDecorator[float]):
 
     impl = sa.Integer
     cache_ok = True
-    python_type = float
+
+    @property
+    def python_type(self) -> type[float]:
+        return float
 
     def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> int | None:
         return None if value is None else round(value * 100)
@@ -71,7 +74,10 @@ class Backwards(sa.TypeDecorator[str]):
 
     impl = sa.Text
     cache_ok = True
-    python_type = str
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
 
     def bind_expression(self, bindparam: sa.BindParameter[str]) -> sa.ColumnElement[str]:
         return sa.func.reverse(bindparam)
@@ -83,7 +89,10 @@ class Backwards(sa.TypeDecorator[str]):
 class Document(sa.TypeDecorator[Any]):
     impl = pg.JSONB
     cache_ok = True
-    python_type = dict
+
+    @property
+    def python_type(self) -> type[object]:
+        return dict
 
 
 class Plain(UserDefinedType[str]):

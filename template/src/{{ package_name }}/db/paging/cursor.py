@@ -59,12 +59,10 @@ class CursorFormat:
         try:
             content = self._adapter.dump_json(fields, warnings="error")
             text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-            same = repr([*cursor.values]) == repr(
-                self.load(text).values
-            )  # NaN does not equal itself
+            found = self.load(text).values
         except (ValueError, InvalidCursor):
-            same = False
-        if not same:
+            text, found = "", []
+        if repr(found) != repr([*cursor.values]):  # as text, since NaN does not equal itself
             raise TypeError("a value of the order does not have the type of its column: use cast()")
         return text
 
