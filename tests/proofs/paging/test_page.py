@@ -87,6 +87,32 @@ async def test_terms_after_the_whole_key_do_not_change_the_order(books: AsyncSes
     assert long == short
 
 
+@pytest.mark.parametrize("order", [[], [Author.name.desc()], [Author.name.nulls_first()]])
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_rows_that_a_join_repeats_hide_no_other_row(
+    books: AsyncSession, order: list[Any], limit: int
+) -> None:
+    joined = select(Author).join(Author.books)  # two books of each author, and one more
+    await books.execute(insert(Book), {"id": 100, "author_id": 1})
+
+    pages = [page async for page in walk(books, joined, *order, limit=limit)]
+    back = [
+        page async for page in walk(books, joined, *order, limit=limit, start=pages[-1], back=True)
+    ]
+
+    there = {author.id for page in pages for author in page.items}
+    back_again = {author.id for page in [pages[-1], *back] for author in page.items}
+    assert there == back_again == {1, 2, 3}
+
+
+async def test_a_row_is_an_item_for_each_of_its_places(books: AsyncSession) -> None:
+    joined = select(Author).join(Author.books).options(joinedload(Author.books))
+
+    pages = [page async for page in walk(books, joined, Book.id, limit=4)]
+
+    assert [[author.id for author in page.items] for page in pages] == [[1, 2, 3, 1], [2, 3]]
+
+
 async def test_an_alias_has_pages_too(books: AsyncSession) -> None:
     other = aliased(Book)
     statement = select(other).where(other.id != 2).order_by(other.title).limit(1).offset(3)
@@ -227,3 +253,20 @@ async def test_an_order_whose_values_fit_no_cursor_is_refused(
 ) -> None:
     with pytest.raises(TypeError, match="give its type"):
         await db.paginate(tables, select(Sample), order_by=[order], limit=1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(Book.id),
+        select(Book, Author),
+        select(Book, Book.id),
+        select(func.count()),
+        select(Book.__table__),
+        select(),
+    ],
+    ids=["a column", "two entities", "an entity and a column", "a count", "a table", "nothing"],
+)
+async def test_a_page_has_the_rows_of_one_entity(tables: AsyncSession, statement: Any) -> None:
+    with pytest.raises(TypeError, match="one entity"):
+        await db.paginate(tables, statement, order_by=[], limit=1)

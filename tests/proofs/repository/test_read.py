@@ -160,6 +160,30 @@ async def test_a_limit_counts_rows_and_not_joined_rows(bank: Database[Work]) -> 
         assert len(one.books) == 3
 
 
+async def test_the_only_row_is_the_only_one_whatever_a_join_repeats(bank: Database[Work]) -> None:
+    async with bank.unit_of_work() as work:
+        first, second = Owner(), Owner()
+        work.session.add_all([first, second])
+        await work.session.flush()
+        await work.accounts.add_many(
+            Account(name=f"{owner.id}.{n}", owner_id=owner.id)
+            for owner in (first, second)
+            for n in range(3)
+        )
+    async with bank.unit_of_work() as work:
+        shelves = Shelves(work.session)
+        joined, load = Shelf.id == Book.owner_id, [joinedload(Shelf.books)]
+        with pytest.raises(errors.MultipleFound):
+            await shelves.one_or_none(joined)
+        with pytest.raises(errors.MultipleFound):
+            await shelves.one_or_none(joined, with_for_update=True)
+        for criteria, options in [([joined], []), ([], load), ([joined], load)]:
+            shelf = await shelves.one_or_none(Shelf.id == second.id, *criteria, options=options)
+            assert shelf is not None
+            assert shelf.id == second.id
+        assert await shelves.one_or_none(joined, Shelf.id == 0) is None
+
+
 async def many_accounts(bank: Database[Work], count: int) -> None:
     async with bank.unit_of_work() as work:
         await work.accounts.add_many(Account(name=f"{n:05}", balance=n) for n in range(count))

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Dialect, Integer, text
+from sqlalchemy import Dialect, Integer, make_url, text
 from sqlalchemy.dialects import sqlite
 
 
@@ -32,6 +32,9 @@ class Instant(sqlite.DATETIME):
 
         return read
 
+
+SQL_DIALECT = make_url("sqlite+aiosqlite://").get_dialect()()
+"""SQLAlchemy's dialect. It knows how the types of models are stored, and has no connection."""
 
 TYPE_ANNOTATION_MAP: dict[Any, Any] = {
     datetime.datetime: Instant(timezone=True),  # type: ignore[no-untyped-call]  # SQLAlchemy has no type for it

@@ -7,19 +7,17 @@ encrypted: do not order by values that the client must not see.
 """
 
 import base64
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import GenericAlias
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, ConfigDict, NaiveDatetime, TypeAdapter
-from sqlalchemy import DateTime, Enum
+from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy.types import TypeEngine
 
-from ..dialect import dialect
 from ..errors import InvalidCursor
+from .values import annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +40,31 @@ class CursorFormat:
 
     Args:
         checksum: identifies the order. A cursor with another checksum belongs to another list.
-        types: the type of each value of the order, and whether it may be NULL.
+        types: the stored type of each value of the order, and whether it may be NULL.
     """
 
     def __init__(self, checksum: int, types: Sequence[tuple[TypeEngine[Any], bool]]) -> None:
         self._checksum = checksum
         self._adapter = _adapter(
-            tuple(_annotation(kind) | None if null else _annotation(kind) for kind, null in types)
+            tuple(annotation(kind) | None if null else annotation(kind) for kind, null in types)
         )
 
     def dump(self, cursor: Cursor) -> str:
-        """Write a cursor."""
+        """Write a cursor.
+
+        Raises:
+            TypeError: the cursor could not be read again.
+        """
         fields = (self._checksum, cursor.backward, cursor.inclusive, *cursor.values)
-        return base64.urlsafe_b64encode(self._adapter.dump_json(fields)).rstrip(b"=").decode()
+        try:
+            content = self._adapter.dump_json(fields, warnings="error")
+            text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+            found = self.load(text).values
+        except (ValueError, InvalidCursor):
+            text, found = "", []
+        if repr(found) != repr([*cursor.values]):  # as text, since NaN does not equal itself
+            raise TypeError("a value of the order does not have the type of its column: use cast()")
+        return text
 
     def load(self, text: str) -> Cursor:
         """Read a cursor.
@@ -67,43 +77,12 @@ class CursorFormat:
             fields = self._adapter.validate_json(
                 base64.b64decode(padded, altchars=b"-_", validate=True)
             )
-        except ValueError:
+        except (ValueError, OverflowError):
             raise InvalidCursor from None  # the message of pydantic shows the values
         checksum, backward, inclusive, *values = fields
         if checksum != self._checksum:
             raise InvalidCursor
         return Cursor(values, backward, inclusive)
-
-
-def _annotation(kind: TypeEngine[Any]) -> Any:
-    """Return the annotation of the values that a column of this type holds."""
-    if isinstance(kind, DateTime):
-        return _INSTANT if kind.timezone else NaiveDatetime
-    if isinstance(kind, Enum) and kind.enum_class is None:
-        return Literal[tuple(kind.enums)]
-    if kind.python_type in {object, dict, list}:
-        raise TypeError(
-            f"rows cannot be paged in an order of type {kind!r}: give its type, as in "
-            "func.lower(…, type_=Text), or make it a scalar by cast()"
-        )
-    return Annotated[kind.python_type, AfterValidator(_storable)]
-
-
-def _storable(value: object) -> object:
-    if not dialect.is_storable(value):
-        raise ValueError
-    return value
-
-
-def _instant(value: datetime.datetime) -> datetime.datetime:
-    # The driver returns UTC. In another time zone a value could leave the range of years.
-    if value.utcoffset() != datetime.timedelta() and value not in _INFINITIES:
-        raise ValueError
-    return value
-
-
-_INSTANT = Annotated[datetime.datetime, AfterValidator(_instant)]
-_INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # the infinities of the driver have no zone
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
-from sqlalchemy.types import TypeEngine
+
+from .values import stored_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def complete_order(entity: Any, order_by: Sequence[sa.ColumnExpressionArgument[A
     """Read an order, and append the missing columns of the primary key.
 
     Raises:
-        TypeError: the order is text.
+        TypeError: the order is text, or has a type whose values are no scalars.
     """
     mapper = sa.inspect(entity).mapper
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
@@ -47,14 +48,14 @@ def complete_order(entity: Any, order_by: Sequence[sa.ColumnExpressionArgument[A
         # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
         nullable = key is None and not (own and not expression.nullable)
-        column = sa.type_coerce(expression, _widest(expression.type))
+        column = sa.type_coerce(expression, stored_type(expression.type))
         terms.append(Term(column, descending, nulls_first, nullable, key))
         missing = [other for other in missing if other is not key]
         if not missing:
             return terms  # the key is unique, so later terms change nothing
     down = terms[-1].descending if terms else False
     return terms + [
-        Term(sa.type_coerce(key, _widest(key.type)), down, down, nullable=False, key=key)
+        Term(sa.type_coerce(key, stored_type(key.type)), down, down, nullable=False, key=key)
         for key in missing
     ]
 
@@ -75,18 +76,6 @@ def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any
     if isinstance(item, str) or not isinstance(expression, sa.ColumnElement):
         raise TypeError("order_by takes columns and SQL expressions, not text")
     return expression, descending, descending if nulls_first is None else nulls_first
-
-
-def _widest(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return a type that does not shorten values: NUMERIC(10, 2) would round a product.
-
-    A type that the project decorates becomes the type in the database.
-    """
-    if isinstance(kind, sa.TypeDecorator):
-        kind = kind.impl_instance
-    if isinstance(kind, sa.Integer):
-        return sa.BigInteger()
-    return sa.Numeric() if isinstance(kind, sa.Numeric) else kind
 
 
 def checksum(terms: Sequence[Term], dialect: sa.Dialect) -> int:

@@ -24,8 +24,12 @@ The index has first the columns that the criteria compare by `=`, then the order
 * If a column may be NULL, or directions are mixed, the page may begin at several places. Each is
   read up to the limit. One condition with OR would read the list from its beginning.
 
-Limits: there is no total and no jump to page 70. A join of the statement must not multiply rows. Two
-pages are two statements: they see the same snapshot only in REPEATABLE READ.
+A row that a join repeats is one item, so a page can have fewer items than its limit. If the order has
+a column of the joined table, a row is an item for each of its places.
+
+Limits: there is no total and no jump to page 70. Two pages are two statements: they see the same
+snapshot only in REPEATABLE READ. An order by JSON, arrays, ranges, intervals or network addresses is
+refused: make a scalar by `cast()`. The driver reads a date of infinity as the last date of Python, and that date as infinity.
 """
 
 import operator
@@ -77,13 +81,18 @@ async def paginate(
     Raises:
         InvalidCursor: the cursor is malformed, or belongs to another order.
         ValueError: the limit is below 1.
-        TypeError: the order is text, or a cursor cannot hold its values: JSON, an array, or a
-            function without a type. Write `func.lower(User.email, type_=Text)`.
+        TypeError: the statement does not select one entity, the order is text, or a cursor cannot
+            hold its values: JSON, an array, an interval, or a function without a type. Write
+            `func.lower(User.email, type_=Text)`.
     """
     if limit < 1:
         raise ValueError("the limit of a page must be 1 or more")
-    [description] = statement.column_descriptions
-    entity = description["entity"]
+    selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
+    if len(selected) != 1 or selected[0][0] is not selected[0][1]:
+        raise TypeError(
+            "a page has the rows of one entity: write paginate(session, select(Model), …)"
+        )
+    entity = selected[0][0]
     terms = complete_order(entity, order_by)
     form = CursorFormat(
         checksum(terms, session.get_bind().dialect),
@@ -97,7 +106,7 @@ async def paginate(
     # The rows are joined to their places. So any loader option works, and a joined collection does not
     # count. The values of the order come from the query: an attribute may have changed since.
     found = _places(statement, terms, here, limit + 1)  # one more, to know whether there is another
-    pairs = list(zip(terms, found.c, strict=True))
+    pairs = list(zip(terms, found.c, strict=False))  # the last column is their number
     query = (
         sa.select(entity, *found.c)
         .join(found, sa.and_(*(term.key == c for term, c in pairs if term.key is not None)))
@@ -105,28 +114,35 @@ async def paginate(
         .options(*options)
         .execution_options(**statement.get_execution_options())
     )
-    rows = (await session.execute(query)).unique(lambda row: id(row[0])).all()
-    more, rows = len(rows) > limit, rows[:limit]
+    # As text, since NaN does not equal itself.
+    rows = (await session.execute(query)).unique(lambda row: repr(row[1:])).all()
+    more, rows = bool(rows) and rows[0][-1] > limit, rows[:limit]
     if backward:
         rows = rows[::-1]
 
+    # Both cursors are always written, so that a wrong type is an error of the first page.
     before = after = None
     if rows:
-        before, after = Cursor(rows[0][1:], backward=True), Cursor(rows[-1][1:])
+        before = form.dump(Cursor(rows[0][1:-1], backward=True))
+        after = form.dump(Cursor(rows[-1][1:-1]))
     elif here is not None:  # those rows were deleted: all others are on the other side
-        before = after = replace(here, backward=not backward, inclusive=not here.inclusive)
+        other_side = replace(here, backward=not backward, inclusive=not here.inclusive)
+        before = after = form.dump(other_side)
     has_next, has_previous = (True, more) if backward else (more, here is not None)
     return Page(
         items=[row[0] for row in rows],
-        next=form.dump(after) if after and has_next else None,
-        previous=form.dump(before) if before and has_previous else None,
+        next=after if has_next else None,
+        previous=before if has_previous else None,
     )
 
 
 def _places(
     statement: sa.Select[Any], terms: Sequence[Term], here: Cursor | None, limit: int
 ) -> sa.Subquery:
-    """Select the values of the order, of the first rows from a place on."""
+    """Select the values of the order, of the first rows from a place on, and the number of these rows.
+
+    A join may repeat rows, so the number of different rows does not tell whether there are more.
+    """
     # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
     # all rows, and may read the whole table.
     first = sa.bindparam(None, limit, sa.Integer, literal_execute=True)
@@ -140,12 +156,13 @@ def _places(
         .offset(None)
         for criterion in ([sa.true()] if here is None else _beyond(terms, here))
     ]
-    if len(branches) == 1:
-        return branches[0].subquery()
-    # Subqueries, because some database systems refuse a limit inside of a UNION.
-    union = sa.union_all(*(sa.select(branch.subquery()) for branch in branches))
-    order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
-    return union.order_by(*order).limit(first).subquery()
+    places: sa.Select[Any] | sa.CompoundSelect[Any] = branches[0]
+    if len(branches) > 1:
+        # Subqueries, because some database systems refuse a limit inside of a UNION.
+        places = sa.union_all(*(sa.select(branch.subquery()) for branch in branches))
+        order = (t.ordered(c) for t, c in zip(terms, places.selected_columns, strict=True))
+        places = places.order_by(*order).limit(first)
+    return sa.select(places.subquery(), sa.func.count().over().label("places")).subquery()
 
 
 def _beyond(terms: Sequence[Term], here: Cursor) -> Iterator[sa.ColumnElement[bool]]:

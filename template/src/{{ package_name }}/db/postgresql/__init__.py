@@ -10,7 +10,7 @@ from .error_codes import translate
 from .indexes import NAMING_CONVENTION, index_options
 from .staging import staged
 from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
-from .types import BIGINT_KEY, RANDOM_UUID, TYPE_ANNOTATION_MAP, is_storable
+from .types import BIGINT_KEY, RANDOM_UUID, SQL_DIALECT, TYPE_ANNOTATION_MAP, is_storable
 from .upsert import upsert_statement
 from .url import parse_url, split_url
 
@@ -19,6 +19,7 @@ __all__ = [
     "NAMING_CONVENTION",
     "RANDOM_UUID",
     "READ_ONLY",
+    "SQL_DIALECT",
     "TYPE_ANNOTATION_MAP",
     "IsolationLevel",
     "bulk_insert",

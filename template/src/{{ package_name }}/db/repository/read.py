@@ -4,19 +4,25 @@ The names are SQLAlchemy's. By primary key they are the names of the session: `g
 there is no row, and `get_one` raises an error. By criteria they are the names of a result:
 `one_or_none`, `all`. Criteria are SQLAlchemy expressions, so values are always bound parameters.
 For any other query, write a method in your own repository, with `self.session` and `select()`.
+
+Criteria that name another table join it. If several of its rows match, they repeat a row of the model:
+`count` counts it several times, and `all` with a limit returns fewer rows. Write `Post.comments.any(…)`
+or `exists()` instead, which repeat nothing.
 """
 
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypedDict, TypeVar
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncScalarResult, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
 from ..errors import MultipleFound, NotFound, UnitOfWorkError
 from ..paging.page import Page, paginate
+from ..paging.values import padded
 
 M = TypeVar("M", bound=DeclarativeBase)
 K = TypeVar("K")
@@ -98,8 +104,11 @@ class ReadRepository(Generic[M, K]):
         Raises:
             MultipleFound: several rows meet them.
         """
-        found = await self.all(*criteria, limit=2, options=options, with_for_update=with_for_update)
-        if len(found) > 1:
+        statement = self._select(*criteria, options=options, lock=with_for_update).limit(2)
+        result, rows = await self.session.scalars(statement), itertools.count()
+        found = result.unique(lambda entity: (id(entity), next(rows))[0]).all()
+        # A join that repeats the row may hide another one.
+        if len(found) > 1 or (found and next(rows) > 1 and await self._others(found[0], criteria)):
             raise MultipleFound(f"several rows of {self.model.__name__} meet the criteria, not one")
         return found[0] if found else None
 
@@ -234,6 +243,12 @@ class ReadRepository(Generic[M, K]):
         # Otherwise a row in the session would be locked but keep its old values: a lost update.
         return statement.with_for_update(**flags).execution_options(populate_existing=True)
 
+    async def _others(self, entity: M, criteria: Sequence[Criterion]) -> bool:
+        """Return whether another row than this one meets the criteria."""
+        mapper = self.model.__mapper__
+        key = zip(mapper.primary_key, mapper.primary_key_from_instance(entity), strict=True)
+        return await self.exists(*criteria, or_(*(column != value for column, value in key)))
+
     def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
-        columns = list(self.model.__mapper__.primary_key)
+        columns, keys = list(self.model.__mapper__.primary_key), padded([*keys])
         return tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_(keys)

@@ -29,8 +29,8 @@ from .read import Criterion, K, M, ReadRepository
 from .rows import insert_rows, update_rows
 from .upsert import Attributes, ConflictTarget, upsert_entities, upsert_rows
 
-# PostgreSQL takes at most 32767 parameters in a statement.
-_KEYS_IN_A_STATEMENT = 5000
+# PostgreSQL takes at most 32767 parameters in a statement. A power of two needs no padding.
+_KEYS_IN_A_STATEMENT = 4096
 
 
 class Repository(ReadRepository[M, K]):
