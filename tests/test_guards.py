@@ -105,10 +105,10 @@ BAD_CODE = {
     ),
     "a relationship that does not say how it is loaded": (
         f"{PACKAGE}/models/post.py",
-        ', lazy="raise"',
+        ', lazy="raise_on_sql"',
         "",
         ["test", "tests/db/test_conventions.py"],
-        'Post.author: write lazy="raise"',
+        'Post.author: write lazy="raise_on_sql"',
     ),
     "a naive datetime": (
         f"{PACKAGE}/models/base.py",

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from .error_codes import translate
+from .types import COLUMN_TYPES
 from .url import split_url
 
 
@@ -43,7 +44,9 @@ def create_engine(
         # may stay prepared on it. Both asyncpg and SQLAlchemy have a cache of prepared statements.
         # Without its cache asyncpg also gives statements no name.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    return create_async_engine(url, connect_args=connect_args, **arguments)
+    engine = create_async_engine(url, connect_args=connect_args, **arguments)
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **COLUMN_TYPES}
+    return engine
 
 
 def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:

@@ -1,10 +1,14 @@
 """Types of PostgreSQL, and the values that they can hold."""
 
+import datetime
 import decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime
+
+from ..errors import DataException
 
 _JSON = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
@@ -16,6 +20,31 @@ BIGINT_KEY = BigInteger()
 
 RANDOM_UUID = text("gen_random_uuid()")
 """A server default that makes a random UUID."""
+
+
+class _Instant(AsyncpgDateTime):
+    """A time with time zone. It refuses a value without a zone.
+
+    asyncpg would take that as the local time of the machine, so another machine would store another
+    instant.
+    """
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _with_zone if self.timezone else None
+
+
+COLUMN_TYPES: dict[type[Any], type[Any]] = {DateTime: _Instant}
+"""The driver's types that the layer replaces."""
+
+
+def _with_zone(value: Any) -> Any:
+    # The driver's infinities, datetime.min and datetime.max, have no zone.
+    if value is None or getattr(value, "tzinfo", None) or value in _INFINITIES:
+        return value
+    raise DataException("a datetime has no time zone: write datetime.now(UTC)")
+
+
+_INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # they have no zone
 
 
 def is_storable(value: object) -> bool:
