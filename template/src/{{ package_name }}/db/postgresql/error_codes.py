@@ -85,7 +85,7 @@ def translate(error: BaseException) -> Error | None:
     ):
         driver = inner
     if isinstance(driver, asyncpg.PostgresError):
-        driver.detail = driver.hint = None
+        vars(driver).update(detail=None, hint=None)
     if isinstance(driver, asyncpg.InvalidCachedStatementError):
         return errors.TransientError(
             "the schema changed while a prepared statement used it: run the transaction again"
