@@ -110,6 +110,27 @@ BAD_CODE = {
         ["test", "tests/db/test_conventions.py"],
         'Post.author: write lazy="raise_on_sql"',
     ),
+    "an index on a constant": (
+        f"{PACKAGE}/models/post.py",
+        'Index(None, "published", "created_at", "id"),',
+        "Index(None, __import__('sqlalchemy').func.lower('title'), unique=True),",
+        ["test", "tests/db/test_conventions.py"],
+        "indexes a constant: write func.lower(name)",
+    ),
+    "two indexes with one name": (
+        f"{PACKAGE}/models/post.py",
+        'Index(None, "published", "created_at", "id"),',
+        'Index(None, "author_id"),',
+        ["test", "tests/db/test_conventions.py"],
+        'posts: two items are called "ix_posts_author_id"',
+    ),
+    "an index that is no constraint": (
+        f"{PACKAGE}/models/post.py",
+        "    title: Mapped[str]\n",
+        "    title: Mapped[str] = mapped_column(unique=True, index=True)\n",
+        ["test", "tests/db/test_conventions.py"],
+        "posts.title: leave index=True out",
+    ),
     "a naive datetime": (
         f"{PACKAGE}/models/base.py",
         "type_annotation_map = db.TYPE_ANNOTATION_MAP",

@@ -154,12 +154,16 @@ async def test_savepoints_are_free(bank: Database[Work]) -> None:
             await work.accounts.add(Account(name="undone", balance=0))
             await savepoint.rollback()
         await work.session.execute(text("SAVEPOINT mine"))
-        await work.session.execute(text("INSERT INTO accounts (name, balance) VALUES ('undone', 0)"))
+        await work.session.execute(
+            text("INSERT INTO accounts (name, balance) VALUES ('undone', 0)")
+        )
         await work.session.execute(text("ROLLBACK TO SAVEPOINT mine"))
         await work.session.execute(text("ROLLBACK WORK TO mine"))
         connection = await work.session.connection()
         async with connection.begin_nested() as inner:
-            await work.session.execute(text("INSERT INTO accounts (name, balance) VALUES ('undone', 0)"))
+            await work.session.execute(
+                text("INSERT INTO accounts (name, balance) VALUES ('undone', 0)")
+            )
             await inner.rollback()
         await work.accounts.add(Account(name="kept"))
 

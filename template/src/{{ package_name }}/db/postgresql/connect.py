@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, AdaptedConnection
+from sqlalchemy import URL, AdaptedConnection, DateTime
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from .error_codes import translate
-from .types import COLUMN_TYPES
+from .types import Instant
 from .url import split_url
 
 
@@ -45,7 +45,7 @@ def create_engine(
         # Without its cache asyncpg also gives statements no name.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     engine = create_async_engine(url, connect_args=connect_args, **arguments)
-    engine.dialect.colspecs = {**engine.dialect.colspecs, **COLUMN_TYPES}
+    engine.dialect.colspecs = {**engine.dialect.colspecs, DateTime: Instant}
     return engine
 
 

@@ -4,7 +4,7 @@ import datetime
 import decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, text
+from sqlalchemy import JSON, BigInteger, Dialect, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime
 
@@ -22,7 +22,7 @@ RANDOM_UUID = text("gen_random_uuid()")
 """A server default that makes a random UUID."""
 
 
-class _Instant(AsyncpgDateTime):
+class Instant(AsyncpgDateTime):
     """A time with time zone. It refuses a value without a zone.
 
     asyncpg would take that as the local time of the machine, so another machine would store another
@@ -31,10 +31,6 @@ class _Instant(AsyncpgDateTime):
 
     def bind_processor(self, dialect: Dialect) -> Any:
         return _with_zone if self.timezone else None
-
-
-COLUMN_TYPES: dict[type[Any], type[Any]] = {DateTime: _Instant}
-"""The driver's types that the layer replaces."""
 
 
 def _with_zone(value: Any) -> Any:

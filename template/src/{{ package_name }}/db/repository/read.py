@@ -194,8 +194,7 @@ class ReadRepository(Generic[M, K]):
             yield_per: the number of rows in a partition. More rows need more memory.
         """
         statement = self._select(*criteria, options=options).order_by(*order_by)
-        execution_options = {"yield_per": yield_per}
-        result = await self.session.stream_scalars(statement, execution_options=execution_options)
+        result = await self.session.stream_scalars(statement.execution_options(yield_per=yield_per))
         try:
             yield result.partitions()
         finally:

@@ -77,8 +77,8 @@ async def upsert_entities(
         returning = statement.returning(model)
         found = await session.scalars(returning, execution_options={"populate_existing": True})
         entities = found.all()
-        attributes = model.__mapper__.column_attrs
-        expressions = [each.key for each in attributes if not isinstance(each.columns[0], sa.Column)]
+        columns = model.__mapper__.column_attrs
+        expressions = [each.key for each in columns if not isinstance(each.columns[0], sa.Column)]
         for each in entities if expressions else ():  # RETURNING has only columns
             await session.refresh(each, expressions)
         return entities

@@ -35,11 +35,7 @@ from ..errors import UnitOfWorkError
 from .settings_at_begin import apply_settings
 
 ENDED = "this unit of work has ended: do the work inside its block, or open another unit of work"
-NOT_YOURS = (
-    "only its unit of work ends a transaction: leave the block to commit, raise to roll back, and "
-    "use savepoint() for a part that may fail"
-)
-_OWNED = "owned"  # in `session.info`
+NOT_YOURS = "only its unit of work ends a transaction: leave the block, raise, or use savepoint()"
 _ENDS = re.compile(
     r"(?i)(\s|;|--.*|/\*(?s:.*?)\*/)*"
     r"(commit|end|abort|prepare\s+transaction|rollback(?!(\s+\w+)?\s+to\b))\b"
@@ -71,7 +67,7 @@ def _guarded(name: str, *, ends: bool) -> Callable[..., Any]:
 
     @wraps(method)
     def call(session: GuardedSession, *args: Any, **kwargs: Any) -> Any:
-        if ends and _OWNED in session.info and not kwargs.get("nested"):
+        if ends and "owned" in session.info and not kwargs.get("nested"):
             raise UnitOfWorkError(NOT_YOURS)
         if session._ended and not ends:
             raise UnitOfWorkError(ENDED)
@@ -84,23 +80,22 @@ def _guarded(name: str, *, ends: bool) -> Callable[..., Any]:
 
 
 # `AsyncSession` calls these methods too.
-for _name in ("begin", "close", "commit", "invalidate", "reset", "rollback"):
-    setattr(GuardedSession, _name, _guarded(_name, ends=True))
+_ENDING = {"begin", "close", "commit", "invalidate", "reset", "rollback"}
 for _name in (
     *("add", "add_all", "connection", "delete", "execute", "flush", "get", "get_one", "merge"),
-    *("refresh", "scalar", "scalars"),
+    *("refresh", "scalar", "scalars", *_ENDING),
 ):
-    setattr(GuardedSession, _name, _guarded(_name, ends=False))
+    setattr(GuardedSession, _name, _guarded(_name, ends=_name in _ENDING))
 
 
 @contextmanager
 def owned(session: AsyncSession) -> Iterator[None]:
     """Refuse every end of the session's transaction until the block ends."""
-    session.info[_OWNED] = True
+    session.info["owned"] = True
     try:
         yield
     finally:
-        del session.info[_OWNED]
+        del session.info["owned"]
 
 
 _sessions: WeakKeyDictionary[Connection, GuardedSession] = WeakKeyDictionary()
@@ -127,7 +122,7 @@ def refuse_foreign_end(engine: AsyncEngine) -> None:
 def _refuse(connection: Connection, *statement: Any) -> None:
     session = _sessions.get(connection)
     # A flush that fails rolls back, and may.
-    if session is None or session._flushing or _OWNED not in session.info:
+    if session is None or session._flushing or "owned" not in session.info:
         return
     if not statement:
         # SQLAlchemy believes now that the transaction has ended. So end it, and the session too.
