@@ -119,10 +119,31 @@ BAD_CODE = {
     ),
     "a relationship that does not say how it is loaded": (
         f"{PACKAGE}/models/post.py",
-        ', lazy="raise"',
+        ', lazy="raise_on_sql"',
         "",
         ["test", "tests/db/test_conventions.py"],
-        'Post.author: write lazy="raise"',
+        'Post.author: write lazy="raise_on_sql"',
+    ),
+    "an index on a constant": (
+        f"{PACKAGE}/models/post.py",
+        'Index(None, "published", "created_at", "id"),',
+        "Index(None, __import__('sqlalchemy').func.lower('title'), unique=True),",
+        ["test", "tests/db/test_conventions.py"],
+        "indexes a constant: write func.lower(name)",
+    ),
+    "two indexes with one name": (
+        f"{PACKAGE}/models/post.py",
+        'Index(None, "published", "created_at", "id"),',
+        'Index(None, "author_id"),',
+        ["test", "tests/db/test_conventions.py"],
+        'posts: two items are called "ix_posts_author_id"',
+    ),
+    "an index that is no constraint": (
+        f"{PACKAGE}/models/post.py",
+        "    title: Mapped[str]\n",
+        "    title: Mapped[str] = mapped_column(unique=True, index=True)\n",
+        ["test", "tests/db/test_conventions.py"],
+        "posts.title: leave index=True out",
     ),
     "a naive datetime": (
         f"{PACKAGE}/models/base.py",

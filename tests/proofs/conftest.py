@@ -8,6 +8,7 @@ from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.revisions import project
 from tests.proofs.support.sites import isolated_site, served_site, site
+from tests.proofs.support.things import things_database
 from tests.proofs.support.typed import typed
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "stock_url",
     "tables",
     "tally",
+    "things_database",
     "typed",
 ]

@@ -179,11 +179,11 @@ async def test_disposing_closes_the_connections(change: Change) -> None:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND application_name = 'short-lived'"
     )
-    async with Database(change(), Work) as other, other.unit_of_work() as work:
+    async with Database(change(), Work) as other, other.sessions() as session:
         for _ in range(100):  # the server notices a moment later
-            if await work.session.scalar(text(query)) == 0:
+            if await session.scalar(text(query)) == 0:
                 break
-            await work.session.rollback()
+            await session.rollback()
         else:
             pytest.fail("still connected")
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from sqlalchemy import BigInteger, literal, select, text
-from sqlalchemy.exc import InvalidRequestError
 
 from shop.db import Database, errors
 from tests.proofs.support.accounts import Account, Owner, Work
@@ -208,7 +207,7 @@ async def test_errors_of_the_session_are_translated_too(bank: Database[Work]) ->
 
 
 async def test_a_mistake_of_the_program_is_no_error_of_the_database(bank: Database[Work]) -> None:
-    with pytest.raises(InvalidRequestError, match="not persistent"):
+    with pytest.raises(errors.UnitOfWorkError, match="not persistent"):
         async with bank.unit_of_work() as work:
             await work.session.refresh(Account(name="c"))
 
@@ -245,8 +244,9 @@ async def test_each_sqlstate_has_its_error(bank: Database[Work]) -> None:
                     text(f"DO $$BEGIN RAISE 's3cr3t' USING ERRCODE = '{sqlstate}'; END$$")
                 )
         told[error.value.sqlstate] = type(error.value)
-        # Without names of tables, and without the server's message.
-        unknown = f" ({sqlstate})" if SQLSTATES[sqlstate] is errors.DatabaseError else ""
+        # Without names of tables, and without the server's message, which is in the cause.
+        more = f" ({sqlstate}): see the cause of this error"
+        unknown = more if SQLSTATES[sqlstate] is errors.DatabaseError else ""
         assert str(error.value) == SQLSTATES[sqlstate].summary + unknown
 
     assert told == SQLSTATES

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import InvalidRequestError
 
 from shop.db import Database, errors
 from shop.db.unit_of_work.unit_of_work import transaction
@@ -173,7 +172,7 @@ async def test_a_session_ends_with_its_unit_of_work(bank: Database[Work]) -> Non
     async with bank.unit_of_work() as work:
         await work.accounts.count()
 
-    with pytest.raises(InvalidRequestError, match="permanently closed"):
+    with pytest.raises(errors.UnitOfWorkError, match="has ended"):
         await work.accounts.add(Account(name="c"))
     assert await names(bank) == ["a", "b"]
 

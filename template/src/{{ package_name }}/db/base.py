@@ -91,3 +91,11 @@ def _fetch_what_the_server_computes(mapper: Mapper[Any], _: type[Base]) -> None:
     # reading it later would be I/O outside of `await`: MissingGreenlet. This is an event, because a
     # model with its own __mapper_args__ would replace the __mapper_args__ of the base.
     mapper.eager_defaults = True
+
+
+@event.listens_for(Base, "mapper_configured", propagate=True)
+def _fetch_expressions(mapper: Mapper[Any], _: type[Base]) -> None:
+    # A flush also reads each `column_property` again, by one query for each row. These two attributes
+    # are private: SQLAlchemy has no public way.
+    keys = {each.key for each in mapper._readonly_props if not each.deferred}
+    mapper._server_default_plus_onupdate_propkeys |= keys

@@ -22,5 +22,5 @@ class Comment(PrimaryKey, Timestamps, Base):
     author_id: Mapped[Key] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     text: Mapped[str]
 
-    post: Mapped["Post"] = relationship(back_populates="comments", lazy="raise")
-    author: Mapped["User"] = relationship(lazy="raise")
+    post: Mapped["Post"] = relationship(back_populates="comments", lazy="raise_on_sql")
+    author: Mapped["User"] = relationship(lazy="raise_on_sql")

@@ -30,11 +30,11 @@ class Post(PrimaryKey, Timestamps, Base):
     published: Mapped[bool] = mapped_column(default=False, server_default=false())
     publish_at: Mapped[datetime.datetime | None]
 
-    author: Mapped["User"] = relationship(back_populates="posts", lazy="raise")
+    author: Mapped["User"] = relationship(back_populates="posts", lazy="raise_on_sql")
     comments: Mapped[list["Comment"]] = relationship(
         back_populates="post",
         cascade="all, delete-orphan",
         passive_deletes=True,
-        lazy="raise",
+        lazy="raise_on_sql",
         order_by="Comment.created_at, Comment.id",
     )

@@ -30,7 +30,10 @@ class User(PrimaryKey, Timestamps, Base):
 
     # The foreign key deletes a user's posts, so SQLAlchemy does not load them before.
     posts: Mapped[list["Post"]] = relationship(
-        back_populates="author", cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
+        back_populates="author",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        lazy="raise_on_sql",
     )
 
     @hybrid_property

@@ -7,7 +7,7 @@ of the project.
 
 from .bulk_insert import bulk_insert, can_bulk_insert
 from .connect import connect_error, create_engine, ping
-from .error_codes import translate
+from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options
 from .staging import staged
 from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
@@ -22,6 +22,7 @@ __all__ = [
     "READ_ONLY",
     "SQL_DIALECT",
     "TYPE_ANNOTATION_MAP",
+    "DriverError",
     "IsolationLevel",
     "bulk_insert",
     "can_bulk_insert",
@@ -37,4 +38,5 @@ __all__ = [
     "staged",
     "translate",
     "upsert_statement",
+    "value_error",
 ]

@@ -5,7 +5,9 @@ import sqlite3
 import sqlalchemy.exc
 
 from shop.db import errors
-from shop.db.errors import DatabaseError, Error
+from shop.db.errors import DatabaseError, DataException, Error
+
+DriverError = sqlite3.Error
 
 _BY_NAME: dict[str, type[Error]] = {
     "SQLITE_BUSY": errors.TransientError,
@@ -18,6 +20,11 @@ _BY_NAME: dict[str, type[Error]] = {
     "SQLITE_CONSTRAINT_UNIQUE": errors.UniqueViolation,
     "SQLITE_READONLY": errors.ReadOnlyTransaction,
 }
+
+
+def value_error(error: BaseException) -> DataException:
+    """Return the layer's error for a value that cannot be converted."""
+    return DataException(f"a value does not fit its column ({type(error).__name__})")
 
 
 def translate(error: BaseException) -> Error | None:

@@ -68,9 +68,11 @@ def _watch(engine: AsyncEngine, settings: DatabaseSettings) -> None:
 def _translate_errors(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "handle_error")
     def translate_error(context: ExceptionContext) -> Error | None:
-        if context.sqlalchemy_exception is None:  # a cancellation, not an error of the driver
-            return None
-        return translate(context.sqlalchemy_exception)
+        if context.sqlalchemy_exception is not None:
+            return translate(context.sqlalchemy_exception)
+        # Otherwise it is a cancellation, or a row that Python cannot hold, such as the year 10000.
+        row = context.original_exception
+        return dialect.value_error(row) if isinstance(row, ValueError | OverflowError) else None
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def connect(

@@ -105,8 +105,8 @@ class QueuePool(AsyncAdaptedQueuePool):
         longest = sorted(self.usage.held.values(), key=lambda checkout: checkout.since)[:3]
         return (
             f"no connection became free within {waited:.1f} s, because all of them are in use (pool_size"
-            f" {self.size()}, max_overflow {self._max_overflow}); held longest: "
-            + "; ".join(map(str, longest))
+            f" {self.size()}, max_overflow {self._max_overflow})"
+            + ("; held longest: " + "; ".join(map(str, longest)) if longest else "")
         )
 
     def report(self) -> PoolStatus:

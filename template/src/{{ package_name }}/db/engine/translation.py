@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import sqlalchemy.exc
 import sqlalchemy.orm.exc
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, SQLAlchemyError, StatementError
 
 from .. import errors
 from ..dialect import dialect
@@ -14,11 +15,16 @@ SHARED_SESSION = "two tasks use one session at the same time: open a unit of wor
 
 _BY_TYPE: list[tuple[type[BaseException], type[Error]]] = [
     (sqlalchemy.exc.PendingRollbackError, errors.UnitOfWorkError),
-    (sqlalchemy.exc.TimeoutError, errors.PoolTimeout),
     (sqlalchemy.exc.NoResultFound, errors.NotFound),
     (sqlalchemy.exc.MultipleResultsFound, errors.MultipleFound),
     (sqlalchemy.orm.exc.StaleDataError, errors.StaleData),
 ]
+
+
+_BY_CODE: dict[str | None, str] = {
+    "isce": SHARED_SESSION,
+    "xd2s": "an attribute was read that is not loaded: load it by options=, or by session.refresh()",
+}
 
 
 def translate(error: BaseException) -> Error | None:
@@ -26,21 +32,28 @@ def translate(error: BaseException) -> Error | None:
     for kind, ours in _BY_TYPE:
         if isinstance(error, kind):
             return ours()
-    if isinstance(error, sqlalchemy.exc.InvalidRequestError) and error.code == "isce":
-        return errors.UnitOfWorkError(SHARED_SESSION)
-    return dialect.translate(error)
+    if isinstance(error, InvalidRequestError):
+        return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {error.args[0]}")
+    if isinstance(error, DBAPIError) or not isinstance(error, StatementError):
+        return dialect.translate(error)
+    # A value could not be bound. A type of the layer refuses a value by an error of the layer.
+    if isinstance(error.orig, SQLAlchemyError):
+        return translate(error.orig)
+    ours = isinstance(error.orig, Error)
+    return type(error.orig)(str(error.orig)) if ours else dialect.value_error(error.orig or error)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
     """Replace errors of SQLAlchemy's session by errors of the layer, in a block.
 
-    The engine already translates the errors of the driver. This translates the errors of the session:
-    a stale row in a flush, or a pool without a free connection.
+    The engine already translates the errors of the driver. This translates the errors of the session,
+    such as a stale row in a flush. It also translates what a program did with the driver's own
+    connection, such as a COPY.
     """
     try:
         yield
-    except sqlalchemy.exc.SQLAlchemyError as error:
+    except (SQLAlchemyError, dialect.DriverError) as error:
         ours = translate(error)
         if ours is None:
             raise

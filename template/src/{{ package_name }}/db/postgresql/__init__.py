@@ -6,7 +6,7 @@ and batches of values. They never take models or settings objects.
 
 from .bulk_insert import bulk_insert, can_bulk_insert
 from .connect import connect_error, create_engine, ping
-from .error_codes import translate
+from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options
 from .staging import staged
 from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
@@ -21,6 +21,7 @@ __all__ = [
     "READ_ONLY",
     "SQL_DIALECT",
     "TYPE_ANNOTATION_MAP",
+    "DriverError",
     "IsolationLevel",
     "bulk_insert",
     "can_bulk_insert",
@@ -36,4 +37,5 @@ __all__ = [
     "staged",
     "translate",
     "upsert_statement",
+    "value_error",
 ]

@@ -13,8 +13,8 @@ import asyncpg
 from sqlalchemy import Column, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..errors import ConnectionFailure, DataException
-from .error_codes import translate
+from ..errors import ConnectionFailure, Error
+from .error_codes import translate, value_error
 
 Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
@@ -67,8 +67,8 @@ async def copy_into(
             await connection.invalidate(error)
         if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
             raise translate(error) or ConnectionFailure() from error
-        if isinstance(error, Exception):  # the driver or a type could not write the value
-            raise DataException("a value does not fit the type of its column") from error
+        if isinstance(error, Exception) and not isinstance(error, Error):
+            raise value_error(error) from error
         raise
 
 

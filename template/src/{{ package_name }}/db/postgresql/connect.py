@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, AdaptedConnection
+from sqlalchemy import URL, AdaptedConnection, DateTime
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from .error_codes import translate
+from .types import Instant
 from .url import split_url
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ def create_engine(
         # may stay prepared on it. Both asyncpg and SQLAlchemy have a cache of prepared statements.
         # Without its cache asyncpg also gives statements no name.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    return create_async_engine(url, connect_args=connect_args, **arguments)
+    engine = create_async_engine(url, connect_args=connect_args, **arguments)
+    engine.dialect.colspecs = {**engine.dialect.colspecs, DateTime: Instant}
+    return engine
 
 
 def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:

@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy.exc
 
 from .. import errors
-from ..errors import ConstraintViolation, DatabaseError, Error
+from ..errors import ConstraintViolation, DatabaseError, DataException, Error
 
 _BY_SQLSTATE: dict[str, type[Error]] = {
     "08P01": errors.ConnectionRejected,  # PgBouncer's answer to the timeouts at connect
@@ -32,25 +32,47 @@ _BY_SQLSTATE: dict[str, type[Error]] = {
     "53300": errors.ConnectionRejected,  # too many clients
     "55P03": errors.LockNotAvailable,
     "57014": errors.QueryCanceled,
-    "57P01": errors.ConnectionFailure,  # an administrator ended the session, or the server stops
-    "57P02": errors.ConnectionFailure,
-    "57P03": errors.ConnectionFailure,  # the server is starting up
-    "57P05": errors.ConnectionFailure,  # idle_session_timeout
 }
 
 _BY_CLASS: dict[str, type[Error]] = {
     "08": errors.ConnectionFailure,
-    "22": errors.DataException,
+    "22": DataException,
     "23": ConstraintViolation,
     "28": errors.ConnectionRejected,  # the password, or pg_hba.conf
+    "57": errors.ConnectionFailure,  # the server starts or stops, or ended the session
 }
+
+
+# Sentences for what has no class. The server names the function of its parser that found the mistake.
+_SENTENCES = {
+    "428C9": "a value was given for a column that only the server computes: leave it out",
+    "errorMissingRTE": "the statement names a table that it does not select from: join that table",
+}
+
+DriverError = asyncpg.PostgresError
+"""What the driver's own connection raises."""
+
+
+def value_error(error: BaseException) -> DataException:
+    """Return the layer's error for a value that cannot be converted.
+
+    The messages of the given error and its causes have the value. A logged traceback would show them,
+    so this function hides them.
+    """
+    kind = type(error).__name__
+    each: BaseException | None = error
+    while each is not None:
+        each.args = ("this message is hidden, because it has the value",)
+        each.__suppress_context__ = True
+        each = getattr(each, "orig", None) or each.__cause__
+    return DataException(f"a value does not fit its column, or its Python type ({kind})")
 
 
 def translate(error: BaseException) -> Error | None:
     """Return the layer's error for an error of SQLAlchemy's engine or of the driver.
 
-    The server's DETAIL has values of rows. This function removes it from the driver's error, so that a
-    logged traceback does not show them.
+    DETAIL, HINT and the messages of class 22 have values. This function removes them from the driver's
+    error, so that a logged traceback does not show them.
 
     Returns:
         None if the error does not come from the database.
@@ -62,8 +84,8 @@ def translate(error: BaseException) -> Error | None:
         inner := getattr(driver, "orig", None) or driver.__cause__
     ):
         driver = inner
-    if getattr(driver, "detail", None):
-        driver.detail = None  # type: ignore[attr-defined]  # asyncpg has no types
+    if isinstance(driver, asyncpg.PostgresError):
+        vars(driver).update(detail=None, hint=None)
     if isinstance(driver, asyncpg.InvalidCachedStatementError):
         return errors.TransientError(
             "the schema changed while a prepared statement used it: run the transaction again"
@@ -78,11 +100,18 @@ def translate(error: BaseException) -> Error | None:
                 table=getattr(driver, "table_name", None),
                 column=getattr(driver, "column_name", None),
             )
+        if found is DataException:
+            value_error(error)
+        place = getattr(driver, "server_source_function", None)
+        if sentence := _SENTENCES.get(sqlstate) or _SENTENCES.get(str(place)):
+            return DatabaseError(sentence, sqlstate=sqlstate)
         if found is not None:
             return found(sqlstate=sqlstate)
-    if not isinstance(error, sqlalchemy.exc.DBAPIError | asyncpg.PostgresError):
+    if not isinstance(error, sqlalchemy.exc.DBAPIError | DriverError):
         return None
     if getattr(error, "connection_invalidated", False):
         return errors.ConnectionFailure(sqlstate=sqlstate)
-    message = f"{DatabaseError.summary} ({sqlstate or type(driver).__name__})"
-    return DatabaseError(message, sqlstate=sqlstate)
+    return DatabaseError(
+        f"{DatabaseError.summary} ({sqlstate or type(driver).__name__}): see the cause of this error",
+        sqlstate=sqlstate,
+    )

@@ -1,11 +1,15 @@
 """Types of PostgreSQL, and the values that they can hold."""
 
+import datetime
 import decimal
 import re
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, make_url, text
+from sqlalchemy import JSON, BigInteger, Dialect, make_url, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime
+
+from ..errors import DataException
 
 _JSON = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
@@ -22,6 +26,25 @@ RANDOM_UUID = text("gen_random_uuid()")
 """A server default that makes a random UUID."""
 
 
+class Instant(AsyncpgDateTime):
+    """A time with time zone. It refuses a value without a zone.
+
+    asyncpg would take that as the local time of the machine, so another machine would store another
+    instant.
+    """
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _with_zone if self.timezone else None
+
+
+def _with_zone(value: Any) -> Any:
+    # The driver's infinities, datetime.min and datetime.max, have no zone.
+    if value is None or getattr(value, "tzinfo", None) or value in _INFINITIES:
+        return value
+    raise DataException("a datetime has no time zone: write datetime.now(UTC)")
+
+
+_INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # they have no zone
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")  # zero, and halves of a character
 
 

@@ -83,7 +83,7 @@ class Batches(Generic[M]):
     def columns_of(self, names: Collection[str]) -> list[Column[Any]]:
         """Return the table's columns for attributes by name, or raise TypeError."""
         columns = self.model.__mapper__.columns
-        known = {name: each for name, each in columns.items() if isinstance(each, Column)}
+        known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
         if unknown := sorted({*names} - known.keys()):
             raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
         return [known[name] for name in names]

@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Generic, TypedDict, TypeVar
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncScalarResult, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
-from ..errors import MultipleFound, NotFound, UnitOfWorkError
+from ..errors import MultipleFound, NotFound
 from ..paging.page import Page, paginate
 from ..paging.values import padded
 
@@ -201,26 +201,13 @@ class ReadRepository(Generic[M, K]):
 
         Args:
             yield_per: the number of rows in a partition. More rows need more memory.
-
-        Raises:
-            UnitOfWorkError: the transaction ended before the block did.
         """
         statement = self._select(*criteria, options=options).order_by(*order_by)
-        execution_options = {"yield_per": yield_per}
-        result = await self.session.stream_scalars(statement, execution_options=execution_options)
+        result = await self.session.stream_scalars(statement.execution_options(yield_per=yield_per))
         try:
-            yield self._partitions(result)
+            yield result.partitions()
         finally:
             await result.close()
-
-    async def _partitions(self, result: AsyncScalarResult[M]) -> AsyncIterator[Sequence[M]]:
-        transaction = self.session.get_transaction()
-        async for partition in result.partitions():
-            yield partition
-            if self.session.get_transaction() is not transaction:
-                raise UnitOfWorkError(
-                    "the transaction ended during a stream: commit after the stream"
-                )
 
     async def count(self, *criteria: Criterion) -> int:
         """Return how many rows meet all criteria. The server reads each of them."""

@@ -91,6 +91,8 @@ async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
             }
             if version is not None:
                 new[version] = version + 1
+            if not new:
+                raise ValueError("the rows give keys, but no new values")
             # An UPDATE through the session, so that the rules for hidden rows apply.
             result = await session.execute(
                 update(model).where(*(key == stage.c[key.name] for key in keys)).values(new),

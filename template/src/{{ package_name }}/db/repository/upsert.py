@@ -76,7 +76,12 @@ async def upsert_entities(
             return []
         returning = statement.returning(model)
         found = await session.scalars(returning, execution_options={"populate_existing": True})
-        return found.all()
+        entities = found.all()
+        columns = model.__mapper__.column_attrs
+        expressions = [each.key for each in columns if not isinstance(each.columns[0], sa.Column)]
+        for each in entities if expressions else ():  # RETURNING has only columns
+            await session.refresh(each, expressions)
+        return entities
 
 
 @asynccontextmanager
@@ -121,9 +126,10 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
         wanted = {*batches.columns_of(_names(conflict_target))}
         found = [each for each in targets if {*_expressions(each)} == wanted]
     if len(found) != 1:
+        names = ", ".join(sorted(str(each.name) for each in targets))
         raise ValueError(
             f"conflict_target means {len(found)} unique constraints or indexes of {batches.table}, "
-            "not one: give its columns, or its name"
+            f"not one: give the columns or the name of one of {names}"
         )
     if not batches.given.keys() & {*found[0].columns}:
         raise ValueError(

@@ -21,7 +21,6 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete
 
-from ..engine.translation import translated
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
 from .batches import Rows, Values
@@ -44,14 +43,14 @@ class Repository(ReadRepository[M, K]):
                 unless `add` ran in a savepoint.
         """
         self.session.add(entity)
-        await self._flush()
+        await self.session.flush()
         return entity
 
     async def add_many(self, entities: Iterable[M]) -> Sequence[M]:
         """Insert rows, all or none. Rows with the same attributes share a statement."""
         added = list(entities)
         self.session.add_all(added)
-        await self._flush()
+        await self.session.flush()
         return added
 
     async def insert_rows(self, rows: Rows[M]) -> int:
@@ -59,7 +58,7 @@ class Repository(ReadRepository[M, K]):
 
         The rows do not enter the session. For entities with their keys, use `add_many`.
         """
-        await self._flush()
+        await self.session.flush()
         return await insert_rows(self.session, self.model, rows)
 
     async def upsert(
@@ -69,7 +68,7 @@ class Repository(ReadRepository[M, K]):
 
         With `update=()` an existing row stays as it is, and the method returns None.
         """
-        await self._flush()
+        await self.session.flush()
         written = await upsert_entities(
             self.session, self.model, [row], conflict_target=conflict_target, update=update
         )
@@ -82,25 +81,25 @@ class Repository(ReadRepository[M, K]):
 
         Entities in the session are not read again.
         """
-        await self._flush()
+        await self.session.flush()
         return await upsert_rows(
             self.session, self.model, rows, conflict_target=conflict_target, update=update
         )
 
     async def update_rows(self, rows: Rows[M]) -> int:
         """Change rows by their primary keys and expected versions. Return how many. See `rows.py`."""
-        await self._flush()
+        await self.session.flush()
         return await update_rows(self.session, self.model, rows)
 
     async def update(self, entity: M, /, **values: object) -> M:
-        """Set attributes of a row, and write the changed ones.
+        """Set attributes of a row, and write the changed ones. If one is refused, none is set.
 
         Args:
             entity: a row of this session.
             values: the new values by attribute name. `UNSET` leaves an attribute as it is.
 
         Raises:
-            TypeError: the model has no such attribute.
+            TypeError: the model has no such attribute, or computes it.
             UnitOfWorkError: the row belongs to another session, so nothing would be written.
             ConstraintViolation: as for `add`.
             StaleData: the row is gone, or has another version.
@@ -109,13 +108,26 @@ class Repository(ReadRepository[M, K]):
             raise UnitOfWorkError(
                 f"{entity!r} is not in this unit of work: add it, or get it here first"
             )
-        unknown = sorted(values.keys() - self.model.__mapper__.all_orm_descriptors.keys())
-        if unknown:
+        mapper = self.model.__mapper__
+        if unknown := sorted(values.keys() - mapper.all_orm_descriptors.keys()):
             raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
-        for name, value in values.items():
-            if value is not UNSET:
-                setattr(entity, name, value)
-        await self._flush()
+        columns = mapper.columns
+        for name in values.keys() & columns.keys():
+            if getattr(columns[name], "computed", True) is not None:  # or it is no Column
+                raise TypeError(f"{self.model.__name__} computes {name}: leave it out")
+        before = {**vars(entity)}
+        try:
+            for name, value in values.items():
+                if value is not UNSET:
+                    setattr(entity, name, value)
+        except BaseException:
+            for name in vars(entity).keys() - before.keys():
+                self.session.expire(entity, [name])  # it was not loaded
+            for name, value in before.items():
+                if vars(entity).get(name) is not value:
+                    setattr(entity, name, value)
+            raise
+        await self.session.flush()
         return entity
 
     async def delete(self, entity: M) -> None:
@@ -127,7 +139,7 @@ class Repository(ReadRepository[M, K]):
                 row is gone already.
         """
         await self.session.delete(entity)
-        await self._flush()
+        await self.session.flush()
 
     async def delete_by_keys(self, keys: Iterable[K]) -> int:
         """Delete the rows with these primary keys. Return how many there were.
@@ -154,7 +166,3 @@ class Repository(ReadRepository[M, K]):
             )
         result = await self.session.execute(delete(self.model).where(*criteria))
         return cast("CursorResult[Any]", result).rowcount
-
-    async def _flush(self) -> None:
-        with translated():
-            await self.session.flush()

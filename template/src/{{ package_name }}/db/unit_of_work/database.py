@@ -24,11 +24,10 @@ from ..dialect import dialect
 from ..engine.call_site import find_call_site
 from ..engine.create import create_engine
 from ..engine.pool import PoolStatus, QueuePool
-from ..engine.translation import translated
 from ..errors import Error, UnitOfWorkError
 from ..settings import DatabaseSettings
 from .retry import retry
-from .session import GuardedSession
+from .session import GuardedSession, refuse_foreign_end
 from .settings_at_begin import BeginHook, info_by_type, session_info
 from .unit_of_work import ReadUnitOfWork, UnitOfWork, transaction
 
@@ -71,6 +70,12 @@ class Database(Generic[U, R]):
         unit_of_work: the class of the units of work, or a function that takes a session.
         read_unit_of_work: the same for `unit_of_work(read_only=True)`.
         begin_hooks: functions that return settings for each transaction, see `settings_at_begin.py`.
+
+    Attributes:
+        settings: as given.
+        engine: for connections without a session.
+        sessions: creates plain sessions, for a script or a console that calls `commit()` itself:
+            `async with database.sessions() as session`. Begin hooks run. There is no unit of work.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Database(Generic[U, R]):
             begin_hooks = (lambda _: settings.timeouts, *begin_hooks)
         self.settings = settings
         self.engine = create_engine(settings)
+        refuse_foreign_end(self.engine)
         self.sessions = async_sessionmaker(
             self.engine,
             sync_session_class=GuardedSession,
@@ -156,8 +162,7 @@ class Database(Generic[U, R]):
         if task in self._busy:
             raise UnitOfWorkError(
                 f"this task has an open unit of work already, opened at {self._busy[task]}: pass that "
-                "one on, or use its savepoint(). A test must end its unit of work before it sends a "
-                "request, because httpx's ASGITransport runs the application in the test's task"
+                "one on, or use its savepoint()"
             )
         self._busy[task] = find_call_site() or "an unknown place"
         try:
@@ -230,9 +235,8 @@ class Database(Generic[U, R]):
         seconds = self.settings.connect_timeout
         try:
             async with asyncio.timeout(seconds):
-                with translated():
-                    async with self.engine.connect() as connection:
-                        await connection.execute(text("SELECT 1"))
+                async with self.engine.connect() as connection:
+                    await connection.execute(text("SELECT 1"))
         except TimeoutError:
             pool = self.engine.sync_engine.pool
             if isinstance(pool, QueuePool) and pool.exhausted:

@@ -11,7 +11,7 @@
         await register(uow, …)
 
 The `Database` opens it. It commits when the block ends, and rolls back when the block raises or is
-cancelled. Only entry points (a route, a command, a job) open one, and services receive it. If
+cancelled. Nothing else ends its transaction, see `session.py`. Only entry points (a route, a command, a job) open one, and services receive it. If
 services opened their own, an error could leave half of the work committed. Put a part that may fail
 alone into a `savepoint()`.
 
@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..dialect import dialect
 from ..engine.translation import translated
 from ..errors import CommitUnknown, ConnectionFailure
+from .session import owned
 
 Hook = Callable[[], Awaitable[object]]
 
@@ -118,13 +119,12 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
     async with AsyncExitStack() as until_committed:
         # Closing the session rolls back. A cancellation does not interrupt that.
         await until_committed.enter_async_context(session)
-        with translated():
+        with translated(), owned(session):
             yield
             # Flush here, so that only COMMIT itself can fail in commit().
             await session.flush()
         try:
-            with translated():
-                await session.commit()
+            await session.commit()
         except asyncio.CancelledError as error:
             raise CommitUnknown from error
         except ConnectionFailure as error:

@@ -1,0 +1,229 @@
+"""The shapes of models that SQLAlchemy's documentation shows, with each method of a repository.
+
+A method works, and afterwards every attribute of the entity can be read without `await`. Or the method
+refuses the shape by a TypeError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import (
+    MappedAsDataclass,
+)
+
+from shop import db
+from shop.db import Database, DatabaseSettings, errors
+from shop.db.mixins import bigint
+from tests.proofs.support.shapes import (
+    SHAPES,
+    Author,
+    Base,
+    Book,
+    Group,
+    Membership,
+    Node,
+    Order,
+    Point,
+)
+
+
+def repository(session: Any, shape: type[Any]) -> db.Repository[Any, Any]:
+    class Rows(db.Repository[Any, Any]):
+        model = shape
+
+    return Rows(session)
+
+
+@pytest.fixture
+async def world(proof_settings: DatabaseSettings) -> AsyncIterator[Database[db.UnitOfWork]]:
+    async with Database(proof_settings, db.UnitOfWork) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        yield database
+
+
+Rows = db.Repository[Any, Any]
+Method = Callable[[Rows, Any], Awaitable[Any]]
+
+
+def values(shape: type[Any], name: str) -> dict[str, Any]:
+    return {"name": name} | ({"group_id": 1, "number": 7} if shape is Membership else {})
+
+
+def key_of(entity: Any) -> Any:
+    key = inspect(entity).identity
+    return key if len(key) > 1 else key[0]
+
+
+async def streamed(rows: Rows, entity: Any) -> list[Any]:
+    found: list[Any] = []
+    async with rows.stream(order_by=[rows.model.name]) as partitions:
+        async for part in partitions:
+            found += part
+    return found
+
+
+async def upserted(rows: Rows, entity: Any) -> Any:
+    keys = [rows.model.__mapper__.get_property_by_column(c).key for c in primary_key(rows)]
+    row = values(rows.model, "new") | {name: getattr(entity, name) for name in keys}
+    return await rows.upsert(row, conflict_target=keys)
+
+
+async def updated_by_rows(rows: Rows, entity: Any) -> int:
+    mapper = rows.model.__mapper__
+    keys = [mapper.get_property_by_column(each).key for each in primary_key(rows)]
+    keys += ["version"] if rows.model is Order else []
+    return await rows.update_rows([{name: getattr(entity, name) for name in keys} | {"name": "u"}])
+
+
+def primary_key(rows: Rows) -> Any:
+    return rows.model.__mapper__.primary_key
+
+
+METHODS: dict[str, Method] = {
+    "get": lambda rows, entity: rows.get(key_of(entity)),
+    "get with a lock": lambda rows, entity: rows.get(key_of(entity), with_for_update=True),
+    "one_or_none": lambda rows, entity: rows.one_or_none(rows.model.name == "first"),
+    "all": lambda rows, entity: rows.all(order_by=[rows.model.name]),
+    "all_and_count": lambda rows, entity: rows.all_and_count(order_by=[rows.model.name], limit=1),
+    "paginate": lambda rows, entity: rows.paginate(order_by=[rows.model.name], limit=1),
+    "stream": streamed,
+    "count": lambda rows, entity: rows.count(),
+    "exists": lambda rows, entity: rows.exists(rows.model.name == "first"),
+    "add": lambda rows, entity: rows.add(another(rows.model)),
+    "insert_rows": lambda rows, entity: rows.insert_rows(
+        [values(rows.model, "third") | ({"number": 9} if rows.model is Membership else {})]
+    ),
+    "upsert": upserted,
+    "update": lambda rows, entity: rows.update(entity, name="changed"),
+    "update_rows": updated_by_rows,
+    "delete": lambda rows, entity: rows.delete(entity),
+}
+
+
+def another(shape: type[Any]) -> Any:
+    return shape(**values(shape, "second") | ({"number": 8} if shape is Membership else {}))
+
+
+def read_everything(entity: Any) -> None:
+    """Read all attributes that are not deferred. A query without `await` would be MissingGreenlet."""
+    mapper = inspect(entity).mapper
+    for each in mapper.column_attrs:
+        if not each.deferred:
+            getattr(entity, each.key)
+    for each in (*mapper.synonyms, *mapper.composites):
+        getattr(entity, each.key)
+    if isinstance(entity, Order):
+        assert entity.total == entity.price * entity.amount
+        assert entity.generated == entity.price + entity.amount
+
+
+async def test_each_method_works_with_each_shape_or_refuses_it(
+    world: Database[db.UnitOfWork],
+) -> None:
+    async with world.unit_of_work() as work:
+        await repository(work.session, Group).add(Group(name="a", memberships=[]))
+    works, refused = 0, list[str]()
+    for shape in SHAPES:
+        for name, method in METHODS.items():
+            with pytest.raises(ZeroDivisionError):
+                async with world.unit_of_work() as work:
+                    rows = repository(work.session, shape)
+                    entity = await rows.add(shape(**values(shape, "first")))
+                    read_everything(entity)
+                    try:
+                        async with work.savepoint():
+                            result = await method(rows, entity)
+                    except TypeError as error:
+                        refused.append(f"{shape.__name__}.{name}: {error}")
+                    else:
+                        works += 1
+                        found = result if isinstance(result, list) else [result]
+                        for each in [*found, *([entity] * (name != "delete"))]:
+                            if isinstance(each, shape):
+                                read_everything(each)
+                    raise ZeroDivisionError
+    print(f"{works} work, {len(refused)} are refused:", *refused, sep="\n")
+    assert works + len(refused) == len(SHAPES) * len(METHODS)
+    assert all("Car" in each or "Concrete" in each for each in refused)
+
+
+async def test_an_expression_follows_each_change(world: Database[db.UnitOfWork]) -> None:
+    async with world.unit_of_work() as work:
+        orders, authors = repository(work.session, Order), repository(work.session, Author)
+        order = await orders.add(Order(name="a", price=5, amount=2))
+        assert order.total == 10
+        await orders.update(order, amount=3)
+        assert (order.total, order.generated) == (15, 8)
+        same = await orders.upsert(
+            {"name": "a", "price": 7, "amount": 1}, conflict_target=[Order.name]
+        )
+        assert [same] == [order]
+        assert (order.total, order.generated, order.version) == (7, 8, 3)
+        author = await authors.add(Author(name="b"))
+        await repository(work.session, Book).add(Book(name="c", author_id=author.id))
+        changed = await authors.upsert({"id": author.id, "name": "d"}, conflict_target=["id"])
+        assert changed is not None
+        assert (changed.name, changed.books) == ("d", 1)
+        order.data = {"a": 1}
+        await work.session.flush()
+        order.data["b"] = 2
+        await work.session.flush()
+        assert (await work.session.scalars(select(Order.data))).one() == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("name", ["total", "generated"])
+async def test_nobody_sets_what_sql_computes(world: Database[db.UnitOfWork], name: str) -> None:
+    async with world.unit_of_work() as work:
+        orders = repository(work.session, Order)
+        order = await orders.add(Order(name="a"))
+        with pytest.raises(TypeError, match=name):
+            await orders.update(order, **{name: 99})
+        with pytest.raises(TypeError, match=name):
+            await orders.insert_rows([{"name": "b", name: 99}])
+        with pytest.raises(errors.DatabaseError, match="only the server computes"):
+            async with work.savepoint():
+                await orders.add(Order(name="c", generated=99))
+
+
+async def test_a_refused_update_changes_nothing(world: Database[db.UnitOfWork]) -> None:
+    async with world.unit_of_work() as work:
+        orders = repository(work.session, Order)
+        order = await orders.add(Order(name="a", place=Point(1, 2), data={"a": 1}))
+        order.price = 4  # not written yet
+        with pytest.raises(ValueError, match="not negative"):
+            await orders.update(order, notes="n", title="b", place=Point(8, 9), amount=-1, price=9)
+        assert (order.name, order.place, order.amount, order.price) == ("a", Point(1, 2), 2, 4)
+        assert "notes" not in vars(order)
+    async with world.unit_of_work() as work:
+        [order] = await repository(work.session, Order).all()
+        assert (order.name, order.price, order.place) == ("a", 4, Point(1, 2))
+        await work.session.refresh(order, ["notes"])
+        assert order.notes is None
+
+
+async def test_a_tree_whose_children_are_loaded_can_be_deleted(
+    world: Database[db.UnitOfWork],
+) -> None:
+    async with world.unit_of_work() as work:
+        root = Node(name="root", children=[Node(name="leaf", children=[])])
+        await repository(work.session, Node).add(root)
+    async with world.unit_of_work() as work:
+        nodes = repository(work.session, Node)
+        [leaf, root] = await nodes.all(order_by=[Node.name])
+        await work.session.refresh(root, ["children"])
+        await work.session.refresh(leaf, ["children"])
+        await nodes.delete(root)
+        assert await nodes.count() == 0
+
+
+def test_a_mixin_is_refused_where_a_dataclass_is_mapped() -> None:
+    with pytest.raises(InvalidRequestError, match="not a dataclass"):
+
+        class Broken(bigint.PrimaryKey, MappedAsDataclass, Base):
+            __tablename__ = "sh_broken"
