@@ -4,6 +4,7 @@ from tests.proofs.support.accounts import bank, proof_settings
 from tests.proofs.support.actors import begin_hook
 from tests.proofs.support.books import tables
 from tests.proofs.support.faults import server, tally
+from tests.proofs.support.fleet import fleet
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.revisions import project
@@ -14,6 +15,7 @@ from tests.proofs.support.typed import typed
 __all__ = [
     "bank",
     "begin_hook",
+    "fleet",
     "hidden",
     "isolated_site",
     "project",

@@ -119,7 +119,7 @@ async def test_the_server_evaluates_a_default_that_is_sql(stock: Database[Work])
 async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
     stock: Database[Work], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "shop.db.repository.rows"):
+    with caplog.at_level(logging.INFO, "shop.db.postgresql.bulk_insert"):
         async with stock.unit_of_work() as work:
             await insert_rows(
                 work.session, Awkward, ({"name": f"a{number}"} for number in range(6000))

@@ -7,9 +7,14 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import select
 
-from shop.db import Database, errors
+from shop.db import Database, Repository, errors
 from shop.db.repository.rows import insert_rows, update_rows
-from tests.proofs.support.people import Awkward, Counted, Flat, Friend, Person, Work, thing
+from tests.proofs.support.people import Counted, Flat, Friend, Person, Work, thing
+
+
+class CountedRows(Repository[Counted, uuid.UUID]):
+    model = Counted
+
 
 # A few rows use unnested arrays. Many rows use a temporary table, in several batches.
 FEW, MANY = (10, 5100)
@@ -108,8 +113,6 @@ async def test_defaults_are_not_applied_again(stock: Database[Work]) -> None:
 
 async def test_rows_that_cannot_be_written_are_refused(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
-        with pytest.raises(TypeError, match="one by one"):
-            await update_rows(work.session, Awkward, [{"id": 1, "backwards": "a"}])
         with pytest.raises(TypeError, match="Person has no column emial"):
             await update_rows(work.session, Person, [{"id": 1, "emial": "a"}])
         with pytest.raises(ValueError, match="row 2 has other keys"):
@@ -124,6 +127,17 @@ async def test_the_error_names_the_violated_constraint(stock: Database[Work]) ->
             await update_rows(work.session, Counted, changes)
 
     assert violation.value.constraint == "uq_counted_name"
+
+
+async def test_a_version_without_the_mixin_is_counted_by_criteria_too(
+    stock: Database[Work],
+) -> None:
+    await fill(stock, 2)
+    async with stock.unit_of_work() as work:
+        assert await CountedRows(work.session).update_where(Counted.name == "1", number=7) == 1
+        versions = await work.session.scalars(select(Counted.version).order_by(Counted.number))
+
+    assert versions.all() == [1, 2]
 
 
 async def fill(database: Database[Work], number: int) -> None:

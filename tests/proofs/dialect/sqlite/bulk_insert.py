@@ -3,25 +3,27 @@
 from collections.abc import AsyncIterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Table, insert
+from sqlalchemy import ColumnClause, TableClause, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def can_bulk_insert(connection: AsyncConnection, table: Table) -> bool:
+async def can_bulk_insert(connection: AsyncConnection, table: TableClause) -> bool:
     """Return True, because every table accepts INSERTs."""
     return True
 
 
 async def bulk_insert(
     connection: AsyncConnection,
-    table: Table,
-    columns: Sequence[Column[Any]],
+    table: TableClause,
+    columns: Sequence[ColumnClause[Any]],
     batches: AsyncIterable[Batch],
+    *,
+    obstacle: str = "",
 ) -> None:
-    """Insert rows, batch by batch."""
+    """Insert rows, batch by batch. Nothing is an obstacle to an INSERT."""
     keys = [column.key for column in columns]
     async for values in batches:
         rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]

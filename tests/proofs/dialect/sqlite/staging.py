@@ -38,5 +38,6 @@ async def staged(
         # The numbers are endless, so the rows end first.
         rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, numbers, strict=False)]
         await connection.execute(sa.insert(stage), rows)
-    yield stage
+    # The types of some columns change what is selected. A stage has the values as they are.
+    yield sa.table(stage.name, *(sa.column(each.name) for each in stage.c))
     await connection.exec_driver_sql(f"DROP TABLE {quoted}")

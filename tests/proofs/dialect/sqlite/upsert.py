@@ -17,6 +17,7 @@ def upsert_statement(
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     new_values: Callable[[Any], Mapping[Any, Any]] | None,
+    where: sa.ColumnElement[bool] | None,
 ) -> sa.Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
 
@@ -37,9 +38,12 @@ def upsert_statement(
     # Without the WHERE, SQLite would read ON CONFLICT as the ON of a join.
     query = sa.select(*(rows.c[each.name] for each in columns)).where(rows.c.place == 1)
     statement = insert(into).from_select(list(columns), query)
-    where = target.dialect_options["sqlite"]["where"] if isinstance(target, sa.Index) else None
+    partial = target.dialect_options["sqlite"]["where"] if isinstance(target, sa.Index) else None
     if new_values is None:
-        return statement.on_conflict_do_nothing(index_elements=elements, index_where=where)
+        return statement.on_conflict_do_nothing(index_elements=elements, index_where=partial)
     return statement.on_conflict_do_update(
-        index_elements=elements, index_where=where, set_=new_values(statement.excluded)
+        index_elements=elements,
+        index_where=partial,
+        set_=new_values(statement.excluded),
+        where=where,
     )

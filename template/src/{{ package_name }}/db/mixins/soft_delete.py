@@ -4,8 +4,10 @@ import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
+from .inheritance import FollowsRows
 
-class SoftDelete:
+
+class SoftDelete(FollowsRows):
     """`deleted_at`: the time at which the row was hidden, or NULL.
 
     It has no index: most rows are not hidden, so the planner would not use one. Give the indexes of

@@ -1,21 +1,37 @@
 """The times at which a row was created and last changed, by the server's clock.
 
 Limits: `now()` is the beginning of the transaction, so all rows of one transaction have the same
-time. A flush, `update()` of SQLAlchemy and a repository's `upsert` set `updated_at`. Raw SQL and
+time. A flush, `update()` of SQLAlchemy and a repository's methods set `updated_at`. Raw SQL and
 your own ON CONFLICT must set it. After an `update()` refresh the entities in the session, or let it
 return them: `.returning(Model)` with the execution option `populate_existing=True`.
 """
 
 import datetime
+from typing import Any
 
-from sqlalchemy import func
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, event, func
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session
+
+from .inheritance import FollowsRows
 
 
-class Timestamps:
+class Timestamps(FollowsRows):
     """`created_at` and `updated_at`, with time zone."""
 
     created_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now(), sort_order=1)
     updated_at: Mapped[datetime.datetime] = mapped_column(
         server_default=func.now(), onupdate=func.now(), sort_order=1
     )
+
+
+@event.listens_for(Timestamps, "instrument_class", propagate=True)
+def _follow_all_tables(mapper: Mapper[Any], _: type[Timestamps]) -> None:
+    if mapper.inherits is not None and mapper.local_table is not mapper.inherits.local_table:
+        event.listen(mapper, "before_update", _touch, propagate=True)
+
+
+def _touch(_: Mapper[Any], __: Connection, entity: Timestamps) -> None:
+    # A change of the subclass's table alone would be no UPDATE of the table with `updated_at`.
+    session = object_session(entity)
+    if session is not None and session.is_modified(entity, include_collections=False):
+        entity.updated_at = func.now()  # a flush takes SQL, too

@@ -14,6 +14,8 @@ an entity: `add`, `update`, `delete`, a flush     checked                   incr
 `update(Model).where(…)`, also on the table       not checked: write        increased
                                                   `.where(version == …)`
 a repository's `update_rows`                      checked                   increased
+a repository's `update_where`                     not checked: write        increased
+                                                  `version == …` too
 a repository's `upsert`, `upsert_rows`            not checked               increased
 your own ON CONFLICT                              not checked               not increased
 raw SQL, COPY                                     not checked               not increased
@@ -28,8 +30,10 @@ from sqlalchemy import Table, event, text
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 from sqlalchemy.sql.schema import ColumnElementColumnDefault
 
+from .inheritance import FollowsRows
 
-class Versioned:
+
+class Versioned(FollowsRows):
     """`version`: 1 in a new row. Send it to the client, and compare it before you change the row."""
 
     version: Mapped[int] = mapped_column(server_default=text("1"), sort_order=1)

@@ -1,67 +1,121 @@
 """COPY: the fastest way to insert rows.
 
 COPY is a function of the driver, and SQLAlchemy does not know it. So this file does what SQLAlchemy
-does for its own statements: it translates errors, and it closes a connection that was cancelled
-meanwhile.
+does for its own statements: it translates schemas and errors, and it closes a connection that was
+cancelled meanwhile. SQLAlchemy's events, its `echo` and the query log do not see a COPY.
+
+The driver can COPY a type only if it knows the binary form of its values. It does not know it for types
+of extensions, such as `citext`, and for some of PostgreSQL's own, such as `macaddr`. Such rows are
+inserted by plain INSERTs. That is three times slower, and is logged.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable, Sequence
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Column, Table, func, select
+from sqlalchemy import ColumnClause, TableClause, bindparam, column, func, insert, select
+from sqlalchemy import table as sa_table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ConnectionFailure, Error
 from .error_codes import translate, value_error
 
+_logger = logging.getLogger(__name__)
+
+_BINARY = 1  # the driver's number for the binary form
+
 Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def can_bulk_insert(connection: AsyncConnection, table: Table) -> bool:
+async def can_bulk_insert(connection: AsyncConnection, table: TableClause) -> bool:
     """Return whether the server accepts COPY into a table. Row-level security forbids it."""
-    name = connection.dialect.identifier_preparer.format_table(table)
+    name = connection.dialect.identifier_preparer.format_table(translated(connection, table))
     return not await connection.scalar(select(func.row_security_active(name)))
 
 
 async def bulk_insert(
     connection: AsyncConnection,
-    table: Table,
-    columns: Sequence[Column[Any]],
+    table: TableClause,
+    columns: Sequence[ColumnClause[Any]],
     batches: AsyncIterable[Batch],
+    *,
+    obstacle: str = "",
 ) -> None:
-    """Insert rows by COPY, batch by batch.
+    """Insert rows by COPY, batch by batch, or by INSERT if COPY cannot write them.
 
     The transaction must have begun on the server, or the rows would be outside of it. A statement or a
     savepoint begins it.
+
+    Args:
+        obstacle: why the rows need INSERTs, or the empty string.
 
     Raises:
         ConstraintViolation: a row breaks a constraint.
         DataException: a value does not fit the type of its column.
     """
-    names = [column.name for column in columns]
+    if obstacle := obstacle or await _find_obstacle(connection, table, columns):
+        _logger.info("no COPY into %s: %s", table, obstacle)
+    names, keys = [each.name for each in columns], [each.key for each in columns]
+    schema = translated(connection, table).schema
     async for values in batches:
-        await copy_into(
-            connection, table.name, table.schema, names, processed(connection, columns, values)
-        )
+        if obstacle:
+            rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
+            await connection.execute(insert(table), rows)
+            continue
+        records = zip(*processed(connection, columns, values), strict=True)
+        async with _driver(connection) as driver:
+            await driver.copy_records_to_table(
+                table.name, schema_name=schema, columns=names, records=records
+            )
 
 
-async def copy_into(
-    connection: AsyncConnection,
-    table: str,
-    schema: str | None,
-    columns: Sequence[str],
-    values: Sequence[Iterable[Any]],
-) -> None:
-    """COPY one batch of processed values into a table, see `bulk_insert`."""
+def untyped(columns: Sequence[ColumnClause[Any]]) -> list[ColumnClause[Any]]:
+    """Return columns without types. The types of some columns change what is selected."""
+    return [column(each.name) for each in columns]
+
+
+def translated(
+    connection: AsyncConnection, table: TableClause, columns: Sequence[ColumnClause[Any]] = ()
+) -> TableClause:
+    """Return a table in the schema that a `schema_translate_map` of the connection says."""
+    known: Any = connection.sync_connection
+    return sa_table(table.name, *untyped(columns), schema=known.schema_for_object(table))
+
+
+def written_by_sql(connection: AsyncConnection, each: ColumnClause[Any]) -> bool:
+    """Return whether the type of a column puts its values into an SQL expression."""
+    kind = each.type.dialect_impl(connection.dialect)
+    return kind.bind_expression(bindparam("value")) is not None
+
+
+async def _find_obstacle(
+    connection: AsyncConnection, table: TableClause, columns: Sequence[ColumnClause[Any]]
+) -> str:
+    """Return why COPY cannot write the columns, or the empty string."""
+    for each in columns:
+        if written_by_sql(connection, each):
+            return f"an SQL expression writes the values of {each}"
+    query = select(translated(connection, table, columns)).compile(dialect=connection.dialect)
+    async with _driver(connection) as driver:
+        described = await driver.prepare(str(query), name="")  # without a name, it does not stay
+        settings = driver.get_settings()
+        for attribute in described.get_attributes():
+            if settings.get_data_codec(attribute.type.oid, _BINARY) is None:
+                return f"the driver cannot copy {attribute.name} of type {attribute.type.name}"
+    return ""
+
+
+@asynccontextmanager
+async def _driver(connection: AsyncConnection) -> AsyncIterator[Any]:
+    """Yield the driver's connection, and treat its errors as SQLAlchemy would."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     try:
-        await driver.copy_records_to_table(
-            table, schema_name=schema, columns=columns, records=zip(*values, strict=True)
-        )
+        yield driver
     except BaseException as error:
         if driver.is_closed() or isinstance(error, asyncio.CancelledError):
             await connection.invalidate(error)
@@ -73,12 +127,12 @@ async def copy_into(
 
 
 def processed(
-    connection: AsyncConnection, columns: Sequence[Column[Any]], values: Batch
+    connection: AsyncConnection, columns: Sequence[ColumnClause[Any]], values: Batch
 ) -> list[Iterable[Any]]:
     """Return values as the driver needs them: an enumeration as text, JSON as a string."""
     dialect = connection.dialect
     processors = [each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns]
     return [
-        map(process, column) if process else column
-        for process, column in zip(processors, values, strict=True)
+        map(process, given) if process else given
+        for process, given in zip(processors, values, strict=True)
     ]

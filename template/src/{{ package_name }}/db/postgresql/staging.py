@@ -1,6 +1,7 @@
 """Rows as a table that a statement can select from."""
 
 import itertools
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,9 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import FromClause
 
-from .bulk_insert import Batch, copy_into, processed
+from .bulk_insert import Batch, bulk_insert, processed, translated, untyped, written_by_sql
 
 ORDINAL = "number of the row"
+
+_UNNESTED = re.compile(
+    r"(TEXT|CITEXT|VARCHAR|CHAR|SMALLINT|INTEGER|BIGINT|NUMERIC|FLOAT|REAL|DOUBLE PRECISION|BOOLEAN"
+    r"|DATE|TIME|TIMESTAMP|INTERVAL|UUID|BYTEA|JSONB?)\b[^]]*"
+)
 
 
 @asynccontextmanager
@@ -35,27 +41,40 @@ async def staged(
         few: whether there is only one batch, and it is small.
     """
     kinds = [each.type.compile(connection.dialect) for each in columns]
-    # unnest() would take apart arrays inside of arrays, and a cast to bit(n) cuts without an error.
-    if few and not any(kind.startswith("BIT") or kind.endswith("]") for kind in kinds):
+    if few and all(_can_unnest(connection, *each) for each in zip(columns, kinds, strict=True)):
         [values] = [batch async for batch in batches]
         yield _unnested(connection, columns, kinds, values)
         return
     # The name contains the table's name, because the driver caches column types by the text of a
     # statement. Text creates it, because after DDL of SQLAlchemy all connections drop their caches.
-    name = f"stage of {target.fullname}"
-    quoted = connection.dialect.identifier_preparer.quote(name)
+    source = translated(connection, target, columns)
+    typed = [sa.column(each.name, each.type) for each in columns]
+    stage = sa.table(f"stage of {source.fullname}", *typed, sa.column(ORDINAL, sa.BigInteger))
+    quoted = connection.dialect.identifier_preparer.format_table(stage)
     number = sa.literal_column("0::bigint", sa.BigInteger).label(ORDINAL)
-    query = sa.select(*columns, number).compile(dialect=connection.dialect)
+    query = sa.select(*source.c, number).compile(dialect=connection.dialect)
     await connection.exec_driver_sql(
         f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
     )
-    names, numbers = [*(each.name for each in columns), ORDINAL], itertools.count()
-    async for values in batches:
-        ordinals = list(itertools.islice(numbers, len(values[0])))
-        rows = [*processed(connection, columns, values), ordinals]
-        await copy_into(connection, name, None, names, rows)
-    yield sa.table(name, *_typed(columns), sa.column(ORDINAL, sa.BigInteger))
+    await bulk_insert(connection, stage, [*stage.c], _numbered(batches))
+    yield sa.table(stage.name, *untyped([*stage.c]))
     await connection.exec_driver_sql(f"DROP TABLE {quoted}")
+
+
+async def _numbered(batches: AsyncIterable[Batch]) -> AsyncIterator[Batch]:
+    numbers = itertools.count()
+    async for values in batches:
+        yield [*values, [*itertools.islice(numbers, len(values[0]))]]
+
+
+def _can_unnest(connection: AsyncConnection, column: sa.Column[Any], kind: str) -> bool:
+    """Return whether an array of values becomes the same values again.
+
+    It does for the types that most columns have. unnest() would take apart arrays inside of arrays, and
+    a cast to bit(n) cuts without an error. About a type that is not known here nothing is known.
+    """
+    known = isinstance(column.type, sa.Enum) or _UNNESTED.fullmatch(kind)
+    return bool(known) and not written_by_sql(connection, column)
 
 
 def _unnested(
@@ -73,9 +92,5 @@ def _unnested(
         else sa.bindparam(None, raw, type_=sa.ARRAY(each.type, dimensions=1))
         for each, kind, raw, texts in zip(columns, kinds, values, ready, strict=True)
     ]
-    unnested = sa.func.unnest(*arrays).table_valued(*_typed(columns), with_ordinality=ORDINAL)
+    unnested = sa.func.unnest(*arrays).table_valued(*untyped(columns), with_ordinality=ORDINAL)
     return unnested.render_derived(name="stage")
-
-
-def _typed(columns: Sequence[sa.Column[Any]]) -> list[Any]:
-    return [sa.column(each.name, each.type) for each in columns]

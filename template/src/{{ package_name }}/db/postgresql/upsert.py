@@ -17,6 +17,7 @@ def upsert_statement(
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     new_values: Callable[[Any], Mapping[Any, Any]] | None,
+    where: sa.ColumnElement[bool] | None,
 ) -> sa.Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
 
@@ -30,12 +31,15 @@ def upsert_statement(
         target: the constraint or index that says whether a row exists.
         new_values: takes the excluded row, and returns the values that an existing row gets. With
             None an existing row is not changed.
+        where: a condition for the existing rows that may change.
     """
     query = _last_of_each(columns, target, stage)
     statement = insert(into).from_select(list(columns), query)
     if new_values is None:
         return statement.on_conflict_do_nothing(constraint=target)
-    return statement.on_conflict_do_update(constraint=target, set_=new_values(statement.excluded))
+    return statement.on_conflict_do_update(
+        constraint=target, set_=new_values(statement.excluded), where=where
+    )
 
 
 def _last_of_each(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, 
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Table, bindparam, inspect
+from sqlalchemy import Column, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.expression import FromClause
@@ -25,6 +25,33 @@ Rows = Iterable[Values | M] | AsyncIterable[Values | M]
 """Rows as mappings or as models without a session, in a list, a generator or an async generator."""
 
 BATCH = 5000
+
+FEW = 1000
+"""How many rows of a call become arrays in one statement, and no temporary table."""
+
+
+def one_table(model: type[DeclarativeBase]) -> Table:
+    """Return the table of a model that has only one.
+
+    Raises:
+        TypeError: the model has several tables, as a class that inherits from another one can have.
+            One statement would write half of a row.
+    """
+    table = model.__mapper__.local_table
+    if not isinstance(table, Table) or len(model.__mapper__.tables) > 1:
+        raise TypeError(
+            f"{model.__name__} has several tables: write its rows one by one, by add, update, delete"
+        )
+    return table
+
+
+def columns_of(model: type[DeclarativeBase], names: Collection[str]) -> list[Column[Any]]:
+    """Return the columns of a model for attributes by name, or raise TypeError."""
+    columns = model.__mapper__.columns
+    known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
+    if unknown := sorted({*names} - known.keys()):
+        raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}")
+    return [known[name] for name in names]
 
 
 class Batches(Generic[M]):
@@ -61,32 +88,17 @@ class Batches(Generic[M]):
         rest: AsyncIterator[list[Values]],
         defaults: bool,
     ) -> None:
-        table = model.__mapper__.local_table
-        if not isinstance(table, Table) or len(model.__mapper__.tables) > 1:
-            raise TypeError(f"{model.__name__} has several tables: write its rows one by one")
-        self.connection, self.model, self.table = connection, model, table
-        self.count, self.few = 0, len(first) <= 1000
+        self.connection, self.model, self.table = connection, model, one_table(model)
+        self.count, self.few = 0, len(first) <= FEW
         self.expressions, self.obstacle = False, ""
-        self.given = dict(zip(self.columns_of(first[0]), first[0], strict=True))
+        self.given = dict(zip(columns_of(model, first[0]), first[0], strict=True))
         self._made: dict[Column[Any], Callable[[None], object]] = {}
         if defaults:
             self._make_defaults()
         self.columns = [*self.given, *self._made]
         if not self.columns:
             raise ValueError("the rows give no value")
-        for column in self.columns:
-            kind = column.type.dialect_impl(connection.dialect)
-            if kind.bind_expression(bindparam("value")) is not None:
-                self.obstacle = f"an SQL expression writes the values of {column}"
         self._first, self._rest = first, rest
-
-    def columns_of(self, names: Collection[str]) -> list[Column[Any]]:
-        """Return the table's columns for attributes by name, or raise TypeError."""
-        columns = self.model.__mapper__.columns
-        known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
-        if unknown := sorted({*names} - known.keys()):
-            raise TypeError(f"{self.model.__name__} has no column {', '.join(unknown)}")
-        return [known[name] for name in names]
 
     async def __aiter__(self) -> AsyncIterator[list[list[Any]]]:
         batch: list[Values] | None = self._first
@@ -168,8 +180,10 @@ async def _chunks(rows: Rows[M]) -> AsyncIterator[list[Values | M]]:
 
 
 def _attributes(entity: DeclarativeBase) -> Values:
-    # All mapped attributes. Relationships are refused later, since they are no columns.
+    # All mapped attributes. Relationships are refused later, since they are no columns. A subclass
+    # with its own table would lose the attributes of that table.
     state = inspect(entity)
+    one_table(state.mapper.class_)
     return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
 
 

@@ -37,16 +37,16 @@ ON CONFLICT                                               no conflict by such an
                                                           by key changes the row, which stays hidden
 """
 
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, event, func, update
+from sqlalchemy import CursorResult, delete, event, func
 from sqlalchemy.orm import Mapper, ORMExecuteState, with_loader_criteria
 
 from ..errors import NotFound, UnitOfWorkError
 from ..mixins import SoftDelete
 from ..unit_of_work.session import GuardedSession
 from .read import Criterion, K, M
-from .write import Repository
+from .write import Repository, choose_rows
 
 _ALIVE = with_loader_criteria(
     SoftDelete, lambda model: model.deleted_at.is_(None), include_aliases=True
@@ -72,19 +72,19 @@ class SoftDeleteRepository(Repository[M, K]):
         self.session.expunge(entity)
 
     async def delete_where(self, *criteria: Criterion) -> int:
-        """Hide the rows that meet all criteria, in one statement. Return how many."""
-        mapper = self.model.__mapper__
-        statement = update(self.model).where(*criteria).values(deleted_at=func.now())
-        hidden = await self.session.execute(
-            statement.returning(*mapper.primary_key),
-            execution_options={"synchronize_session": False},
-        )
-        keys = hidden.all()
-        for key in keys:
-            identity = mapper.identity_key_from_primary_key(tuple(key))
-            if (entity := self.session.identity_map.get(identity)) is not None:
+        """Hide the rows that meet all criteria, in one statement. Return how many.
+
+        Raises:
+            TypeError: there are no criteria, or they do not join; or the model has several tables.
+        """
+        mine = [each for each in self.session if isinstance(each, self.model)]
+        shown = [each for each in mine if vars(each).get("deleted_at") is None]
+        count = await self.update_where(*criteria, deleted_at=func.now())
+        for entity in shown:
+            # The cascade of another one can have reached it.
+            if entity in self.session and vars(entity).get("deleted_at") is not None:
                 self.session.expunge(entity)
-        return len(keys)
+        return count
 
     async def restore(self, key: K) -> M:
         """Show a hidden row again, and return it.
@@ -93,17 +93,13 @@ class SoftDeleteRepository(Repository[M, K]):
             NotFound: no hidden row has this key.
             UniqueViolation: another row has its unique values.
         """
-        statement = (
-            update(self.model)
-            .where(self._has_key([key]), self.model.__mapper__.columns.deleted_at.is_not(None))
-            .values(deleted_at=None)
-            .returning(self.model)
-            .execution_options(include_deleted=True, populate_existing=True)
-        )
-        entity = (await self.session.scalars(statement)).one_or_none()
+        deleted_at = self.model.__mapper__.columns.deleted_at
+        statement = self._select(self._has_key([key]), deleted_at.is_not(None), lock=True)
+        statement = statement.execution_options(include_deleted=True)
+        entity = (await self.session.scalars(statement)).unique().one_or_none()
         if entity is None:
             raise NotFound(f"there is no hidden {self.model.__name__} with this key")
-        return entity
+        return await self.update(entity, deleted_at=None)
 
     async def purge(self, key: K) -> None:
         """Really delete a row, hidden or not, and the rows that its foreign keys delete with it.
@@ -111,14 +107,11 @@ class SoftDeleteRepository(Repository[M, K]):
         Raises:
             NotFound: no row has this key.
             ForeignKeyViolation: other rows still refer to this row.
+            TypeError: the model has several tables.
         """
-        statement = (
-            delete(self.model)
-            .where(self._has_key([key]))
-            .returning(*self.model.__mapper__.primary_key)
-            .execution_options(include_deleted=True)
-        )
-        if (await self.session.execute(statement)).one_or_none() is None:
+        statement = choose_rows(self.session, delete(self.model), [self._has_key([key])])
+        statement = statement.execution_options(include_deleted=True)
+        if not cast("CursorResult[Any]", await self.session.execute(statement)).rowcount:
             raise NotFound(f"there is no {self.model.__name__} with this key")
 
 

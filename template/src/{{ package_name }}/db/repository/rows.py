@@ -11,15 +11,14 @@ same keys. A call writes all rows or none, since it has its own savepoint. After
 transaction can continue, unless the connection is lost.
 
 Models are only read. They do not get the values that the server fills in. A call refuses models
-that have values in their relationships. Events of the mapper and cascades do not run. For entities
-use `Repository.add_many`.
+that have values in their relationships. Events of the mapper, cascades and validators (`@validates`)
+do not run, so write a CHECK for what must hold. For entities use `Repository.add_many`.
 
 `statement_timeout` is for one batch. `idle_in_transaction_session_timeout` is for the time that the
 generator needs between two batches. Some rows go through a temporary table (see `staging.py` of the
 dialect). One statement reads all rows of it, so `statement_timeout` must be long enough.
 """
 
-import logging
 from typing import Any
 
 from sqlalchemy import CursorResult, insert, select, update
@@ -27,9 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..dialect import dialect
 from ..errors import StaleData
-from .batches import Batches, M, Rows, read_batches
-
-_logger = logging.getLogger(__name__)
+from .batches import M, Rows, read_batches
 
 
 async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
@@ -37,8 +34,8 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
 
     Python's defaults are applied to each row. The server's defaults fill the columns that the rows
     leave out. With row-level security, and for defaults that are SQL, the rows go through a
-    temporary table. If COPY cannot write a value, the rows are inserted by plain INSERTs. That is
-    three times slower, and is logged once per call.
+    temporary table. If COPY cannot write a type or a default, the rows are inserted by plain
+    INSERTs. That is three times slower, and is logged once per call.
 
     Raises:
         TypeError: the model has no such column, or it has several tables.
@@ -51,15 +48,14 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         if batches is None:
             return 0
         connection, table, columns = batches.connection, batches.table, batches.columns
-        if batches.obstacle:
-            _logger.info("no COPY into %s: %s", table, batches.obstacle)
-            await _insert(batches)
-        elif batches.expressions or not await dialect.can_bulk_insert(connection, table):
+        copies = not batches.expressions and await dialect.can_bulk_insert(connection, table)
+        if not copies and not batches.obstacle:
             async with batches.staged() as stage:
                 source = select(*(stage.c[column.name] for column in columns))
                 await connection.execute(insert(table).from_select(columns, source))
         else:
-            await dialect.bulk_insert(connection, table, columns, batches)
+            obstacle = batches.obstacle
+            await dialect.bulk_insert(connection, table, columns, batches, obstacle=obstacle)
         return batches.count
 
 
@@ -71,18 +67,18 @@ async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
     session are not read again.
 
     Raises:
-        StaleData: a row is gone, is hidden, has another version, or was given twice.
+        StaleData: a row is gone, is hidden, has another version or another class, or was given twice.
         TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
     """
     async with session.begin_nested():
         batches = await read_batches(session, model, rows, defaults=False)
         if batches is None:
             return 0
-        if batches.obstacle:
-            raise TypeError(f"{batches.obstacle}: change such rows one by one")
         mapper = model.__mapper__
         version = mapper.version_id_col
-        keys = {*mapper.primary_key} | ({version} if version is not None else set())
+        # The class of a row is like a key: a row of another class may have columns in other tables.
+        kinds = {each for each in batches.given if each is mapper.polymorphic_on}
+        keys = {*mapper.primary_key, *kinds} | ({version} if version is not None else set())
         if missing := sorted(str(key) for key in keys - batches.given.keys()):
             raise ValueError(f"each row must give its {', '.join(missing)}")
         async with batches.staged() as stage:
@@ -104,12 +100,3 @@ async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
                 f"only {result.rowcount} of {batches.count} rows were found as expected"
             )
         return batches.count
-
-
-async def _insert(batches: Batches[M]) -> None:
-    names = [column.key for column in batches.columns]
-    async for values in batches:
-        await batches.connection.execute(
-            insert(batches.table),
-            [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)],
-        )

@@ -6,7 +6,7 @@
     await upsert_rows(session, User, rows, conflict_target="uq_users_email", update=[User.name])
 
 As in `rows.py`, rows are mappings or models from any iterable, and all have the same keys. A call
-writes all rows or none.
+writes all rows or none. Events and validators (`@validates`) do not run.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute
 
 from ..dialect import dialect
-from .batches import Batches, M, Rows, read_batches
+from .batches import Batches, M, Rows, columns_of, read_batches
 
 Attributes = Iterable[QueryableAttribute[Any] | str]
 ConflictTarget = str | Attributes
@@ -44,7 +44,8 @@ async def upsert_rows(
             functional index works too, if the model declares it.
         update: the attributes that an existing row gets. By default these are all attributes of the
             rows, except the conflict target and the primary key. `()` leaves the row as it is.
-            Columns with an `onupdate` are set, and a version is increased but not checked.
+            Columns with an `onupdate` are set, and a version is increased but not checked. A class
+            that shares the table of its parent changes only its own rows.
 
     Raises:
         ValueError: the conflict target names no unique constraint or index, or the rows do not give
@@ -107,9 +108,9 @@ async def _statement(
             return _new_values(batches, excluded, overwritten)
 
         async with batches.staged() as stage:
-            yield dialect.upsert_statement(
-                model, batches.columns, stage, target, new_values if overwritten else None
-            )
+            new = new_values if overwritten else None
+            own = model.__mapper__._single_table_criterion  # private: no rows of other classes
+            yield dialect.upsert_statement(model, batches.columns, stage, target, new, own)
 
 
 def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target:
@@ -123,7 +124,7 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
     if isinstance(conflict_target, str):
         found = [each for each in targets if each.name == conflict_target]
     else:
-        wanted = {*batches.columns_of(_names(conflict_target))}
+        wanted = {*columns_of(batches.model, _names(conflict_target))}
         found = [each for each in targets if {*_expressions(each)} == wanted]
     if len(found) != 1:
         names = ", ".join(sorted(str(each.name) for each in targets))
@@ -146,8 +147,9 @@ def _find_overwritten(
     batches: Batches[M], target: Target, update: Attributes | None
 ) -> set[sa.Column[Any]]:
     if update is None:
-        return {*batches.given} - {*target.columns} - {*batches.table.primary_key}
-    named = {*batches.columns_of(_names(update))}
+        kind = {batches.model.__mapper__.polymorphic_on}  # a row never changes its class
+        return {*batches.given} - {*target.columns} - {*batches.table.primary_key} - kind
+    named = {*columns_of(batches.model, _names(update))}
     if missing := sorted(str(column) for column in named - batches.given.keys()):
         raise ValueError(f"update names {', '.join(missing)}, but the rows do not give it")
     return named

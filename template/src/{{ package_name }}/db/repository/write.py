@@ -17,16 +17,20 @@ Methods with `_rows` take mappings by attribute name, which never enter the sess
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, delete
+from sqlalchemy import CursorResult, Delete, Update, delete, inspect, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.compiler import Linting
 
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
-from .batches import Rows, Values
+from .batches import Rows, Values, columns_of, one_table
 from .read import Criterion, K, M, ReadRepository
 from .rows import insert_rows, update_rows
 from .upsert import Attributes, ConflictTarget, upsert_entities, upsert_rows
+
+S = TypeVar("S", Update, Delete)
 
 # PostgreSQL takes at most 32767 parameters in a statement. A power of two needs no padding.
 _KEYS_IN_A_STATEMENT = 4096
@@ -157,12 +161,71 @@ class Repository(ReadRepository[M, K]):
         The rows leave the session. Cascades of foreign keys apply. Cascades of relationships do not.
 
         Raises:
-            TypeError: there are no criteria. To delete all rows write `true()`.
+            TypeError: there are no criteria, or they name another table and do not join it. To
+                delete all rows write `true()`. Or the model has several tables.
             ForeignKeyViolation: other rows still refer to one of them.
         """
-        if not criteria:
-            raise TypeError(
-                "delete_where needs criteria: to delete all rows, write delete_where(true())"
-            )
-        result = await self.session.execute(delete(self.model).where(*criteria))
+        await self.session.flush()
+        statement = choose_rows(self.session, delete(self.model), criteria)
+        return cast("CursorResult[Any]", await self.session.execute(statement)).rowcount
+
+    async def update_where(self, *criteria: Criterion, **values: object) -> int:
+        """Change the rows that meet all criteria, in one statement. Return how many there were.
+
+        Columns with an `onupdate` are set. A version is increased, but not checked. Hidden rows do
+        not change. Entities in the session get the new values. Events of the mapper and validators
+        (`@validates`) do not run.
+
+        Args:
+            criteria: as for `delete_where`.
+            values: the new values by attribute name. They may be SQL, such as `User.credits + 1`.
+                `UNSET` leaves an attribute as it is.
+
+        Raises:
+            TypeError: as for `delete_where`; or the model has no such column.
+            ConstraintViolation: as for `add`.
+        """
+        await self.session.flush()
+        statement = choose_rows(self.session, update(self.model), criteria)
+        given = {name: value for name, value in values.items() if value is not UNSET}
+        if not given:
+            return 0
+        version = self.model.__mapper__.version_id_col
+        new: dict[Any, Any] = {} if version is None else {version: version + 1}
+        new |= zip(columns_of(self.model, given), given.values(), strict=True)
+        fetch = {"synchronize_session": "fetch"}  # the server knows which rows were chosen
+        result = await self.session.execute(statement.values(new), execution_options=fetch)
+        # What the server computed has expired in the session, and would be I/O outside of `await`.
+        mine = [inspect(each) for each in self.session if isinstance(each, self.model)]
+        keys = iter([each.identity for each in mine if each.expired_attributes])
+        key = tuple_(*self.model.__mapper__.primary_key)
+        while batch := list(islice(keys, _KEYS_IN_A_STATEMENT)):
+            again = select(self.model).where(key.in_(batch)).execution_options(include_deleted=True)
+            (await self.session.scalars(again)).unique().all()
         return cast("CursorResult[Any]", result).rowcount
+
+
+def choose_rows(session: AsyncSession, statement: S, criteria: Sequence[Criterion]) -> S:
+    """Return the UPDATE or DELETE of a model with criteria.
+
+    Criteria that name another table and do not join it choose all rows: `User.name == "Ada"` is true for
+    each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
+
+    Raises:
+        TypeError: there are no criteria, or they do not join; or the model has several tables.
+    """
+    model = statement.entity_description["entity"]
+    one_table(model)
+    if not criteria:
+        raise TypeError("this method needs criteria: for all rows, write true()")
+    chosen = statement.where(*criteria)
+    dialect = session.get_bind(mapper=model).dialect
+    linting = Linting.COLLECT_CARTESIAN_PRODUCTS
+    linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter
+    if any(linter.lint()):
+        names = ", ".join(sorted(linter.froms.values()))
+        raise TypeError(
+            f"the criteria do not join the tables {names}, so they would choose all rows: add a "
+            "condition that compares their columns"
+        )
+    return chosen
