@@ -14,6 +14,7 @@ BY_HAND = (
     '        op.create_index("ix_users_bio", "users", ["bio"], postgresql_concurrently=True,'
     " if_not_exists=True)"
 )
+STEAL = "$$ BEGIN INSERT INTO public.stolen VALUES (current_user); RETURN new; END $$"
 
 
 async def test_a_revision_that_left_an_invalid_index_does_not_count(
@@ -84,8 +85,7 @@ async def thief(server: AsyncConnection, fresh_database_url: URL) -> AsyncIterat
         f'CREATE SCHEMA "{victim}"',
         f"CREATE TABLE \"{victim}\".alembic_version AS SELECT '0001' AS version_num",
         f'CREATE TABLE "{victim}".users (id int)',
-        f'CREATE FUNCTION "{victim}".steal() RETURNS trigger LANGUAGE plpgsql AS '
-        "$$ BEGIN INSERT INTO public.stolen VALUES (current_user); RETURN new; END $$",
+        f'CREATE FUNCTION "{victim}".steal() RETURNS trigger LANGUAGE plpgsql AS {STEAL}',
         f'CREATE TRIGGER steal AFTER INSERT OR UPDATE ON "{victim}".alembic_version '
         f'FOR EACH ROW EXECUTE FUNCTION "{victim}".steal()',
         "RESET ROLE",
