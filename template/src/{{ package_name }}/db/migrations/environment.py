@@ -53,7 +53,7 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
     ours: dict[str, Any] = {"target_metadata": metadata, "transaction_per_migration": True}
     if "revision_context" in command:  # `alembic revision` and `alembic check`
         ours |= _load_authoring().options(metadata)
-    context.config.attributes["options"] = options  # A test compares what they do not leave out.
+    context.config.attributes["options"] = options  # A test reads `include_object`.
     handed_in = context.config.attributes.get("connection")
     if context.is_offline_mode():
         _write_script(ours | options)
@@ -108,7 +108,7 @@ async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]
 
 
 def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
-    # It must not stay in a transaction of its own, which an operation that commits would refuse.
+    # No transaction may stay open, because an operation that commits would refuse it.
     with connection.begin_nested() if connection.in_transaction() else connection.begin():
         dialect.trust_search_path(connection.exec_driver_sql)
     context.configure(connection=connection, **options)

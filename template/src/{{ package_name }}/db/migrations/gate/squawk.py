@@ -84,7 +84,7 @@ def _new_table(statement: Statement, others: str) -> str:
     """Return the table that a statement creates, or "". With IF NOT EXISTS it may be an old one."""
     made = re.match(_IS["create-table"], statement.plain)
     name = made[3].rpartition(".")[2] if made else ""
-    old = rf"(?i)create[_ ]table\W+(?:if not exists )?(?:\w+\W+){{0,2}}{re.escape(name)}\b"
+    old = rf"(?i)create[_ ]table\W+(?:if not exists )?(?:\w+\W+)?(?:\w+\W+)?{re.escape(name)}\b"
     return made[3] if made and not (made[2] and re.search(old, others)) else ""
 
 

@@ -1,7 +1,7 @@
 """Divide the SQL of a revision into statements, as PostgreSQL does.
 
-Rules must not find words in comments and texts, and must find them whatever comments and quotes
-surround them.
+Rules must not find words in comments and texts. They must find a statement also between comments,
+quotes and other statements.
 """
 
 import re

@@ -141,8 +141,8 @@ def _add_column(ddl: _OnlineDDL, addition: ops.AddColumnOp) -> None:
     expression = system.ddl_compiler(system, None).get_column_default_string(column)
     if not expression:
         raise CommandError(
-            f"op.add_column_concurrently() needs a default, and the server generates {column.name} or "
-            "has none: add a plain column, op.backfill() and a trigger for new rows"
+            f"op.add_column_concurrently() needs a server default, and {column.name} has no such "
+            "default: add a plain column, op.backfill() and a trigger for new rows"
         )
     default, nullable = column.server_default, column.nullable
     column.server_default, column.nullable = None, True

@@ -1,4 +1,4 @@
-"""What the server does at this moment, and what it says about an error."""
+"""What the server does at this moment, and the details of its errors."""
 
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine.interfaces import ExceptionContext
@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 def keep_details(engine: AsyncEngine) -> None:
     """Keep the whole message of each error of an engine, as a note of the error that the layer wraps.
 
-    The layer hides the DETAIL and whatever else may have values of rows. Whoever migrates may see it.
+    The layer hides the DETAIL and other parts that may have values of rows. People who migrate may
+    see them.
     """
 
     # A listener of all engines runs before those of one engine, and so before the layer hides it.

@@ -1,7 +1,7 @@
 """The advisory lock that a migration holds, so that no second one runs on the same database.
 
 It belongs to a connection. The server releases it when the connection ends, also after a SIGKILL.
-Each role that may connect can take any advisory lock. So whoever waits is told who holds it.
+Each role that may connect can take any advisory lock. So a migration that waits names the session that holds it.
 """
 
 from hashlib import sha256

@@ -27,7 +27,7 @@ def is_unfinished(connection: Connection, index: str) -> bool:
 def find_unfinished_indexes(connection: Connection) -> list[str]:
     """Return the names of all indexes whose concurrent build failed, or still runs.
 
-    The index of a partitioned table is none of them. It waits for the indexes of the partitions.
+    It leaves out the index of a partitioned table, which waits for the indexes of the partitions.
     """
     query = "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE relkind = 'i' AND NOT indisvalid"
     return list(connection.scalars(text(query)))

@@ -23,7 +23,7 @@ def trust_search_path(execute: Callable[[str], Any]) -> None:
 
     The path usually begins with `"$user"`, the schema with the name of the role. A role that may
     create schemas could create that one, with an `alembic_version` or a `users` whose triggers run
-    with the rights of whoever migrates. So the schema counts only if it belongs to the role itself.
+    with the rights of the owner. So the schema counts only if it belongs to the role itself.
 
     Args:
         execute: executes a statement, or writes it into a script.
