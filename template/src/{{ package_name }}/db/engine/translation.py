@@ -39,8 +39,9 @@ def translate(error: BaseException) -> Error | None:
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
     if isinstance(error.orig, SQLAlchemyError):
         return translate(error.orig)
-    ours = isinstance(error.orig, Error)
-    return type(error.orig)(str(error.orig)) if ours else dialect.value_error(error.orig or error)
+    if isinstance(error.orig, Error):
+        return type(error.orig)(str(error.orig))
+    return dialect.value_error(error.orig or error)
 
 
 @contextmanager
