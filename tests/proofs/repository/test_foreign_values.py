@@ -70,7 +70,7 @@ async def test_a_value_that_does_not_fit_is_told_without_the_value(
     assert SECRET not in caplog.text
 
 
-NAIVE = datetime.datetime(2026, 1, 1, 12)  # noqa: DTZ001  # that is what is refused
+NAIVE = datetime.datetime(2026, 1, 1, 12)  # noqa: DTZ001  # it is refused
 
 
 @pytest.mark.parametrize("value", [NAIVE, NAIVE.date()])
