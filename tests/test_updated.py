@@ -21,6 +21,8 @@ from tests.helpers import (
     snapshot,
 )
 
+pytestmark = pytest.mark.slow
+
 MARKER = "<<<<<<< before updating\n"
 EJECTED = "src/shop/db/unit_of_work/retry.py"
 
