@@ -158,7 +158,7 @@ async def test_a_forged_value_is_refused_before_it_reaches_the_server(
     tables: AsyncSession, column: InstrumentedAttribute[Any], value: object
 ) -> None:
     content = await first_cursor(tables, column)
-    content[3] = value
+    content[2][0] = value
 
     with pytest.raises(errors.InvalidCursor) as caught:
         await db.paginate(

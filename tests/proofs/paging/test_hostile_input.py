@@ -84,7 +84,7 @@ async def test_a_cursor_with_hostile_values_is_refused_or_is_a_place(
     content = json.loads(base64.urlsafe_b64decode(f"{first.next}=="))
 
     for value in [each for each in HOSTILE if isinstance(each, str | int | float | list | dict)]:
-        content[3] = value
+        content[2][0] = value
         cursor = base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
         with contextlib.suppress(errors.InvalidCursor):
             await db.paginate(typed, select(Typed), order_by=order, limit=1, cursor=cursor)

@@ -1,7 +1,6 @@
 """Types of SQLite: how its few storage classes store Python's types."""
 
 import datetime
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Dialect, Integer, make_url, text
@@ -12,7 +11,7 @@ class Instant(sqlite.DATETIME):
     """A datetime with time zone, stored as text in UTC that sorts by time, in the form of
     CURRENT_TIMESTAMP."""
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+    def bind_processor(self, dialect: Dialect) -> Any:
         """Write a value as text."""
 
         def write(value: datetime.datetime | None) -> str | None:
@@ -22,7 +21,7 @@ class Instant(sqlite.DATETIME):
 
         return write
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """Read a value from text."""
 
         def read(value: str | None) -> datetime.datetime | None:

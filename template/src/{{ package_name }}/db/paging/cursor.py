@@ -1,100 +1,82 @@
 """A cursor: a place in an order of rows, as text for a client.
 
-It is JSON in URL-safe base64: the values of the row beside the place, the direction, and a checksum
-of the order. It needs no signature: its values are checked against the types of the columns and
+It is JSON in URL-safe base64: a checksum of the order, the direction, and the values of the row beside
+the place. It needs no signature: its values are checked against the types of the columns and
 become bound parameters. So a client that changes them only chooses another place. It is not
 encrypted: do not order by values that the client must not see.
 """
 
 import base64
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import GenericAlias
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy.types import TypeEngine
 
 from ..errors import InvalidCursor
+from .order import Term, checksum
 from .values import annotation
 
+Place = tuple[object, ...] | None
+"""The values of the order in the row beside a place. None is the beginning of the rows.
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place, and the rows that are read from it.
-
-    Args:
-        values: the values of the order in the row beside the place. The row may be deleted already.
-        backward: whether to read the rows before the place.
-        inclusive: whether the row beside the place is one of them.
-    """
-
-    values: Sequence[object]
-    backward: bool = False
-    inclusive: bool = False
+The row may be deleted already.
+"""
 
 
 class CursorFormat:
-    """Write and read the cursors of one order.
+    """Write and read the cursors of one order. A cursor of another order belongs to another list."""
 
-    Args:
-        checksum: identifies the order. A cursor with another checksum belongs to another list.
-        types: the stored type of each value of the order, and whether it may be NULL.
-    """
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._checksum = checksum(terms)
+        self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 
-    def __init__(self, checksum: int, types: Sequence[tuple[TypeEngine[Any], bool]]) -> None:
-        self._checksum = checksum
-        self._adapter = _adapter(
-            tuple(annotation(kind) | None if null else annotation(kind) for kind, null in types)
-        )
-
-    def dump(self, cursor: Cursor) -> str:
+    def dump(self, place: Place, *, backward: bool) -> str:
         """Write a cursor.
+
+        Args:
+            place: where the rows begin.
+            backward: whether to read the rows before the place. None is then the end of the rows.
 
         Raises:
             TypeError: the cursor could not be read again.
         """
-        fields = (self._checksum, cursor.backward, cursor.inclusive, *cursor.values)
-        try:
-            content = self._adapter.dump_json(fields, warnings="error")
+        with contextlib.suppress(ValueError, InvalidCursor):
+            content = self._adapter.dump_json((self._checksum, backward, place), warnings="error")
             text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-            found = self.load(text).values
-        except (ValueError, InvalidCursor):
-            text, found = "", []
-        if repr(found) != repr([*cursor.values]):  # as text, since NaN does not equal itself
-            raise TypeError("a value of the order does not have the type of its column: use cast()")
-        return text
+            if repr(self.load(text)) == repr((place, backward)):  # NaN does not equal itself
+                return text
+        raise TypeError("a value of the order does not have the type of its column: use cast()")
 
-    def load(self, text: str) -> Cursor:
-        """Read a cursor.
+    def load(self, text: str) -> tuple[Place, bool]:
+        """Read a place, and whether to read backward from it.
 
         Raises:
             InvalidCursor: the text is malformed, belongs to another order, or has a wrong value.
         """
+        padded = text + "=" * (-len(text) % 4)
         try:
-            padded = text + "=" * (-len(text) % 4)
-            fields = self._adapter.validate_json(
-                base64.b64decode(padded, altchars=b"-_", validate=True)
-            )
+            content = base64.b64decode(padded, altchars=b"-_", validate=True)
+            checksum, backward, place = self._adapter.validate_json(content)
         except (ValueError, OverflowError):
             raise InvalidCursor from None  # the message of pydantic shows the values
-        checksum, backward, inclusive, *values = fields
         if checksum != self._checksum:
             raise InvalidCursor
-        return Cursor(values, backward, inclusive)
+        return place, backward
+
+
+_STRICT = ConfigDict(
+    strict=True,
+    allow_inf_nan=True,
+    ser_json_inf_nan="constants",
+    ser_json_bytes="base64",
+    val_json_bytes="base64",
+)
 
 
 @lru_cache(maxsize=256)
-def _adapter(annotations: tuple[Any, ...]) -> TypeAdapter[tuple[Any, ...]]:
-    fields: Any = GenericAlias(tuple, (int, bool, bool, *annotations))
-    return TypeAdapter(
-        fields,
-        config=ConfigDict(
-            strict=True,
-            allow_inf_nan=True,
-            ser_json_inf_nan="constants",
-            ser_json_bytes="base64",
-            val_json_bytes="base64",
-        ),
-    )
+def _adapter(values: tuple[tuple[Any, bool], ...]) -> TypeAdapter[tuple[int, bool, Place]]:
+    place: Any = GenericAlias(tuple, tuple(kind | None if null else kind for kind, null in values))
+    return TypeAdapter(tuple[int, bool, place | None], config=_STRICT)

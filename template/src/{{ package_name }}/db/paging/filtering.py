@@ -22,15 +22,13 @@ dialect). For ranking or word stems use the full-text search of the database.
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, SQLColumnExpression
 from sqlalchemy.orm import QueryableAttribute
-from sqlalchemy.types import TypeEngine
 
 from ..dialect import dialect
 from ..errors import InvalidInput
@@ -39,6 +37,7 @@ from .values import annotation, padded, stored_type
 FieldExpression = ColumnElement[Any] | QueryableAttribute[Any]
 
 _OPERATORS = {"eq", "ne", "lt", "le", "gt", "ge", "in", "null"}
+_BOOLEAN = TypeAdapter(bool)
 _NAME = re.compile(r"\w+([.-]\w+)*")
 
 
@@ -56,15 +55,15 @@ class AllowedFields:
     """
 
     def __init__(self, columns: Mapping[str, FieldExpression]) -> None:
+        self._fields: dict[str, _Field] = {}
         for name, column in columns.items():
             _, dot, last = name.rpartition(".")
             if not _NAME.fullmatch(name) or (dot and last in _OPERATORS):
                 raise TypeError(f"{name!r} is not usable: write words with - or dots between them")
             try:
-                _adapter(_accepted(_implementation(column)))
+                self._fields[name] = _Field(column)
             except (TypeError, RuntimeError) as error:  # pydantic does not know the type
                 raise TypeError(f"{name}: {error}") from error
-        self._columns = columns
 
     def order_by(self, names: str) -> Sequence[ColumnElement[Any]]:
         """Return the order for a text such as `"-created,title"`. A minus sorts from high to low.
@@ -76,10 +75,8 @@ class AllowedFields:
         order = {name.removeprefix("-"): name.startswith("-") for name in given}
         if len(order) < len(given) or len(order) > 4:
             raise InvalidInput("an order has at most 4 fields, and each of them once")
-        return [
-            self._column(name).desc() if descending else self._column(name).asc()
-            for name, descending in order.items()
-        ]
+        columns = [(self._field(name).column, descending) for name, descending in order.items()]
+        return [column.desc() if descending else column.asc() for column, descending in columns]
 
     def criteria(self, values: Mapping[str, object]) -> Sequence[ColumnElement[bool]]:
         """Return one criterion for each entry. A row must meet all of them.
@@ -97,27 +94,19 @@ class AllowedFields:
         return [self._criterion(key, value) for key, value in values.items()]
 
     def _criterion(self, key: str, value: object) -> ColumnElement[bool]:
-        name, _, verb = (key, "", "eq") if key in self._columns else key.rpartition(".")
-        column = self._column(name)
+        name, _, verb = (key, "", "eq") if key in self._fields else key.rpartition(".")
+        field = self._field(name)
         if verb not in _OPERATORS:
             raise InvalidInput(f"{name}: there is no such operator")
-        if verb == "null":
-            return column.is_(None) if _convert(name, sa.Boolean(), value) else column.is_not(None)
-        kind = _implementation(column)
-        # Without the limits of the column's type, and with the operators of the stored type.
-        compared: ColumnElement[Any] = sa.type_coerce(column, stored_type(kind))
-        if verb == "in":
-            items = [item for item in value.split(",") if item] if isinstance(value, str) else value
-            if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
-                raise InvalidInput(f"{name}: `in` takes a list of at most 128 values")
-            return compared.in_([_parameter(name, kind, each) for each in padded([*items])])
-        compare: Callable[..., ColumnElement[bool]] = getattr(operator, verb)
-        return compare(compared, _parameter(name, kind, value))
+        try:
+            return field.criterion(verb, value)
+        except (ValueError, TypeError, LookupError, ArithmeticError):
+            raise InvalidInput(f"{name}: the value does not fit the type of the field") from None
 
-    def _column(self, name: str) -> FieldExpression:
-        if name not in self._columns:
-            raise InvalidInput(f"only these fields are allowed: {', '.join(self._columns)}")
-        return self._columns[name]
+    def _field(self, name: str) -> "_Field":
+        if name not in self._fields:
+            raise InvalidInput(f"only these fields are allowed: {', '.join(self._fields)}")
+        return self._fields[name]
 
 
 def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElement[bool]:
@@ -129,45 +118,44 @@ def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElemen
     Raises:
         InvalidInput: the text has more than 16 words or 500 characters, or a zero character.
     """
-    words = _convert("search", sa.Text(), text[:501]).split()
-    if len(text) > 500 or len(words) > 16:
-        raise InvalidInput("a search has at most 16 words and 500 characters")
+    words = text[:501].split()
+    if len(text) > 500 or len(words) > 16 or not dialect.is_storable(text):
+        raise InvalidInput("a search has at most 16 words and 500 characters, none of them zero")
     found = [[column.icontains(word, autoescape=True) for column in columns] for word in words]
     return sa.and_(sa.true(), *(sa.or_(sa.false(), *each) for each in found))
 
 
-_PROCESSED = (sa.Enum, sa.TypeDecorator)  # what SQLAlchemy converts before the driver does
-_adapter = cache(TypeAdapter[Any])  # creating one takes much longer than using it
+class _Field:
+    """A column, and the way from what a client gives to a parameter of the stored type."""
 
+    def __init__(self, column: FieldExpression) -> None:
+        self.column = column
+        self._kind = column.type.dialect_impl(dialect.SQL_DIALECT)
+        self._stored = stored_type(self._kind)
+        stored = annotation(self._stored)
+        converts = isinstance(self._kind, sa.Enum | sa.TypeDecorator)  # other types are the driver's
+        accepted = self._kind.python_type if converts else stored
+        if accepted is object:
+            raise TypeError(f"give {type(self._kind).__name__} the property `python_type`")
+        self._accepted, self._storable = TypeAdapter[Any](accepted), TypeAdapter[Any](stored)
+        self._process = self._kind.bind_processor(dialect.SQL_DIALECT) if converts else None
 
-def _implementation(column: FieldExpression) -> TypeEngine[Any]:
-    kind: TypeEngine[Any] = column.type.dialect_impl(dialect.SQL_DIALECT)
-    return kind
+    def criterion(self, verb: str, value: object) -> ColumnElement[bool]:
+        if verb == "null":
+            null = _BOOLEAN.validate_python(value)
+            return self.column.is_(None) if null else self.column.is_not(None)
+        # Without the limits of the column's type, and with the operators of the stored type.
+        compared = sa.type_coerce(self.column, self._stored)
+        if verb == "in":
+            items = [item for item in value.split(",") if item] if isinstance(value, str) else value
+            if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
+                raise InvalidInput("`in` takes a list of at most 128 values")
+            return compared.in_([self._parameter(each) for each in padded([*items])])
+        return compared.operate(getattr(operator, verb), self._parameter(value))
 
-
-def _accepted(kind: TypeEngine[Any]) -> Any:
-    """Return the annotation of what a client may give: a member by its value, a date, …"""
-    accepted = annotation(stored_type(kind))
-    if isinstance(kind, _PROCESSED):
-        accepted = kind.python_type
-    if accepted is object:
-        raise TypeError(f"give {type(kind).__name__} the property `python_type`")
-    return accepted
-
-
-def _parameter(name: str, kind: TypeEngine[Any], value: object) -> ColumnElement[Any]:
-    stored = sa.literal(_convert(name, kind, value), stored_type(kind))
-    expression: ColumnElement[Any] | None = kind.bind_expression(stored)
-    return stored if expression is None else expression
-
-
-def _convert(name: str, kind: TypeEngine[Any], value: object) -> Any:
-    """Return the value that the database stores."""
-    process = kind.bind_processor(dialect.SQL_DIALECT)
-    try:
-        value = _adapter(_accepted(kind)).validate_python(value)
-        if process and isinstance(kind, _PROCESSED):
-            value = process(value)
-        return _adapter(annotation(stored_type(kind))).validate_python(value)
-    except (ValueError, TypeError, LookupError, ArithmeticError):
-        raise InvalidInput(f"{name}: the value does not fit the type of the field") from None
+    def _parameter(self, value: object) -> ColumnElement[Any]:
+        value = self._accepted.validate_python(value)
+        value = self._process(value) if self._process else value
+        stored = sa.literal(self._storable.validate_python(value), self._stored)
+        expression: ColumnElement[Any] | None = self._kind.bind_expression(stored)
+        return stored if expression is None else expression

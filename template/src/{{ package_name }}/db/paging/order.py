@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
 
+from ..dialect import dialect
 from .values import stored_type
 
 
@@ -47,38 +48,37 @@ def complete_order(entity: Any, order_by: Sequence[sa.ColumnExpressionArgument[A
         key = next((key for key in missing if expression.compare(key.__clause_element__())), None)
         # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
-        nullable = key is None and not (own and not expression.nullable)
-        column = sa.type_coerce(expression, stored_type(expression.type))
-        terms.append(Term(column, descending, nulls_first, nullable, key))
+        nullable = key is None and (not own or expression.nullable)
+        terms.append(Term(_stored(expression), descending, nulls_first, nullable, key))
         missing = [other for other in missing if other is not key]
         if not missing:
             return terms  # the key is unique, so later terms change nothing
-    down = terms[-1].descending if terms else False
-    return terms + [
-        Term(sa.type_coerce(key, stored_type(key.type)), down, down, nullable=False, key=key)
-        for key in missing
-    ]
+    down = bool(terms) and terms[-1].descending
+    return terms + [Term(_stored(key), down, down, nullable=False, key=key) for key in missing]
+
+
+def _stored(expression: Any) -> sa.ColumnElement[Any]:
+    return sa.type_coerce(expression, stored_type(expression.type))
 
 
 def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any], bool, bool]:
     """Take an element of ORDER BY apart: expression, descending, nulls first."""
-    expression: object = sa.asc(item)
-    descending, nulls_first = False, None
-    while isinstance(expression, sa.Label | sa.UnaryExpression):
-        modifier = operators.asc_op if isinstance(expression, sa.Label) else expression.modifier
-        if modifier is operators.desc_op:
-            descending = True
-        elif modifier in {operators.nulls_first_op, operators.nulls_last_op}:
-            nulls_first = modifier is operators.nulls_first_op
-        elif modifier is not operators.asc_op:
-            break  # an operator, such as minus
+    expression: Any = sa.asc(item)
+    modifiers = set[Any]()
+    while isinstance(expression, sa.UnaryExpression) and expression.modifier:
+        modifiers.add(expression.modifier)
         expression = expression.element
     if isinstance(item, str) or not isinstance(expression, sa.ColumnElement):
         raise TypeError("order_by takes columns and SQL expressions, not text")
-    return expression, descending, descending if nulls_first is None else nulls_first
+    if isinstance(expression, sa.Label):
+        expression = expression.element
+    descending = operators.desc_op in modifiers
+    by_default = descending and operators.nulls_last_op not in modifiers
+    return expression, descending, by_default or operators.nulls_first_op in modifiers
 
 
-def checksum(terms: Sequence[Term], dialect: sa.Dialect) -> int:
+def checksum(terms: Sequence[Term]) -> int:
     """Return a number that identifies an order. It is the same in every process."""
-    compiled = sa.tuple_(*(t.ordered(t.column) for t in terms)).compile(dialect=dialect)
+    order = sa.tuple_(*(term.ordered(term.column) for term in terms))
+    compiled = order.compile(dialect=dialect.SQL_DIALECT)
     return zlib.crc32(f"{compiled} {compiled.params}".encode())

@@ -34,15 +34,15 @@ refused: make a scalar by `cast()`. The driver reads a date of infinity as the l
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
-from .cursor import Cursor, CursorFormat
-from .order import Term, checksum, complete_order
+from .cursor import CursorFormat, Place
+from .order import Term, complete_order
 
 M = TypeVar("M")
 
@@ -89,23 +89,17 @@ async def paginate(
         raise ValueError("the limit of a page must be 1 or more")
     selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
     if len(selected) != 1 or selected[0][0] is not selected[0][1]:
-        raise TypeError(
-            "a page has the rows of one entity: write paginate(session, select(Model), …)"
-        )
+        raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
     entity = selected[0][0]
     terms = complete_order(entity, order_by)
-    form = CursorFormat(
-        checksum(terms, session.get_bind().dialect),
-        [(term.column.type, term.nullable) for term in terms],
-    )
-    here = None if cursor is None else form.load(cursor)
-    backward = here is not None and here.backward
+    form = CursorFormat(terms)
+    place, backward = (None, False) if cursor is None else form.load(cursor)
     if backward:
         terms = [term.reversed() for term in terms]
 
     # The rows are joined to their places. So any loader option works, and a joined collection does not
     # count. The values of the order come from the query: an attribute may have changed since.
-    found = _places(statement, terms, here, limit + 1)  # one more, to know whether there is another
+    found = _places(statement, terms, place, limit + 1)  # one more, to know whether there is another
     pairs = list(zip(terms, found.c, strict=False))  # the last column is their number
     query = (
         sa.select(entity, *found.c)
@@ -120,15 +114,11 @@ async def paginate(
     if backward:
         rows = rows[::-1]
 
-    # Both cursors are always written, so that a wrong type is an error of the first page.
-    before = after = None
-    if rows:
-        before = form.dump(Cursor(rows[0][1:-1], backward=True))
-        after = form.dump(Cursor(rows[-1][1:-1]))
-    elif here is not None:  # those rows were deleted: all others are on the other side
-        other_side = replace(here, backward=not backward, inclusive=not here.inclusive)
-        before = after = form.dump(other_side)
-    has_next, has_previous = (True, more) if backward else (more, here is not None)
+    # Both cursors are always written, so that a wrong type is an error of the first page. Without a row
+    # they are the two ends of the list: the rows beside the place were deleted.
+    first, last = (rows[0][1:-1], rows[-1][1:-1]) if rows else (None, None)
+    before, after = form.dump(first, backward=True), form.dump(last, backward=False)
+    has_next, has_previous = (True, more) if backward else (more, cursor is not None)
     return Page(
         items=[row[0] for row in rows],
         next=after if has_next else None,
@@ -137,7 +127,7 @@ async def paginate(
 
 
 def _places(
-    statement: sa.Select[Any], terms: Sequence[Term], here: Cursor | None, limit: int
+    statement: sa.Select[Any], terms: Sequence[Term], place: Place, limit: int
 ) -> sa.Subquery:
     """Select the values of the order, of the first rows from a place on, and the number of these rows.
 
@@ -147,15 +137,15 @@ def _places(
     # all rows, and may read the whole table.
     first = sa.bindparam(None, limit, sa.Integer, literal_execute=True)
     values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
-    branches = [
+    ordered = (
         statement.with_only_columns(*values)
-        .where(criterion)
         .order_by(None)
         .order_by(*(term.ordered(term.column) for term in terms))
         .limit(first)
         .offset(None)
-        for criterion in ([sa.true()] if here is None else _beyond(terms, here))
-    ]
+    )
+    criteria = [sa.true()] if place is None else _beyond(terms, place)
+    branches = [ordered.where(criterion) for criterion in criteria]
     places: sa.Select[Any] | sa.CompoundSelect[Any] = branches[0]
     if len(branches) > 1:
         # Subqueries, because some database systems refuse a limit inside of a UNION.
@@ -165,29 +155,25 @@ def _places(
     return sa.select(places.subquery(), sa.func.count().over().label("places")).subquery()
 
 
-def _beyond(terms: Sequence[Term], here: Cursor) -> Iterator[sa.ColumnElement[bool]]:
+def _beyond(terms: Sequence[Term], place: Sequence[object]) -> Iterator[sa.ColumnElement[bool]]:
     """Yield criteria that together cover all rows beyond a place, each row once.
 
     Each of them is one range of the index. One criterion, `a > 1 OR a = 1 AND b > 2`, would be a
     filter, and the server would read all rows before the place too.
     """
     same: list[sa.ColumnElement[bool]] = []
-    values = [sa.literal(value, t.column.type) for value, t in zip(here.values, terms, strict=True)]
+    values = [sa.literal(value, t.column.type) for value, t in zip(place, terms, strict=True)]
     for position, term in enumerate(terms):
         column, value, rest = term.column, values[position], terms[position:]
+        beyond = operator.lt if term.descending else operator.gt
         if all(not t.nullable and t.descending == term.descending for t in rest):
             # One comparison of rows. It does not work with NULL, which is neither less nor greater.
-            compare = _COMPARE[term.descending][here.inclusive]
             row = sa.tuple_(*(t.column for t in rest))
-            yield sa.and_(*same, compare(row, sa.tuple_(*values[position:])))
+            yield sa.and_(*same, beyond(row, sa.tuple_(*values[position:])))
             return
-        null = here.values[position] is None
+        null = place[position] is None
         if not null:
-            yield sa.and_(*same, _COMPARE[term.descending][False](column, value))
+            yield sa.and_(*same, beyond(column, value))
         if term.nullable and null == term.nulls_first:
             yield sa.and_(*same, column.is_not(None) if null else column.is_(None))
         same.append(column.is_(None) if null else column == value)
-
-
-# By descending, then by inclusive.
-_COMPARE = ((operator.gt, operator.ge), (operator.lt, operator.le))

@@ -39,8 +39,7 @@ def stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
             return sa.Numeric()
         case sa.CHAR():
             return sa.String()
-        case sa.Enum():  # as text, since JSON does not have every value of a member
-            native = kind.native_enum
+        case sa.Enum(native_enum=native):  # as text, since JSON has not every value of a member
             return sa.Enum(*kind.enums, name=kind.name, schema=kind.schema, native_enum=native)
         case sa.Uuid():
             return sa.Uuid(native_uuid=kind.native_uuid)

@@ -56,8 +56,6 @@ def is_storable(value: object) -> bool:
         case str():
             return not _NO_CHARACTER.search(value)
         case decimal.Decimal():
-            exponent = value.as_tuple().exponent  # n, N or F if it is NaN, signalling NaN, infinite
-            return exponent in {"n", "F"} or (
-                isinstance(exponent, int) and max(-exponent, value.adjusted()) < 2**14
-            )
+            digits = len(value.as_tuple().digits)
+            return not value.is_snan() and max(digits, abs(value.adjusted())) < 2**13
     return True

@@ -10,12 +10,11 @@ Criteria that name another table join it. If several of its rows match, they rep
 or `exists()` instead, which repeat nothing.
 """
 
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypedDict, TypeVar
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
@@ -102,13 +101,12 @@ class ReadRepository(Generic[M, K]):
         """Return the only row that meets all criteria, or None.
 
         Raises:
-            MultipleFound: several rows meet them.
+            MultipleFound: several rows meet them. All of them were read, since a join may repeat the
+                first one.
         """
-        statement = self._select(*criteria, options=options, lock=with_for_update).limit(2)
-        result, rows = await self.session.scalars(statement), itertools.count()
-        found = result.unique(lambda entity: (id(entity), next(rows))[0]).all()
-        # A join that repeats the row may hide another one.
-        if len(found) > 1 or (found and next(rows) > 1 and await self._others(found[0], criteria)):
+        statement = self._select(*criteria, options=options, lock=with_for_update)
+        found = (await self.session.scalars(statement)).unique().all()
+        if len(found) > 1:
             raise MultipleFound(f"several rows of {self.model.__name__} meet the criteria, not one")
         return found[0] if found else None
 
@@ -229,12 +227,6 @@ class ReadRepository(Generic[M, K]):
             flags |= lock
         # Otherwise a row in the session would be locked but keep its old values: a lost update.
         return statement.with_for_update(**flags).execution_options(populate_existing=True)
-
-    async def _others(self, entity: M, criteria: Sequence[Criterion]) -> bool:
-        """Return whether another row than this one meets the criteria."""
-        mapper = self.model.__mapper__
-        key = zip(mapper.primary_key, mapper.primary_key_from_instance(entity), strict=True)
-        return await self.exists(*criteria, or_(*(column != value for column, value in key)))
 
     def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
         columns, keys = list(self.model.__mapper__.primary_key), padded([*keys])
