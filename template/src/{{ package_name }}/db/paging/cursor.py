@@ -8,7 +8,6 @@ encrypted: do not order by values that the client must not see.
 
 import base64
 import contextlib
-from collections.abc import Sequence
 from functools import lru_cache
 from types import GenericAlias
 from typing import Any
@@ -29,7 +28,7 @@ The row may be deleted already.
 class CursorFormat:
     """Write and read the cursors of one order. A cursor of another order belongs to another list."""
 
-    def __init__(self, terms: Sequence[Term]) -> None:
+    def __init__(self, terms: list[Term]) -> None:
         self._checksum = checksum(terms)
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 

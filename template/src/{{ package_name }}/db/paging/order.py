@@ -2,8 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
@@ -12,8 +11,7 @@ from ..dialect import dialect
 from .values import stored_type
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One column of an order."""
 
     column: sa.ColumnElement[Any]
@@ -25,7 +23,7 @@ class Term:
 
     def reversed(self) -> "Term":
         """Return the term for the reversed order."""
-        return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
+        return self._replace(descending=not self.descending, nulls_first=not self.nulls_first)
 
     def ordered(self, column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
         """Order by a column that has this term's values."""
@@ -49,16 +47,13 @@ def complete_order(entity: Any, order_by: Sequence[sa.ColumnExpressionArgument[A
         # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
         nullable = key is None and (not own or expression.nullable)
-        terms.append(Term(_stored(expression), descending, nulls_first, nullable, key))
+        column = sa.type_coerce(expression, stored_type(expression.type))
+        terms.append(Term(column, descending, nulls_first, nullable, key))
         missing = [other for other in missing if other is not key]
         if not missing:
             return terms  # the key is unique, so later terms change nothing
     down = bool(terms) and terms[-1].descending
-    return terms + [Term(_stored(key), down, down, nullable=False, key=key) for key in missing]
-
-
-def _stored(expression: Any) -> sa.ColumnElement[Any]:
-    return sa.type_coerce(expression, stored_type(expression.type))
+    return complete_order(entity, [*order_by, *(key.desc() if down else key for key in missing)])
 
 
 def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any], bool, bool]:
@@ -70,8 +65,6 @@ def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any
         expression = expression.element
     if isinstance(item, str) or not isinstance(expression, sa.ColumnElement):
         raise TypeError("order_by takes columns and SQL expressions, not text")
-    if isinstance(expression, sa.Label):
-        expression = expression.element
     descending = operators.desc_op in modifiers
     by_default = descending and operators.nulls_last_op not in modifiers
     return expression, descending, by_default or operators.nulls_first_op in modifiers

@@ -48,8 +48,7 @@ def stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
         case sa.Time(timezone=False):
             return kind
     raise TypeError(
-        "give its type, as in func.lower(…, type_=Text), or make it a scalar by cast(): no value of "
-        f"a client can be compared with {kind!r}"
+        f"{kind!r} has no scalars: give its type, as in type_=Text, or make it a scalar by cast()"
     )
 
 
