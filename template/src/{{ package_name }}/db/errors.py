@@ -118,13 +118,10 @@ class ConstraintViolation(DatabaseError):
         table: str | None = None,
         column: str | None = None,
     ) -> None:
-        if message is None:
-            where = [
-                f'{noun} "{name}"'
-                for noun, name in [("constraint", constraint), ("column", column), ("table", table)]
-                if name
-            ]
-            message = f"{self.summary}: {', '.join(where)}" if where else self.summary
+        nouns = {"constraint": constraint, "column": column, "table": table}
+        where = [f'{noun} "{name}"' for noun, name in nouns.items() if name]
+        if where and message is None:
+            message = f"{self.summary}: {', '.join(where)}"
         super().__init__(message, sqlstate=sqlstate)
         self.constraint = constraint
         self.table = table

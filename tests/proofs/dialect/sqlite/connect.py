@@ -62,9 +62,9 @@ def _roll_back(connection: DBAPIConnection, *_: object) -> None:
     connection.rollback()
 
 
-def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
+def connect_error(error: Exception, url: URL) -> Error:
     """Return the layer's error for a file that could not be opened."""
-    return ConnectionRejected(f"{where} cannot be opened: {error}")
+    return ConnectionRejected(f'the database "{url.database}" cannot be opened: {error}')
 
 
 def ping(connection: AdaptedConnection, timeout: float) -> bool:

@@ -12,7 +12,7 @@ from ..errors import Error
 from ..settings import DatabaseSettings
 from .aborted_commit import refuse_aborted_commit
 from .overlap import refuse_overlap
-from .pool import QueuePool, ping_after_idle, watch
+from .pool import QueuePool, watch
 from .query_log import log_repeated_queries, log_slow_queries
 from .translation import translate
 
@@ -37,32 +37,19 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     refuse_overlap(engine)  # the first one, so that the others do not see refused statements
     refuse_aborted_commit(engine)
     _translate_errors(engine)
-    _watch(engine, settings)
+    watch(engine.sync_engine.pool, settings)
+    if settings.log_statements_longer_than:
+        log_slow_queries(engine, settings.log_statements_longer_than)
+    if settings.log_statements_repeated_more_than:
+        log_repeated_queries(engine, settings.log_statements_repeated_more_than)
     return engine
 
 
 def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
     if settings.pool == "null":
         return {"poolclass": NullPool}
-    return {
-        "poolclass": QueuePool,
-        "pool_size": settings.pool_size,
-        "max_overflow": settings.max_overflow,
-        "pool_timeout": settings.pool_timeout,
-        "pool_recycle": settings.pool_recycle,
-    }
-
-
-def _watch(engine: AsyncEngine, settings: DatabaseSettings) -> None:
-    pool = engine.sync_engine.pool
-    if settings.pool == "queue":
-        ping_after_idle(pool, settings.pool_ping_after_idle, settings.connect_timeout)
-    if settings.pool == "queue" or settings.log_checkouts_longer_than:
-        watch(pool, settings.log_checkouts_longer_than)
-    if settings.log_statements_longer_than:
-        log_slow_queries(engine, settings.log_statements_longer_than)
-    if settings.log_statements_repeated_more_than:
-        log_repeated_queries(engine, settings.log_statements_repeated_more_than)
+    same_names = {"pool_size", "max_overflow", "pool_timeout", "pool_recycle"}
+    return {"poolclass": QueuePool, **settings.model_dump(include=same_names)}
 
 
 def _translate_errors(engine: AsyncEngine) -> None:
@@ -82,6 +69,4 @@ def _translate_errors(engine: AsyncEngine) -> None:
         try:
             return driver.connect(*args, **kwargs)
         except (OSError, UnicodeError, driver.loaded_dbapi.Error) as error:
-            where = f'the database "{engine.url.database}" at {engine.url.host or "a socket"}'
-            over_network = bool(engine.url.host)
-            raise dialect.connect_error(error, where, over_network=over_network) from error
+            raise dialect.connect_error(error, engine.url) from error

@@ -11,17 +11,18 @@ pool. Do that work before or after the transaction. A larger pool does not help.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NamedTuple
 
 import sqlalchemy.exc
 from sqlalchemy import AdaptedConnection, AsyncAdaptedQueuePool, Pool, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from ..dialect import dialect
 from ..errors import PoolTimeout
+from ..settings import DatabaseSettings
 from .call_site import CallSite, find_call_site
 
 logger = logging.getLogger(__name__)
@@ -115,59 +116,37 @@ class QueuePool(AsyncAdaptedQueuePool):
         return PoolStatus(self.size(), self.checkedout(), overflow, **self.usage.counts)
 
 
-def watch(pool: Pool, log_longer_than: float) -> None:
-    """Count what the pool does, and log connections that were held for too long.
+def watch(pool: Pool, settings: DatabaseSettings) -> None:
+    """Ping idle connections before use, count what the pool does, and log what is held too long.
 
-    Args:
-        log_longer_than: the limit in seconds. 0 logs nothing.
+    SQLAlchemy's `pool_pre_ping` pings at every check-out, which costs a round trip each time. A
+    connection that answered a moment ago is alive. HikariCP has this as `aliveBypassWindowMs`.
     """
     usage = pool.usage if isinstance(pool, QueuePool) else Usage()
     held, counts = usage.held, usage.counts
 
     @event.listens_for(pool, "checkout")
-    def check_out(
-        _: DBAPIConnection, record: ConnectionPoolEntry, __: PoolProxiedConnection
-    ) -> None:
+    def check_out(connection: AdaptedConnection, record: ConnectionPoolEntry, _: object) -> None:
+        idle = monotonic() - record.info.get("idle_since", math.inf)  # a new one was never idle
+        stale = idle > settings.pool_ping_after_idle
+        if stale and not dialect.ping(connection, settings.connect_timeout):
+            raise sqlalchemy.exc.InvalidatePoolError
         held[record] = _Checkout(monotonic(), find_call_site())
         counts["checkouts"] += 1
 
     @event.listens_for(pool, "checkin")
-    def check_in(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        checkout = held.pop(record, None)
-        if checkout and log_longer_than and monotonic() - checkout.since > log_longer_than:
+    def check_in(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = monotonic()
+        checkout, limit = held.pop(record, None), settings.log_checkouts_longer_than
+        if checkout and limit and monotonic() - checkout.since > limit:
             logger.warning("a connection was held for %s", checkout)
 
     @event.listens_for(pool, "connect")
-    def count_opened(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    def count_opened(_: object, record: ConnectionPoolEntry) -> None:
         record.info["opened"] = True
         counts["opened"] += 1
 
     @event.listens_for(pool, "close")
-    def count_closed(_: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    def count_closed(_: object, record: ConnectionPoolEntry) -> None:
         if record.info.pop("opened", False):  # the event may come twice
             counts["closed"] += 1
-
-
-def ping_after_idle(pool: Pool, seconds: float, timeout: float) -> None:
-    """Ping a connection before use if it was idle for longer than `seconds`.
-
-    SQLAlchemy's `pool_pre_ping` pings at every check-out, which costs a round trip each time. A
-    connection that answered a moment ago is alive. HikariCP has this as `aliveBypassWindowMs`.
-
-    Args:
-        timeout: seconds to wait for the answer.
-    """
-
-    @event.listens_for(pool, "checkin")
-    def remember(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        record.info["idle_since"] = monotonic()
-
-    @event.listens_for(pool, "checkout")
-    def ping(
-        connection: AdaptedConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
-    ) -> None:
-        idle_since = record.info.get("idle_since")
-        if idle_since is None or monotonic() - idle_since <= seconds:
-            return
-        if not dialect.ping(connection, timeout):
-            raise sqlalchemy.exc.InvalidatePoolError

@@ -20,11 +20,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from time import monotonic
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -54,12 +55,12 @@ class RecordedQuery(NamedTuple):
 def record_queries(*engines: AsyncEngine) -> Iterator[list[RecordedQuery]]:
     """Yield a list to which each statement of these engines is added while the block runs."""
     queries: list[RecordedQuery] = []
-    stops = [_listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
+    listeners = [_listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
     try:
         yield queries
     finally:
-        for stop in stops:
-            stop()
+        for each in chain(*listeners):
+            event.remove(*each)
 
 
 def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
@@ -97,8 +98,8 @@ def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
     _listen(engine, count)
 
 
-def _listen(engine: AsyncEngine, call: _Listener) -> Callable[[], None]:
-    """Call a function after each statement, and return a function that stops it."""
+def _listen(engine: AsyncEngine, call: _Listener) -> list[tuple[Engine, str, Callable[..., None]]]:
+    """Call a function after each statement. Return the arguments of `event.remove`, to stop it."""
     started: WeakKeyDictionary[ExecutionContext, float] = WeakKeyDictionary()
 
     def start(_: Connection, *rest: Any) -> None:
@@ -122,9 +123,4 @@ def _listen(engine: AsyncEngine, call: _Listener) -> Callable[[], None]:
     }
     for name, listener in listeners.items():
         event.listen(engine.sync_engine, name, listener)
-
-    def stop() -> None:
-        for name, listener in listeners.items():
-            event.remove(engine.sync_engine, name, listener)
-
-    return stop
+    return [(engine.sync_engine, name, listener) for name, listener in listeners.items()]

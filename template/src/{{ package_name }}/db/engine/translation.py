@@ -13,12 +13,12 @@ from ..errors import Error
 
 SHARED_SESSION = "two tasks use one session at the same time: open a unit of work for each task"
 
-_BY_TYPE: list[tuple[type[BaseException], type[Error]]] = [
-    (sqlalchemy.exc.PendingRollbackError, errors.UnitOfWorkError),
-    (sqlalchemy.exc.NoResultFound, errors.NotFound),
-    (sqlalchemy.exc.MultipleResultsFound, errors.MultipleFound),
-    (sqlalchemy.orm.exc.StaleDataError, errors.StaleData),
-]
+_BY_TYPE: dict[type[BaseException], type[Error]] = {
+    sqlalchemy.exc.PendingRollbackError: errors.UnitOfWorkError,
+    sqlalchemy.exc.NoResultFound: errors.NotFound,
+    sqlalchemy.exc.MultipleResultsFound: errors.MultipleFound,
+    sqlalchemy.orm.exc.StaleDataError: errors.StaleData,
+}
 
 
 _BY_CODE: dict[str | None, str] = {
@@ -29,9 +29,8 @@ _BY_CODE: dict[str | None, str] = {
 
 def translate(error: BaseException) -> Error | None:
     """Return the layer's error for an error of SQLAlchemy or of the driver, or None."""
-    for kind, ours in _BY_TYPE:
-        if isinstance(error, kind):
-            return ours()
+    if ours := _BY_TYPE.get(type(error)):
+        return ours()
     if isinstance(error, InvalidRequestError):
         return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {error.args[0]}")
     if isinstance(error, DBAPIError) or not isinstance(error, StatementError):

@@ -58,14 +58,14 @@ def create_engine(
     return engine
 
 
-def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
+def connect_error(error: Exception, url: URL) -> Error:
     """Return the layer's error for a connection that could not be opened.
 
     Args:
         error: what the driver or the system raised.
-        where: the database, in words.
-        over_network: whether the URL names a host, and not a socket.
+        url: the URL of the engine.
     """
+    where = f'the database "{url.database}" at {url.host or "a socket"}'
     match error:
         case ssl.SSLError():
             return ConnectionRejected(f"{where} does not offer TLS as the URL asks for it: {error}")
@@ -73,7 +73,7 @@ def connect_error(error: Exception, where: str, *, over_network: bool) -> Error:
             return ConnectionFailure(f"{where} did not answer in time")
         case UnicodeError():
             return SettingsError(f"the URL of {where} is not valid: {error}")
-        case FileNotFoundError() if over_network:
+        case FileNotFoundError() if url.host:  # otherwise the socket is missing
             return SettingsError(f"a file that the URL of {where} names is missing")
         # asyncpg raises a plain ConnectionError for a server without TLS, and also for a server
         # that goes away meanwhile. Only the text tells them apart.

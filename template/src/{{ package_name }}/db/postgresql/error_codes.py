@@ -13,6 +13,7 @@ import sqlalchemy.exc
 from .. import errors
 from ..errors import ConstraintViolation, DatabaseError, DataException, Error
 
+# By SQLSTATE, or by its first two characters.
 _BY_SQLSTATE: dict[str, type[Error]] = {
     "08P01": errors.ConnectionRejected,  # PgBouncer's answer to the timeouts at connect
     "25006": errors.ReadOnlyTransaction,
@@ -32,16 +33,12 @@ _BY_SQLSTATE: dict[str, type[Error]] = {
     "53300": errors.ConnectionRejected,  # too many clients
     "55P03": errors.LockNotAvailable,
     "57014": errors.QueryCanceled,
-}
-
-_BY_CLASS: dict[str, type[Error]] = {
     "08": errors.ConnectionFailure,
     "22": DataException,
     "23": ConstraintViolation,
     "28": errors.ConnectionRejected,  # the password, or pg_hba.conf
     "57": errors.ConnectionFailure,  # the server starts or stops, or ended the session
 }
-
 
 # Sentences for what has no class. The server names the function of its parser that found the mistake.
 _SENTENCES = {
@@ -90,28 +87,23 @@ def translate(error: BaseException) -> Error | None:
         return errors.TransientError(
             "the schema changed while a prepared statement used it: run the transaction again"
         )
-    sqlstate = getattr(driver, "sqlstate", None)
-    if isinstance(sqlstate, str):
-        found = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2])
-        if found is not None and issubclass(found, ConstraintViolation):
-            return found(
-                sqlstate=sqlstate,
-                constraint=getattr(driver, "constraint_name", None),
-                table=getattr(driver, "table_name", None),
-                column=getattr(driver, "column_name", None),
-            )
-        if found is DataException:
-            value_error(error)
-        place = getattr(driver, "server_source_function", None)
-        if sentence := _SENTENCES.get(sqlstate) or _SENTENCES.get(str(place)):
-            return DatabaseError(sentence, sqlstate=sqlstate)
-        if found is not None:
-            return found(sqlstate=sqlstate)
+    sqlstate = getattr(driver, "sqlstate", None) or ""
+    place = getattr(driver, "server_source_function", None)
+    if sentence := _SENTENCES.get(sqlstate) or _SENTENCES.get(str(place)):
+        return DatabaseError(sentence, sqlstate=sqlstate)
+    found = _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE.get(sqlstate[:2])
+    if found is None and getattr(error, "connection_invalidated", False):
+        found = errors.ConnectionFailure
+    if found is DataException:
+        value_error(error)
+    if found is not None and issubclass(found, ConstraintViolation):
+        names = ("constraint", "table", "column")
+        return found(sqlstate=sqlstate, **{each: getattr(driver, f"{each}_name") for each in names})
+    if found is not None:
+        return found(sqlstate=sqlstate or None)
     if not isinstance(error, sqlalchemy.exc.DBAPIError | DriverError):
         return None
-    if getattr(error, "connection_invalidated", False):
-        return errors.ConnectionFailure(sqlstate=sqlstate)
     return DatabaseError(
         f"{DatabaseError.summary} ({sqlstate or type(driver).__name__}): see the cause of this error",
-        sqlstate=sqlstate,
+        sqlstate=sqlstate or None,
     )

@@ -28,7 +28,7 @@ from ..errors import Error, UnitOfWorkError
 from ..settings import DatabaseSettings
 from .retry import retry
 from .session import GuardedSession, refuse_foreign_end
-from .settings_at_begin import BeginHook, info_by_type, session_info
+from .settings_at_begin import HOOKS, BeginHook, info_by_type
 from .unit_of_work import ReadUnitOfWork, UnitOfWork, transaction
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Database(Generic[U, R]):
         self.sessions = async_sessionmaker(
             self.engine,
             sync_session_class=GuardedSession,
-            info=session_info(begin_hooks),
+            info={HOOKS: begin_hooks},
             expire_on_commit=False,  # otherwise reading an entity after the commit would be I/O
             close_resets_only=False,  # otherwise a session could begin again after its end
         )
@@ -174,26 +174,12 @@ class Database(Generic[U, R]):
         if isinstance(opened, UnitOfWork):
             await opened.run_after_commit_hooks()
 
-    @overload
     async def transact(
         self,
         work: Callable[[U], Awaitable[T]],
         *,
         attempts: int = 5,
-        read_only: Literal[False] = False,
         **options: Unpack[TransactionOptions],
-    ) -> T: ...
-    @overload
-    async def transact(
-        self,
-        work: Callable[[R], Awaitable[T]],
-        *,
-        attempts: int = 5,
-        read_only: Literal[True],
-        **options: Unpack[TransactionOptions],
-    ) -> T: ...
-    async def transact(
-        self, work: Callable[[Any], Awaitable[T]], *, attempts: int = 5, **options: Any
     ) -> T:
         """Run a function in a unit of work, and run all of it again after a `TransientError`.
 
@@ -201,7 +187,7 @@ class Database(Generic[U, R]):
             work: a function that takes a unit of work. Each attempt calls it with a new one. Put
                 other effects, such as a mail, into an `after_commit` hook: that runs only once.
             attempts: how often to try at most.
-            options: as for `unit_of_work`: `read_only`, `isolation_level`, `info`.
+            options: `isolation_level` and `info`, see `TransactionOptions`.
 
         Returns:
             The result of `work`, after the commit.

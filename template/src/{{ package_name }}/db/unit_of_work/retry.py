@@ -6,7 +6,7 @@ its transaction has ended. The waits grow exponentially and have jitter, so two 
 collided do not collide again.
 
 `Database.transact` is enough for most programs. `retry` is for code that opens its unit of work
-itself, such as the route of a web framework.
+itself: a read-only unit of work, or the route of a web framework.
 """
 
 from collections.abc import Awaitable, Callable

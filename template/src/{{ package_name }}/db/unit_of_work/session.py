@@ -20,7 +20,7 @@ Limits: what the program sends on the driver's own connection is not seen.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -45,16 +45,13 @@ _ENDS = re.compile(
 class GuardedSession(Session):
     """A session that refuses to be used by two tasks, and that can always be closed."""
 
-    _abandoned = False
     _ended = False
 
     def close(self) -> None:
         """Close now. If another task waits for a connection here, close when it gets one."""
         self._ended = True
-        try:
+        with suppress(IllegalStateChangeError):
             super().close()
-        except IllegalStateChangeError:
-            self._abandoned = True
 
 
 def _guarded(name: str, *, ends: bool) -> Callable[..., Any]:
@@ -106,7 +103,7 @@ def _begin(
     session: GuardedSession, transaction: SessionTransaction, connection: Connection
 ) -> None:
     _sessions[connection] = session
-    if session._abandoned:
+    if session._ended:  # while the other task waited
         connection.close()
         raise UnitOfWorkError(SHARED_SESSION)
     if not transaction.nested:  # a savepoint also causes this event

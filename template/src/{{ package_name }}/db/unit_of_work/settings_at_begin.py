@@ -23,7 +23,7 @@ engine do not run them. A hook without a value must return the setting with an e
 left the setting out, an earlier value would still hold inside a savepoint.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
@@ -33,12 +33,8 @@ from ..dialect import dialect
 BeginHook = Callable[[Session], Mapping[str, str]]
 """A function that takes the session whose transaction begins, and returns settings of PostgreSQL."""
 
-_HOOKS = "begin_hooks"
-
-
-def session_info(hooks: Iterable[BeginHook]) -> dict[object, object]:
-    """Return what `session.info` holds for each session of a `Database`."""
-    return {_HOOKS: tuple(hooks)}
+HOOKS = "begin_hooks"
+"""The key of `session.info` with the hooks of a `Database`."""
 
 
 def info_by_type(info: object) -> dict[object, object]:
@@ -54,7 +50,7 @@ def info_by_type(info: object) -> dict[object, object]:
 def apply_settings(session: Session, connection: Connection) -> None:
     """Run the hooks of a session, and apply what they return to its new transaction."""
     settings: dict[str, str] = {}
-    for hook in session.info.get(_HOOKS, ()):
+    for hook in session.info.get(HOOKS, ()):
         settings.update(hook(session))
     if settings:
         connection.execute(dialect.set_local(settings))
