@@ -34,6 +34,7 @@ class Instant(AsyncpgDateTime):
     """
 
     def bind_processor(self, dialect: Dialect) -> Any:
+        """Return the function that checks a value before the driver gets it."""
         return _with_zone if self.timezone else None
 
 
