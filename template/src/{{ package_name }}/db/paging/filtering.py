@@ -141,6 +141,12 @@ class _Field:
         self._process = self._kind.bind_processor(dialect.SQL_DIALECT) if converts else None
 
     def criterion(self, verb: str, value: object) -> ColumnElement[bool]:
+        """Return the criterion of an operator and a value.
+
+        Raises:
+            InvalidInput: a list is too long.
+            ValueError: the value does not fit the type.
+        """
         if verb == "null":
             null = _BOOLEAN.validate_python(value)
             return self.column.is_(None) if null else self.column.is_not(None)
