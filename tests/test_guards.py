@@ -239,7 +239,7 @@ def test_an_unplanned_lazy_load_is_an_error(guarded: Path) -> None:
         test.unlink()
 
     assert result.returncode != 0
-    assert "is not available due to lazy='raise'" in result.stdout
+    assert "is not available due to lazy='raise_on_sql'" in result.stdout
 
 
 @pytest.mark.parametrize(
