@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..dialect import dialect
 from ..errors import Error
@@ -62,9 +61,7 @@ def _translate_errors(engine: AsyncEngine) -> None:
         return dialect.value_error(row) if isinstance(row, ValueError | OverflowError) else None
 
     @event.listens_for(engine.sync_engine, "do_connect")
-    def connect(
-        driver: Dialect, _: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> DBAPIConnection:
+    def connect(driver: Dialect, _: object, args: Any, kwargs: Any) -> DBAPIConnection:
         # SQLAlchemy does not know most of these as errors of the driver, so it would not wrap them.
         try:
             return driver.connect(*args, **kwargs)

@@ -162,7 +162,8 @@ class Database(Generic[U, R]):
         if task in self._busy:
             raise UnitOfWorkError(
                 f"this task has an open unit of work already, opened at {self._busy[task]}: pass that "
-                "one on, or use its savepoint()"
+                "one on, or use its savepoint(). A test must end its unit of work before it sends a "
+                "request, because httpx's ASGITransport runs the application in the test's task"
             )
         self._busy[task] = find_call_site() or "an unknown place"
         try:
@@ -220,9 +221,8 @@ class Database(Generic[U, R]):
         """
         seconds = self.settings.connect_timeout
         try:
-            async with asyncio.timeout(seconds):
-                async with self.engine.connect() as connection:
-                    await connection.execute(text("SELECT 1"))
+            async with asyncio.timeout(seconds), self.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
         except TimeoutError:
             pool = self.engine.sync_engine.pool
             if isinstance(pool, QueuePool) and pool.exhausted:
