@@ -133,7 +133,7 @@ async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
 
     assert found.all() == [("", "cba"), ("A5999", None)]
     assert [record.getMessage() for record in caplog.records] == [
-        "no COPY into awkward: the default of awkward.capitals needs the context of its statement",
+        "no COPY into awkward: a statement makes the default of awkward.capitals",
         "no COPY into awkward: an SQL expression writes the values of awkward.backwards",
     ]
 

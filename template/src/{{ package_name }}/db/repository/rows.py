@@ -21,7 +21,7 @@ dialect). One statement reads all rows of it, so `statement_timeout` must be lon
 
 from typing import Any
 
-from sqlalchemy import CursorResult, insert, select, update
+from sqlalchemy import CursorResult, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..dialect import dialect
@@ -33,9 +33,8 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
     """Insert rows by COPY, the fastest way, and return how many.
 
     Python's defaults are applied to each row. The server's defaults fill the columns that the rows
-    leave out. With row-level security, and for defaults that are SQL, the rows go through a
-    temporary table. If COPY cannot write a type or a default, the rows are inserted by plain
-    INSERTs. That is three times slower, and is logged once per call.
+    leave out. With row-level security, for defaults that are SQL, and for some types the rows are
+    inserted by plain INSERTs. That is three times slower, and is logged once per call.
 
     Raises:
         TypeError: the model has no such column, or it has several tables.
@@ -47,15 +46,8 @@ async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> i
         batches = await read_batches(session, model, rows)
         if batches is None:
             return 0
-        connection, table, columns = batches.connection, batches.table, batches.columns
-        copies = not batches.expressions and await dialect.can_bulk_insert(connection, table)
-        if not copies and not batches.obstacle:
-            async with batches.staged() as stage:
-                source = select(*(stage.c[column.name] for column in columns))
-                await connection.execute(insert(table).from_select(columns, source))
-        else:
-            obstacle = batches.obstacle
-            await dialect.bulk_insert(connection, table, columns, batches, obstacle=obstacle)
+        columns = batches.columns
+        await dialect.bulk_insert(batches.connection, batches.table, columns, batches)
         return batches.count
 
 

@@ -99,8 +99,9 @@ async def _statement(
         if batches is None:
             yield None
             return
-        if batches.obstacle:
-            raise TypeError(f"{batches.obstacle}: write such rows one by one")
+        for column in {*batches.table.columns} - {*batches.columns}:
+            if column.default is not None and column.default.is_callable:
+                raise TypeError(f"the default of {column} needs its row: write rows one by one")
         target = _find_target(batches, conflict_target)
         overwritten = _find_overwritten(batches, target, update)
 
