@@ -8,8 +8,6 @@ import pytest
 from sqlalchemy import func, select
 
 from shop.db import Database, errors
-from shop.db.repository.rows import insert_rows
-from shop.db.repository.upsert import upsert_rows
 from tests.proofs.support.people import (
     Animal,
     Awkward,
@@ -29,6 +27,7 @@ from tests.proofs.support.people import (
     people,
     thing,
 )
+from tests.proofs.support.rows import insert_rows, upsert_rows
 
 NASTY = "tab\t, newline\n, \\N, \\., a quote ' and é"
 

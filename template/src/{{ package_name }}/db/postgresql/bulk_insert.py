@@ -89,13 +89,13 @@ async def _find_obstacle(
     connection: AsyncConnection, table: TableClause, columns: Sequence[ColumnClause[Any]]
 ) -> str:
     """Return why COPY cannot write the rows, or the empty string."""
-    into, given = translated(connection, table, columns), {*columns}
+    into = translated(connection, table, columns)
     name = connection.dialect.identifier_preparer.format_table(into)
     if await connection.scalar(select(func.row_security_active(name))):
         return "its row-level security is active"
-    for other in table.columns:
-        if other not in given and other.default is not None:
-            return f"a statement makes the default of {other}"
+    for each in {*table.columns} - {*columns}:
+        if each.default is not None:
+            return f"a statement makes the default of {each}"
     for each in columns:
         if written_by_sql(connection, each):
             return f"an SQL expression writes the values of {each}"

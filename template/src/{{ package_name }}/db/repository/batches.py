@@ -4,14 +4,14 @@ Only one batch is in memory at a time. All rows of one call have the same keys, 
 which columns are filled.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import islice, repeat
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, QueryableAttribute
 from sqlalchemy.sql.expression import FromClause
 
 from ..dialect import dialect
@@ -20,6 +20,9 @@ M = TypeVar("M", bound=DeclarativeBase)
 
 Values = Mapping[str, object]
 """A row that is not an entity: values by attribute name."""
+
+Attributes = Iterable[QueryableAttribute[Any] | str]
+"""Attributes of a model, such as `User.email`, or their names."""
 
 Rows = Iterable[Values | M] | AsyncIterable[Values | M]
 """Rows as mappings or as models without a session, in a list, a generator or an async generator."""
@@ -45,12 +48,13 @@ def one_table(model: type[DeclarativeBase]) -> Table:
     return table
 
 
-def columns_of(model: type[DeclarativeBase], names: Collection[str]) -> list[Column[Any]]:
-    """Return the columns of a model for attributes by name, or raise TypeError."""
+def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Column[Any]]:
+    """Return the columns of a model that somebody can write, by attribute, or raise TypeError."""
+    names = [each if isinstance(each, str) else each.key for each in attributes]
     columns = model.__mapper__.columns
     known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
     if unknown := sorted({*names} - known.keys()):
-        raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}")
+        raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}, or computes it")
     return [known[name] for name in names]
 
 
@@ -125,14 +129,20 @@ class Batches(Generic[M]):
         return {column: values for column, values in made.items() if column in wanted}
 
 
+@asynccontextmanager
 async def read_batches(
     session: AsyncSession, model: type[M], rows: Rows[M], *, defaults: bool = True
-) -> Batches[M] | None:
-    """Read the first batch. Return the batches, or None if there are no rows."""
-    connection = await session.connection(bind_arguments={"mapper": model})
-    lists = _lists(rows)
-    first = await anext(lists, None)
-    return None if first is None else Batches(connection, model, first, lists, defaults)
+) -> AsyncIterator[Batches[M] | None]:
+    """Read the first batch in a savepoint. Yield the batches, or None if there are no rows.
+
+    The savepoint begins the transaction on the server.
+    """
+    await session.flush()
+    async with session.begin_nested():
+        connection = await session.connection(bind_arguments={"mapper": model})
+        lists = _lists(rows)
+        first = await anext(lists, None)
+        yield None if first is None else Batches(connection, model, first, lists, defaults)
 
 
 async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
