@@ -8,8 +8,6 @@ import pytest
 from sqlalchemy import func, select
 
 from shop.db import Database, errors
-from shop.db.repository.rows import insert_rows
-from shop.db.repository.upsert import upsert_rows
 from tests.proofs.support.people import (
     Animal,
     Awkward,
@@ -29,6 +27,7 @@ from tests.proofs.support.people import (
     people,
     thing,
 )
+from tests.proofs.support.rows import insert_rows, upsert_rows
 
 NASTY = "tab\t, newline\n, \\N, \\., a quote ' and é"
 
@@ -133,7 +132,7 @@ async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
 
     assert found.all() == [("", "cba"), ("A5999", None)]
     assert [record.getMessage() for record in caplog.records] == [
-        "no COPY into awkward: the default of awkward.capitals needs the context of its statement",
+        "no COPY into awkward: a statement makes the default of awkward.capitals",
         "no COPY into awkward: an SQL expression writes the values of awkward.backwards",
     ]
 

@@ -8,9 +8,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shop.db import Database, errors
-from shop.db.repository.rows import insert_rows
-from shop.db.repository.upsert import upsert_rows
 from tests.proofs.support.people import Flat, Person, Work, count, people, thing
+from tests.proofs.support.rows import insert_rows, upsert_rows
 
 
 async def test_a_violation_undoes_this_copy_and_nothing_else(stock: Database[Work]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from shop.db import Database, Repository, errors
-from shop.db.repository.rows import insert_rows, update_rows
 from tests.proofs.support.people import Counted, Flat, Friend, Person, Work, thing
+from tests.proofs.support.rows import insert_rows, update_rows
 
 
 class CountedRows(Repository[Counted, uuid.UUID]):

@@ -5,7 +5,7 @@ the layer by its full name. It is here for readers and type checkers, and runs i
 of the project.
 """
 
-from .bulk_insert import bulk_insert, can_bulk_insert
+from .bulk_insert import bulk_insert
 from .connect import connect_error, create_engine, ping
 from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options
@@ -25,7 +25,6 @@ __all__ = [
     "DriverError",
     "IsolationLevel",
     "bulk_insert",
-    "can_bulk_insert",
     "connect_error",
     "create_engine",
     "index_options",

@@ -10,20 +10,13 @@ Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def can_bulk_insert(connection: AsyncConnection, table: TableClause) -> bool:
-    """Return True, because every table accepts INSERTs."""
-    return True
-
-
 async def bulk_insert(
     connection: AsyncConnection,
     table: TableClause,
     columns: Sequence[ColumnClause[Any]],
     batches: AsyncIterable[Batch],
-    *,
-    obstacle: str = "",
 ) -> None:
-    """Insert rows, batch by batch. Nothing is an obstacle to an INSERT."""
+    """Insert rows, batch by batch."""
     keys = [column.key for column in columns]
     async for values in batches:
         rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]

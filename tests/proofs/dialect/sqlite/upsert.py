@@ -1,6 +1,6 @@
 """INSERT … ON CONFLICT for staged rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +16,8 @@ def upsert_statement(
     columns: Sequence[sa.Column[Any]],
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
-    new_values: Callable[[Any], Mapping[Any, Any]] | None,
+    overwritten: Collection[sa.Column[Any]],
+    changes: dict[Any, Any],
     where: sa.ColumnElement[bool] | None,
 ) -> sa.Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
@@ -39,11 +40,12 @@ def upsert_statement(
     query = sa.select(*(rows.c[each.name] for each in columns)).where(rows.c.place == 1)
     statement = insert(into).from_select(list(columns), query)
     partial = target.dialect_options["sqlite"]["where"] if isinstance(target, sa.Index) else None
-    if new_values is None:
+    if not overwritten:
         return statement.on_conflict_do_nothing(index_elements=elements, index_where=partial)
+    new = {each: statement.excluded[each.key] for each in overwritten} | changes
     return statement.on_conflict_do_update(
         index_elements=elements,
         index_where=partial,
-        set_=new_values(statement.excluded),
+        set_=new,
         where=where,
     )

@@ -24,14 +24,9 @@ class Timestamps(FollowsRows):
     )
 
 
-@event.listens_for(Timestamps, "instrument_class", propagate=True)
-def _follow_all_tables(mapper: Mapper[Any], _: type[Timestamps]) -> None:
-    if mapper.inherits is not None and mapper.local_table is not mapper.inherits.local_table:
-        event.listen(mapper, "before_update", _touch, propagate=True)
-
-
-def _touch(_: Mapper[Any], __: Connection, entity: Timestamps) -> None:
+@event.listens_for(Timestamps, "before_update", propagate=True)
+def _touch(mapper: Mapper[Any], _: Connection, entity: Timestamps) -> None:
     # A change of the subclass's table alone would be no UPDATE of the table with `updated_at`.
-    session = object_session(entity)
-    if session is not None and session.is_modified(entity, include_collections=False):
+    session = object_session(entity) if len(mapper.tables) > 1 else None
+    if session and session.is_modified(entity, include_collections=False):
         entity.updated_at = func.now()  # a flush takes SQL, too

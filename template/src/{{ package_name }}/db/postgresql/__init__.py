@@ -4,7 +4,7 @@ The rest of the layer imports it as `dialect`, see `db/dialect.py`. The function
 and batches of values. They never take models or settings objects.
 """
 
-from .bulk_insert import bulk_insert, can_bulk_insert
+from .bulk_insert import bulk_insert
 from .connect import connect_error, create_engine, ping
 from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options
@@ -24,7 +24,6 @@ __all__ = [
     "DriverError",
     "IsolationLevel",
     "bulk_insert",
-    "can_bulk_insert",
     "connect_error",
     "create_engine",
     "index_options",

@@ -4,9 +4,13 @@ COPY is a function of the driver, and SQLAlchemy does not know it. So this file 
 does for its own statements: it translates schemas and errors, and it closes a connection that was
 cancelled meanwhile. SQLAlchemy's events, its `echo` and the query log do not see a COPY.
 
-The driver can COPY a type only if it knows the binary form of its values. It does not know it for types
-of extensions, such as `citext`, and for some of PostgreSQL's own, such as `macaddr`. Such rows are
-inserted by plain INSERTs. That is three times slower, and is logged.
+Some rows are inserted by plain INSERTs. That is three times slower, and is logged. These are:
+
+* Rows of a table whose row-level security is active. The server refuses COPY.
+* Rows that leave out a column whose default is SQL, or needs the context of its statement.
+* Values of a type that puts them into an SQL expression.
+* Values whose binary form the driver does not know. These are types of extensions, such as `citext`,
+  and some of PostgreSQL's own, such as `macaddr`.
 """
 
 import asyncio
@@ -31,33 +35,22 @@ Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def can_bulk_insert(connection: AsyncConnection, table: TableClause) -> bool:
-    """Return whether the server accepts COPY into a table. Row-level security forbids it."""
-    name = connection.dialect.identifier_preparer.format_table(translated(connection, table))
-    return not await connection.scalar(select(func.row_security_active(name)))
-
-
 async def bulk_insert(
     connection: AsyncConnection,
     table: TableClause,
     columns: Sequence[ColumnClause[Any]],
     batches: AsyncIterable[Batch],
-    *,
-    obstacle: str = "",
 ) -> None:
     """Insert rows by COPY, batch by batch, or by INSERT if COPY cannot write them.
 
     The transaction must have begun on the server, or the rows would be outside of it. A statement or a
     savepoint begins it.
 
-    Args:
-        obstacle: why the rows need INSERTs, or the empty string.
-
     Raises:
         ConstraintViolation: a row breaks a constraint.
         DataException: a value does not fit the type of its column.
     """
-    if obstacle := obstacle or await _find_obstacle(connection, table, columns):
+    if obstacle := await _find_obstacle(connection, table, columns):
         _logger.info("no COPY into %s: %s", table, obstacle)
     names, keys = [each.name for each in columns], [each.key for each in columns]
     schema = translated(connection, table).schema
@@ -95,11 +88,18 @@ def written_by_sql(connection: AsyncConnection, each: ColumnClause[Any]) -> bool
 async def _find_obstacle(
     connection: AsyncConnection, table: TableClause, columns: Sequence[ColumnClause[Any]]
 ) -> str:
-    """Return why COPY cannot write the columns, or the empty string."""
+    """Return why COPY cannot write the rows, or the empty string."""
+    into = translated(connection, table, columns)
+    name = connection.dialect.identifier_preparer.format_table(into)
+    if await connection.scalar(select(func.row_security_active(name))):
+        return "its row-level security is active"
+    for each in {*table.columns} - {*columns}:
+        if each.default is not None:
+            return f"a statement makes the default of {each}"
     for each in columns:
         if written_by_sql(connection, each):
             return f"an SQL expression writes the values of {each}"
-    query = select(translated(connection, table, columns)).compile(dialect=connection.dialect)
+    query = select(into).compile(dialect=connection.dialect)
     async with _driver(connection) as driver:
         described = await driver.prepare(str(query), name="")  # without a name, it does not stay
         settings = driver.get_settings()

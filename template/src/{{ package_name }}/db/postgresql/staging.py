@@ -40,10 +40,9 @@ async def staged(
         batches: the values.
         few: whether there is only one batch, and it is small.
     """
-    kinds = [each.type.compile(connection.dialect) for each in columns]
-    if few and all(_can_unnest(connection, *each) for each in zip(columns, kinds, strict=True)):
+    if few and all(_can_unnest(connection, each) for each in columns):
         [values] = [batch async for batch in batches]
-        yield _unnested(connection, columns, kinds, values)
+        yield _unnested(connection, columns, values)
         return
     # The name contains the table's name, because the driver caches column types by the text of a
     # statement. Text creates it, because after DDL of SQLAlchemy all connections drop their caches.
@@ -67,30 +66,28 @@ async def _numbered(batches: AsyncIterable[Batch]) -> AsyncIterator[Batch]:
         yield [*values, [*itertools.islice(numbers, len(values[0]))]]
 
 
-def _can_unnest(connection: AsyncConnection, column: sa.Column[Any], kind: str) -> bool:
+def _can_unnest(connection: AsyncConnection, column: sa.Column[Any]) -> bool:
     """Return whether an array of values becomes the same values again.
 
     It does for the types that most columns have. unnest() would take apart arrays inside of arrays, and
     a cast to bit(n) cuts without an error. About a type that is not known here nothing is known.
     """
+    kind = column.type.compile(connection.dialect)
     known = isinstance(column.type, sa.Enum) or _UNNESTED.fullmatch(kind)
     return bool(known) and not written_by_sql(connection, column)
 
 
 def _unnested(
-    connection: AsyncConnection,
-    columns: Sequence[sa.Column[Any]],
-    kinds: Sequence[str],
-    values: Batch,
+    connection: AsyncConnection, columns: Sequence[sa.Column[Any]], values: Batch
 ) -> FromClause:
     """Return one batch as arrays that the server unnests."""
     ready = processed(connection, columns, values)
     arrays = [
         # A cast to varchar(n) would cut without an error, so its values are sent as text.
         sa.bindparam(None, list(texts), type_=sa.ARRAY(sa.Text(), dimensions=1))
-        if kind.startswith(("VARCHAR", "CHAR"))
+        if each.type.compile(connection.dialect).startswith(("VARCHAR", "CHAR"))
         else sa.bindparam(None, raw, type_=sa.ARRAY(each.type, dimensions=1))
-        for each, kind, raw, texts in zip(columns, kinds, values, ready, strict=True)
+        for each, raw, texts in zip(columns, values, ready, strict=True)
     ]
     unnested = sa.func.unnest(*arrays).table_valued(*untyped(columns), with_ordinality=ORDINAL)
     return unnested.render_derived(name="stage")

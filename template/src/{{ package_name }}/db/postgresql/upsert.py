@@ -1,6 +1,6 @@
 """INSERT … ON CONFLICT for staged rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +16,8 @@ def upsert_statement(
     columns: Sequence[sa.Column[Any]],
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
-    new_values: Callable[[Any], Mapping[Any, Any]] | None,
+    overwritten: Collection[sa.Column[Any]],
+    changes: dict[Any, Any],
     where: sa.ColumnElement[bool] | None,
 ) -> sa.Insert:
     """Return a statement that inserts staged rows, and changes the rows that exist already.
@@ -29,17 +30,17 @@ def upsert_statement(
         columns: the columns of the stage.
         stage: the rows, as `staged` yields them.
         target: the constraint or index that says whether a row exists.
-        new_values: takes the excluded row, and returns the values that an existing row gets. With
-            None an existing row is not changed.
+        overwritten: the columns that an existing row gets from the stage. Without any, the row stays as
+            it is.
+        changes: other new values of an existing row.
         where: a condition for the existing rows that may change.
     """
     query = _last_of_each(columns, target, stage)
     statement = insert(into).from_select(list(columns), query)
-    if new_values is None:
+    if not overwritten:
         return statement.on_conflict_do_nothing(constraint=target)
-    return statement.on_conflict_do_update(
-        constraint=target, set_=new_values(statement.excluded), where=where
-    )
+    new = {each: statement.excluded[each.key] for each in overwritten} | changes
+    return statement.on_conflict_do_update(constraint=target, set_=new, where=where)
 
 
 def _last_of_each(

@@ -4,14 +4,14 @@ Only one batch is in memory at a time. All rows of one call have the same keys, 
 which columns are filled.
 """
 
-import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import islice, repeat
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, QueryableAttribute
 from sqlalchemy.sql.expression import FromClause
 
 from ..dialect import dialect
@@ -20,6 +20,9 @@ M = TypeVar("M", bound=DeclarativeBase)
 
 Values = Mapping[str, object]
 """A row that is not an entity: values by attribute name."""
+
+Attributes = Iterable[QueryableAttribute[Any] | str]
+"""Attributes of a model, such as `User.email`, or their names."""
 
 Rows = Iterable[Values | M] | AsyncIterable[Values | M]
 """Rows as mappings or as models without a session, in a list, a generator or an async generator."""
@@ -45,12 +48,13 @@ def one_table(model: type[DeclarativeBase]) -> Table:
     return table
 
 
-def columns_of(model: type[DeclarativeBase], names: Collection[str]) -> list[Column[Any]]:
-    """Return the columns of a model for attributes by name, or raise TypeError."""
+def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Column[Any]]:
+    """Return the columns of a model that somebody can write, by attribute, or raise TypeError."""
+    names = [each if isinstance(each, str) else each.key for each in attributes]
     columns = model.__mapper__.columns
     known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
     if unknown := sorted({*names} - known.keys()):
-        raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}")
+        raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}, or computes it")
     return [known[name] for name in names]
 
 
@@ -72,8 +76,6 @@ class Batches(Generic[M]):
             callable defaults, the first version, and the class of the row.
         count: how many rows have been read.
         few: whether there is only one batch, and it is small.
-        expressions: whether the default of a missing column is an SQL expression.
-        obstacle: why only a plain INSERT can write the rows, or the empty string.
 
     Raises:
         TypeError: the model has no such column, or it has several tables.
@@ -90,11 +92,8 @@ class Batches(Generic[M]):
     ) -> None:
         self.connection, self.model, self.table = connection, model, one_table(model)
         self.count, self.few = 0, len(first) <= FEW
-        self.expressions, self.obstacle = False, ""
         self.given = dict(zip(columns_of(model, first[0]), first[0], strict=True))
-        self._made: dict[Column[Any], Callable[[None], object]] = {}
-        if defaults:
-            self._make_defaults()
+        self._made = self._defaults() if defaults else {}
         self.columns = [*self.given, *self._made]
         if not self.columns:
             raise ValueError("the rows give no value")
@@ -105,44 +104,45 @@ class Batches(Generic[M]):
         while batch:
             self.count += len(batch)
             values = [[row[name] for row in batch] for name in self.given.values()]
-            yield values + [[make(None) for _ in batch] for make in self._made.values()]
+            yield values + [[*islice(made, len(batch))] for made in self._made.values()]
             batch = await anext(self._rest, None)
 
     def staged(self) -> AbstractAsyncContextManager[FromClause]:
         """Yield the rows as a table that a statement can select from."""
         return dialect.staged(self.connection, self.table, self.columns, self, few=self.few)
 
-    def _make_defaults(self) -> None:
-        mapper = self.model.__mapper__
-        constants: dict[Any, object] = {mapper.polymorphic_on: mapper.polymorphic_identity}
-        if mapper.version_id_generator:
-            constants[mapper.version_id_col] = mapper.version_id_generator(None)
+    def _defaults(self) -> dict[Column[Any], Iterator[object]]:
+        """Return endless values for the columns that the rows leave out and Python fills."""
+        mapper, made = self.model.__mapper__, dict[Any, Iterator[object]]()
         for column in self.table.columns:
             default: Any = column.default
-            if column in self.given:
+            if default is None:
                 continue
-            if column in constants:
-                self._made[column] = _constant(constants[column])
-            elif default is None:
-                pass
-            elif default.is_scalar:
-                self._made[column] = _constant(default.arg)
-            elif not default.is_callable:  # SQL, or a sequence
-                self.expressions = True
-            elif hasattr(default.arg, "__wrapped__"):  # a wrapper that ignores the context
-                self._made[column] = default.arg
-            else:
-                self.obstacle = f"the default of {column} needs the context of its statement"
+            if default.is_scalar:
+                made[column] = repeat(default.arg)
+            elif default.is_callable and hasattr(default.arg, "__wrapped__"):  # needs no context
+                made[column] = map(default.arg, repeat(None))
+        made[mapper.polymorphic_on] = repeat(mapper.polymorphic_identity)
+        if mapper.version_id_generator:
+            made[mapper.version_id_col] = repeat(mapper.version_id_generator(None))
+        wanted = {*self.table.columns} - self.given.keys()
+        return {column: values for column, values in made.items() if column in wanted}
 
 
+@asynccontextmanager
 async def read_batches(
     session: AsyncSession, model: type[M], rows: Rows[M], *, defaults: bool = True
-) -> Batches[M] | None:
-    """Read the first batch. Return the batches, or None if there are no rows."""
-    connection = await session.connection(bind_arguments={"mapper": model})
-    lists = _lists(rows)
-    first = await anext(lists, None)
-    return None if first is None else Batches(connection, model, first, lists, defaults)
+) -> AsyncIterator[Batches[M] | None]:
+    """Read the first batch in a savepoint. Yield the batches, or None if there are no rows.
+
+    The savepoint begins the transaction on the server.
+    """
+    await session.flush()
+    async with session.begin_nested():
+        connection = await session.connection(bind_arguments={"mapper": model})
+        lists = _lists(rows)
+        first = await anext(lists, None)
+        yield None if first is None else Batches(connection, model, first, lists, defaults)
 
 
 async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
@@ -151,32 +151,28 @@ async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
     Raises:
         ValueError: a row has other keys than the first row.
     """
-    count, keys = 0, set[str]()
-    async for batch in _chunks(rows):
-        mappings = [_attributes(row) if isinstance(row, DeclarativeBase) else row for row in batch]
-        keys = keys if count else {*mappings[0]}
-        for number, row in enumerate(mappings, count + 1):
-            if row.keys() != keys:
-                differ = ", ".join(sorted(row.keys() ^ keys))
-                raise ValueError(f"row {number} has other keys than the first row: {differ}")
-        yield mappings
-        count += len(mappings)
+    batch, keys, number = list[Values](), None, 0
+    async for row in _each(rows):
+        mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
+        keys, number = {*mapping} if keys is None else keys, number + 1
+        if mapping.keys() != keys:
+            differ = ", ".join(sorted(mapping.keys() ^ keys))
+            raise ValueError(f"row {number} has other keys than the first row: {differ}")
+        batch.append(mapping)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
-async def _chunks(rows: Rows[M]) -> AsyncIterator[list[Values | M]]:
-    if not isinstance(rows, AsyncIterable):
-        iterator = iter(rows)
-        while chunk := [*itertools.islice(iterator, BATCH)]:
-            yield chunk
-        return
-    chunk = []
-    async for row in rows:
-        chunk.append(row)
-        if len(chunk) == BATCH:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+async def _each(rows: Rows[M]) -> AsyncIterator[Values | M]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
 
 
 def _attributes(entity: DeclarativeBase) -> Values:
@@ -185,7 +181,3 @@ def _attributes(entity: DeclarativeBase) -> Values:
     state = inspect(entity)
     one_table(state.mapper.class_)
     return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
-
-
-def _constant(value: object) -> Callable[[None], object]:
-    return lambda _: value

@@ -37,16 +37,16 @@ ON CONFLICT                                               no conflict by such an
                                                           by key changes the row, which stays hidden
 """
 
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, event, func
+from sqlalchemy import delete, event, func
 from sqlalchemy.orm import Mapper, ORMExecuteState, with_loader_criteria
 
 from ..errors import NotFound, UnitOfWorkError
 from ..mixins import SoftDelete
 from ..unit_of_work.session import GuardedSession
 from .read import Criterion, K, M
-from .write import Repository, choose_rows
+from .write import Repository
 
 _ALIVE = with_loader_criteria(
     SoftDelete, lambda model: model.deleted_at.is_(None), include_aliases=True
@@ -109,9 +109,7 @@ class SoftDeleteRepository(Repository[M, K]):
             ForeignKeyViolation: other rows still refer to this row.
             TypeError: the model has several tables.
         """
-        statement = choose_rows(self.session, delete(self.model), [self._has_key([key])])
-        statement = statement.execution_options(include_deleted=True)
-        if not cast("CursorResult[Any]", await self.session.execute(statement)).rowcount:
+        if not await self._write(delete(self.model), [self._has_key([key])], include_deleted=True):
             raise NotFound(f"there is no {self.model.__name__} with this key")
 
 

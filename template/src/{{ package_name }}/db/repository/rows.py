@@ -1,9 +1,11 @@
-"""Insert rows by COPY and change rows by key. These rows never enter the session.
+"""Write rows that never enter the session: by COPY, by key, and by INSERT … ON CONFLICT.
 
 ::
 
-    written = await insert_rows(session, User, ({"email": line[0]} for line in csv.reader(file)))
-    changed = await update_rows(session, User, [{"id": 1, "version": 3, "name": "Ada"}])
+    written = await users.insert_rows({"email": line[0]} for line in csv.reader(file))
+    changed = await users.update_rows([{"id": 1, "version": 3, "name": "Ada"}])
+    await users.upsert_rows(rows, conflict_target=[User.email])
+    await users.upsert_rows(rows, conflict_target="uq_users_email", update=[User.name])
 
 Rows are mappings by attribute name, or models. They may come from a generator or an async
 generator. A call reads them in batches, so their number is not limited. All rows of a call have the
@@ -12,91 +14,135 @@ transaction can continue, unless the connection is lost.
 
 Models are only read. They do not get the values that the server fills in. A call refuses models
 that have values in their relationships. Events of the mapper, cascades and validators (`@validates`)
-do not run, so write a CHECK for what must hold. For entities use `Repository.add_many`.
+do not run, so write a CHECK for what must hold. For entities use `add_many`.
 
 `statement_timeout` is for one batch. `idle_in_transaction_session_timeout` is for the time that the
 generator needs between two batches. Some rows go through a temporary table (see `staging.py` of the
 dialect). One statement reads all rows of it, so `statement_timeout` must be long enough.
 """
 
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CursorResult, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+import sqlalchemy as sa
 
 from ..dialect import dialect
 from ..errors import StaleData
-from .batches import M, Rows, read_batches
+from .batches import Attributes, Rows, Values, read_batches
+from .read import K, M, ReadRepository
+from .upsert import ConflictTarget, upsert_statement
 
 
-async def insert_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
-    """Insert rows by COPY, the fastest way, and return how many.
+class RowRepository(ReadRepository[M, K]):
+    """Read the rows of `model`, and write mappings. A method flushes first."""
 
-    Python's defaults are applied to each row. The server's defaults fill the columns that the rows
-    leave out. With row-level security, and for defaults that are SQL, the rows go through a
-    temporary table. If COPY cannot write a type or a default, the rows are inserted by plain
-    INSERTs. That is three times slower, and is logged once per call.
+    async def insert_rows(self, rows: Rows[M]) -> int:
+        """Insert any number of rows by COPY, the fastest way, and return how many.
 
-    Raises:
-        TypeError: the model has no such column, or it has several tables.
-        ValueError: a row has other keys than the first one.
-        ConstraintViolation: a row breaks a constraint.
-        DataException: a value does not fit its column.
-    """
-    async with session.begin_nested():  # this also begins the transaction on the server
-        batches = await read_batches(session, model, rows)
-        if batches is None:
-            return 0
-        connection, table, columns = batches.connection, batches.table, batches.columns
-        copies = not batches.expressions and await dialect.can_bulk_insert(connection, table)
-        if not copies and not batches.obstacle:
+        Python's defaults are applied to each row. The server's defaults fill the columns that the
+        rows leave out. With row-level security, for defaults that are SQL, and for some types the
+        rows are inserted by plain INSERTs. That is three times slower, and is logged once per call.
+
+        Raises:
+            TypeError: the model has no such column, or it has several tables.
+            ValueError: a row has other keys than the first one.
+            ConstraintViolation: a row breaks a constraint.
+            DataException: a value does not fit its column.
+        """
+        async with read_batches(self.session, self.model, rows) as batches:
+            if batches is None:
+                return 0
+            columns = batches.columns
+            await dialect.bulk_insert(batches.connection, batches.table, columns, batches)
+            return batches.count
+
+    async def update_rows(self, rows: Rows[M]) -> int:
+        """Change rows by their primary keys and expected versions, and return how many.
+
+        Each row gives its whole key and its new values. If the model has a version, each row also
+        gives the version that it expects. `updated_at` is set, and the version is increased.
+        Entities in the session are not read again.
+
+        Raises:
+            StaleData: a row is gone, is hidden, has another version or another class, or was given
+                twice.
+            TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
+        """
+        async with read_batches(self.session, self.model, rows, defaults=False) as batches:
+            if batches is None:
+                return 0
+            mapper = self.model.__mapper__
+            version = mapper.version_id_col
+            # The class of a row is like a key: a row of another class may have columns in other tables.
+            kinds = {each for each in batches.given if each is mapper.polymorphic_on}
+            keys = {*mapper.primary_key, *kinds} | ({version} if version is not None else set())
+            if missing := sorted(str(key) for key in keys - batches.given.keys()):
+                raise ValueError(f"each row must give its {', '.join(missing)}")
             async with batches.staged() as stage:
-                source = select(*(stage.c[column.name] for column in columns))
-                await connection.execute(insert(table).from_select(columns, source))
-        else:
-            obstacle = batches.obstacle
-            await dialect.bulk_insert(connection, table, columns, batches, obstacle=obstacle)
-        return batches.count
+                new: dict[Any, Any] = {
+                    each: stage.c[each.name] for each in batches.given if each not in keys
+                }
+                if version is not None:
+                    new[version] = version + 1
+                if not new:
+                    raise ValueError("the rows give keys, but no new values")
+                found = sa.and_(*(key == stage.c[key.name] for key in keys))
+                # An UPDATE through the session, so that the rules for hidden rows apply.
+                result = await self.session.execute(
+                    sa.update(self.model).where(found).values(new),
+                    execution_options={"synchronize_session": False},
+                )
+            changed = cast("sa.CursorResult[Any]", result).rowcount
+            if changed != batches.count:
+                raise StaleData(f"only {changed} of {batches.count} rows were found as expected")
+            return changed
 
+    async def upsert_rows(
+        self, rows: Rows[M], *, conflict_target: ConflictTarget, update: Attributes | None = None
+    ) -> int:
+        """Insert rows, or change the rows with the same key. Return how many were inserted or changed.
 
-async def update_rows(session: AsyncSession, model: type[M], rows: Rows[M]) -> int:
-    """Change rows by their primary keys, and return how many.
+        If several rows have the same key, the last one wins. Rows are written in the order of the
+        key, so two such calls do not deadlock. Entities in the session are not read again.
 
-    Each row gives its whole key and its new values. If the model has a version, each row also gives
-    the version that it expects. `updated_at` is set, and the version is increased. Entities in the
-    session are not read again.
+        Args:
+            conflict_target: the attributes of the primary key, or of a unique constraint or index,
+                or its name. A row exists already if it has the same values in them. A partial or
+                functional index works too, if the model declares it.
+            update: the attributes that an existing row gets. By default these are all attributes of
+                the rows, except the conflict target and the primary key. `()` leaves the row as it
+                is. Columns with an `onupdate` are set, and a version is increased but not checked.
+                A class that shares the table of its parent changes only its own rows.
 
-    Raises:
-        StaleData: a row is gone, is hidden, has another version or another class, or was given twice.
-        TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
-    """
-    async with session.begin_nested():
-        batches = await read_batches(session, model, rows, defaults=False)
-        if batches is None:
-            return 0
-        mapper = model.__mapper__
-        version = mapper.version_id_col
-        # The class of a row is like a key: a row of another class may have columns in other tables.
-        kinds = {each for each in batches.given if each is mapper.polymorphic_on}
-        keys = {*mapper.primary_key, *kinds} | ({version} if version is not None else set())
-        if missing := sorted(str(key) for key in keys - batches.given.keys()):
-            raise ValueError(f"each row must give its {', '.join(missing)}")
-        async with batches.staged() as stage:
-            new: dict[Any, Any] = {
-                each: stage.c[each.name] for each in batches.given if each not in keys
-            }
-            if version is not None:
-                new[version] = version + 1
-            if not new:
-                raise ValueError("the rows give keys, but no new values")
-            # An UPDATE through the session, so that the rules for hidden rows apply.
-            result = await session.execute(
-                update(model).where(*(key == stage.c[key.name] for key in keys)).values(new),
-                execution_options={"synchronize_session": False},
-            )
-        assert isinstance(result, CursorResult)
-        if result.rowcount != batches.count:
-            raise StaleData(
-                f"only {result.rowcount} of {batches.count} rows were found as expected"
-            )
-        return batches.count
+        Raises:
+            ValueError: the conflict target names no unique constraint or index, or the rows do not
+                give the values that it needs.
+            TypeError, ValueError, ConstraintViolation, DataException: as for `insert_rows`.
+        """
+        async with read_batches(self.session, self.model, rows) as batches:
+            if batches is None:
+                return 0
+            async with upsert_statement(batches, conflict_target, update) as statement:
+                result = await self.session.execute(statement)
+                return cast("sa.CursorResult[Any]", result).rowcount
+
+    async def upsert(
+        self, row: Values | M, *, conflict_target: ConflictTarget, update: Attributes | None = None
+    ) -> M | None:
+        """Insert a row, or change the row that exists already. Return the entity as it is now.
+
+        The arguments and errors are those of `upsert_rows`. With `update=()` an existing row stays as it
+        is, and the method returns None.
+        """
+        async with read_batches(self.session, self.model, [row]) as batches:
+            assert batches is not None
+            async with upsert_statement(batches, conflict_target, update) as statement:
+                written = statement.returning(self.model)
+                found = await self.session.scalars(
+                    written, execution_options={"populate_existing": True}
+                )
+                entity = found.one_or_none()
+        columns = self.model.__mapper__.column_attrs
+        expressions = [each.key for each in columns if not isinstance(each.columns[0], sa.Column)]
+        if entity is not None and expressions:  # RETURNING has only columns
+            await self.session.refresh(entity, expressions)
+        return entity

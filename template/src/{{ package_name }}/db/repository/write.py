@@ -17,26 +17,22 @@ Methods with `_rows` take mappings by attribute name, which never enter the sess
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from sqlalchemy import CursorResult, Delete, Update, delete, inspect, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.compiler import Linting
 
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
-from .batches import Rows, Values, columns_of, one_table
-from .read import Criterion, K, M, ReadRepository
-from .rows import insert_rows, update_rows
-from .upsert import Attributes, ConflictTarget, upsert_entities, upsert_rows
-
-S = TypeVar("S", Update, Delete)
+from .batches import columns_of, one_table
+from .read import Criterion, K, M
+from .rows import RowRepository
 
 # PostgreSQL takes at most 32767 parameters in a statement. A power of two needs no padding.
 _KEYS_IN_A_STATEMENT = 4096
 
 
-class Repository(ReadRepository[M, K]):
+class Repository(RowRepository[M, K]):
     """Read the rows of `model`, as `ReadRepository` does, and change them."""
 
     async def add(self, entity: M) -> M:
@@ -56,44 +52,6 @@ class Repository(ReadRepository[M, K]):
         self.session.add_all(added)
         await self.session.flush()
         return added
-
-    async def insert_rows(self, rows: Rows[M]) -> int:
-        """Insert any number of rows by COPY, and return how many. See `rows.py`.
-
-        The rows do not enter the session. For entities with their keys, use `add_many`.
-        """
-        await self.session.flush()
-        return await insert_rows(self.session, self.model, rows)
-
-    async def upsert(
-        self, row: Values | M, *, conflict_target: ConflictTarget, update: Attributes | None = None
-    ) -> M | None:
-        """Insert a row, or change the row that exists already, and return it. See `upsert.py`.
-
-        With `update=()` an existing row stays as it is, and the method returns None.
-        """
-        await self.session.flush()
-        written = await upsert_entities(
-            self.session, self.model, [row], conflict_target=conflict_target, update=update
-        )
-        return written[0] if written else None
-
-    async def upsert_rows(
-        self, rows: Rows[M], *, conflict_target: ConflictTarget, update: Attributes | None = None
-    ) -> int:
-        """Insert rows, or change the rows that exist already. Return how many. See `upsert.py`.
-
-        Entities in the session are not read again.
-        """
-        await self.session.flush()
-        return await upsert_rows(
-            self.session, self.model, rows, conflict_target=conflict_target, update=update
-        )
-
-    async def update_rows(self, rows: Rows[M]) -> int:
-        """Change rows by their primary keys and expected versions. Return how many. See `rows.py`."""
-        await self.session.flush()
-        return await update_rows(self.session, self.model, rows)
 
     async def update(self, entity: M, /, **values: object) -> M:
         """Set attributes of a row, and write the changed ones. If one is refused, none is set.
@@ -115,10 +73,7 @@ class Repository(ReadRepository[M, K]):
         mapper = self.model.__mapper__
         if unknown := sorted(values.keys() - mapper.all_orm_descriptors.keys()):
             raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
-        columns = mapper.columns
-        for name in values.keys() & columns.keys():
-            if getattr(columns[name], "computed", True) is not None:  # or it is no Column
-                raise TypeError(f"{self.model.__name__} computes {name}: leave it out")
+        columns_of(self.model, values.keys() & mapper.columns.keys())
         before = {**vars(entity)}
         try:
             for name, value in values.items():
@@ -165,9 +120,7 @@ class Repository(ReadRepository[M, K]):
                 delete all rows write `true()`. Or the model has several tables.
             ForeignKeyViolation: other rows still refer to one of them.
         """
-        await self.session.flush()
-        statement = choose_rows(self.session, delete(self.model), criteria)
-        return cast("CursorResult[Any]", await self.session.execute(statement)).rowcount
+        return await self._write(delete(self.model), criteria)
 
     async def update_where(self, *criteria: Criterion, **values: object) -> int:
         """Change the rows that meet all criteria, in one statement. Return how many there were.
@@ -185,16 +138,16 @@ class Repository(ReadRepository[M, K]):
             TypeError: as for `delete_where`; or the model has no such column.
             ConstraintViolation: as for `add`.
         """
-        await self.session.flush()
-        statement = choose_rows(self.session, update(self.model), criteria)
         given = {name: value for name, value in values.items() if value is not UNSET}
         if not given:
             return 0
         version = self.model.__mapper__.version_id_col
         new: dict[Any, Any] = {} if version is None else {version: version + 1}
         new |= zip(columns_of(self.model, given), given.values(), strict=True)
-        fetch = {"synchronize_session": "fetch"}  # the server knows which rows were chosen
-        result = await self.session.execute(statement.values(new), execution_options=fetch)
+        # The server knows which rows were chosen.
+        count = await self._write(
+            update(self.model).values(new), criteria, synchronize_session="fetch"
+        )
         # What the server computed has expired in the session, and would be I/O outside of `await`.
         mine = [inspect(each) for each in self.session if isinstance(each, self.model)]
         keys = iter([each.identity for each in mine if each.expired_attributes])
@@ -202,30 +155,29 @@ class Repository(ReadRepository[M, K]):
         while batch := list(islice(keys, _KEYS_IN_A_STATEMENT)):
             again = select(self.model).where(key.in_(batch)).execution_options(include_deleted=True)
             (await self.session.scalars(again)).unique().all()
+        return count
+
+    async def _write(
+        self, statement: Update | Delete, criteria: Sequence[Criterion], **options: object
+    ) -> int:
+        """Run the UPDATE or DELETE of the rows that meet all criteria. Return how many there were.
+
+        Criteria that name another table and do not join it choose all rows: `User.name == "Ada"` is true
+        for each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
+        """
+        one_table(self.model)
+        if not criteria:
+            raise TypeError("this method needs criteria: for all rows, write true()")
+        chosen = statement.where(*criteria)
+        dialect = self.session.get_bind(mapper=self.model).dialect
+        linting = Linting.COLLECT_CARTESIAN_PRODUCTS
+        linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter
+        if any(linter.lint()):
+            names = ", ".join(sorted(linter.froms.values()))
+            raise TypeError(
+                f"the criteria do not join the tables {names}, so they would choose all rows: add a "
+                "condition that compares their columns"
+            )
+        await self.session.flush()
+        result = await self.session.execute(chosen, execution_options=options)
         return cast("CursorResult[Any]", result).rowcount
-
-
-def choose_rows(session: AsyncSession, statement: S, criteria: Sequence[Criterion]) -> S:
-    """Return the UPDATE or DELETE of a model with criteria.
-
-    Criteria that name another table and do not join it choose all rows: `User.name == "Ada"` is true for
-    each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
-
-    Raises:
-        TypeError: there are no criteria, or they do not join; or the model has several tables.
-    """
-    model = statement.entity_description["entity"]
-    one_table(model)
-    if not criteria:
-        raise TypeError("this method needs criteria: for all rows, write true()")
-    chosen = statement.where(*criteria)
-    dialect = session.get_bind(mapper=model).dialect
-    linting = Linting.COLLECT_CARTESIAN_PRODUCTS
-    linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter
-    if any(linter.lint()):
-        names = ", ".join(sorted(linter.froms.values()))
-        raise TypeError(
-            f"the criteria do not join the tables {names}, so they would choose all rows: add a "
-            "condition that compares their columns"
-        )
-    return chosen
