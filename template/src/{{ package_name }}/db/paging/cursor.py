@@ -78,4 +78,5 @@ _STRICT = ConfigDict(
 @lru_cache(maxsize=256)
 def _adapter(values: tuple[tuple[Any, bool], ...]) -> TypeAdapter[tuple[int, bool, Place]]:
     place: Any = GenericAlias(tuple, tuple(kind | None if null else kind for kind, null in values))
-    return TypeAdapter(tuple[int, bool, place | None], config=_STRICT)
+    fields: Any = GenericAlias(tuple, (int, bool, place | None))
+    return TypeAdapter(fields, config=_STRICT)

@@ -133,7 +133,8 @@ class _Field:
         self._kind = column.type.dialect_impl(dialect.SQL_DIALECT)
         self._stored = stored_type(self._kind)
         stored = annotation(self._stored)
-        converts = isinstance(self._kind, sa.Enum | sa.TypeDecorator)  # other types are the driver's
+        # The driver converts the values of all other types.
+        converts = isinstance(self._kind, sa.Enum | sa.TypeDecorator)
         accepted = self._kind.python_type if converts else stored
         if accepted is object:
             raise TypeError(f"give {type(self._kind).__name__} the property `python_type`")

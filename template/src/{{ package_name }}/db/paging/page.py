@@ -99,7 +99,8 @@ async def paginate(
 
     # The rows are joined to their places. So any loader option works, and a joined collection does not
     # count. The values of the order come from the query: an attribute may have changed since.
-    found = _places(statement, terms, place, limit + 1)  # one more, to know whether there is another
+    # One more is read, to know whether there is another page.
+    found = _places(statement, terms, place, limit + 1)
     pairs = list(zip(terms, found.c, strict=False))  # the last column is their number
     query = (
         sa.select(entity, *found.c)
