@@ -33,7 +33,7 @@ def test_unit_tests_start_no_server(shop: Path) -> None:
         ),
         (
             {"TEST_DATABASE_URL": "mysql://me:secret@localhost/x"},
-            "TEST_DATABASE_URL is not valid: it does not begin",
+            "TEST_DATABASE_URL is not valid: it must begin",
         ),
         (
             {"TEST_POSTGRES": "docker", "TEST_POSTGRES_IMAGE": "no.such.host/postgres:0"},

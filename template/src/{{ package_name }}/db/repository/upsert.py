@@ -61,7 +61,7 @@ def _find_overwritten(
     batches: Batches[M], target: Target, update: Attributes | None
 ) -> set[sa.Column[Any]]:
     if update is None:
-        kind = {batches.model.__mapper__.polymorphic_on}  # a row never changes its class
+        kind: set[Any] = {batches.model.__mapper__.polymorphic_on}  # a row keeps its class
         return {*batches.given} - {*target.columns} - {*batches.table.primary_key} - kind
     named = {*columns_of(batches.model, update)}
     if missing := sorted(str(column) for column in named - batches.given.keys()):
@@ -73,9 +73,10 @@ def _changes(batches: Batches[M], overwritten: set[sa.Column[Any]]) -> dict[Any,
     """Return the values that follow a change. ON CONFLICT does not apply them."""
     changes: dict[Any, Any] = {}
     for column in {*batches.table.columns} - overwritten:
-        value: Any = column.onupdate
-        if isinstance(value, sa.ColumnDefault):
-            changes[column] = value.arg(None) if value.is_callable else value.arg
+        onupdate = column.onupdate
+        if isinstance(onupdate, sa.ColumnDefault):
+            value: Any = onupdate.arg
+            changes[column] = value(None) if onupdate.is_callable else value
     version = batches.model.__mapper__.version_id_col
     if version is not None:
         changes[version] = version + 1
