@@ -37,7 +37,7 @@ def test_each_statement_is_found_in_each_form(
     record_property: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forms = [*product(STATEMENTS.items(), SPACES.items(), PLACES.items(), CASES.items())]
-    ours = [form for form in forms if form[0][1] in squawk._RULES["ours"]]
+    ours = [form for form in forms if form[0][1] in squawk._rules("ours")]
     theirs = [form for form in forms if form not in ours]
     chosen = sampled(theirs)
     hidden = hidden_forms([*chosen])

@@ -128,7 +128,7 @@ async def test_the_roles_own_schema_stays_in_the_search_path(
     assert await server.scalar(text(place)) == fresh_database_url.username
 
 
-async def test_whoever_migrates_sees_what_the_server_says_in_detail(
+async def test_the_command_shows_the_details_of_the_server(
     project: Project, server: AsyncConnection
 ) -> None:
     await server.execute(text("CREATE VIEW biographies AS SELECT bio FROM users"))

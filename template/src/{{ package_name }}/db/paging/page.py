@@ -29,7 +29,8 @@ a column of the joined table, a row is an item for each of its places.
 
 Limits: there is no total and no jump to page 70. Two pages are two statements: they see the same
 snapshot only in REPEATABLE READ. An order by JSON, arrays, ranges, intervals or network addresses is
-refused: make a scalar by `cast()`. The driver reads a date of infinity as the last date of Python, and that date as infinity.
+refused: make a scalar by `cast()`. The driver reads a date of infinity as the last date of Python, and
+that date as infinity.
 """
 
 import operator
@@ -109,8 +110,7 @@ async def paginate(
         .options(*options)
         .execution_options(**statement.get_execution_options())
     )
-    # As text, since NaN does not equal itself.
-    rows = (await session.execute(query)).unique(lambda row: repr(row[1:])).all()
+    rows = (await session.execute(query)).unique(_places_of).all()
     more, rows = bool(rows) and rows[0][-1] > limit, rows[:limit]
     if backward:
         rows = rows[::-1]
@@ -125,6 +125,11 @@ async def paginate(
         next=after if has_next else None,
         previous=before if has_previous else None,
     )
+
+
+def _places_of(row: Sequence[object]) -> tuple[object, ...]:
+    """Return what tells a row from others. NaN does not equal itself, so it becomes a text."""
+    return tuple("NaN" if value != value else value for value in row[1:])
 
 
 def _places(

@@ -8,7 +8,8 @@ are a `UnitOfWorkError`, also in tests. These are refused:
 * `commit` and `rollback` of its connection, and of its transaction object;
 * COMMIT, END, ROLLBACK, ABORT and PREPARE TRANSACTION as the text of a statement.
 
-After the second one the unit of work cannot be used any more. Savepoints are free. A script or a
+After a `commit` or `rollback` of its connection the unit of work cannot be used any more. Savepoints
+are allowed. A script or a
 console that wants to commit by itself takes a plain session::
 
     async with database.sessions() as session:

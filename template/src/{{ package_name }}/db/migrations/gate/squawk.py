@@ -13,6 +13,7 @@ import sysconfig
 import textwrap
 import tomllib
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from alembic.util import CommandError
 
 from .statements import Statement, split
 
-_RULES = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
-_UNASKED = re.compile("|".join(_RULES["unasked"]))
-_IS = _RULES["statements"]
+
+@cache
+def _rules(section: str) -> dict[str, Any]:
+    path = Path(__file__).with_name("rules.toml")
+    return dict(tomllib.loads(path.read_text(encoding="utf-8"))[section])
 
 
 def judge(sql: str, phase: Any, widened: Collection[str], others: str) -> Iterator[tuple[str, str]]:
@@ -40,14 +43,13 @@ def judge(sql: str, phase: Any, widened: Collection[str], others: str) -> Iterat
     statements = list(split(sql))
     yield from _judge_ourselves(statements)
     new = {_new_table(each, others) for each in statements} - {""}
-    attached = re.findall(_IS["attachment"], "\n".join(each.plain for each in statements))
+    plain = "\n".join(each.plain for each in statements)
+    attached = re.findall(_rules("statements")["attachment"], plain)
     for (rule, statement), found in _judge_by_squawk(statements).items():
-        table, parent = (
-            re.match(_IS["of-table"], statement.plain),
-            re.match(_IS["of-partitioned-table"], statement.plain),
-        )
+        table = re.match(_rules("statements")["of-table"], statement.plain)
+        parent = re.match(_rules("statements")["of-partitioned-table"], statement.plain)
         if (
-            _UNASKED.fullmatch(rule)
+            re.fullmatch("|".join(_rules("unasked")), rule)
             or (rule.startswith("ban-drop-") and phase == "contract")
             or (rule == "ban-alter-identity" and "(start " in statement.plain)
             or (table and table[1] in new)
@@ -55,7 +57,7 @@ def judge(sql: str, phase: Any, widened: Collection[str], others: str) -> Iterat
             or statement.plain.replace(".", " ").endswith(tuple(widened))
         ):
             continue
-        instead = _RULES["instead"].get("ban-drop-" if rule.startswith("ban-drop-") else rule)
+        instead = _rules("instead").get("ban-drop-" if rule.startswith("ban-drop-") else rule)
         advice = f": write {instead}" if instead else f". {found['help'] or ''}"
         yield rule, found["message"].rstrip(".") + advice + _quote(statement)
 
@@ -67,14 +69,14 @@ def _judge_ourselves(statements: Collection[Statement]) -> Iterator[tuple[str, s
         plain = statement.plain
         if re.match(r"(re)?set (session )?lock_timeout\b", plain):
             waits = re.search(r"\W0\W*$", statement.sql) is not None
-        if made := re.match(_IS["function"], plain):
+        if made := re.match(_rules("statements")["function"], plain):
             functions.add(made[1])
-        if made or re.match(_IS["alembic"], plain):
+        if made or re.match(_rules("statements")["alembic"], plain):
             continue
         calls = functions & set(re.findall(r"(\w+) ?\(", plain))
         if calls and re.match("(select|with|values) ", plain):
             plain = "call"
-        for rule, ours in _RULES["ours"].items():
+        for rule, ours in _rules("ours").items():
             found = re.search("|".join(ours["patterns"]), plain)
             if found and not (waits and rule == "interrupted-index"):
                 yield rule, ours["sentence"] + _quote(statement)
@@ -82,7 +84,7 @@ def _judge_ourselves(statements: Collection[Statement]) -> Iterator[tuple[str, s
 
 def _new_table(statement: Statement, others: str) -> str:
     """Return the table that a statement creates, or "". With IF NOT EXISTS it may be an old one."""
-    made = re.match(_IS["create-table"], statement.plain)
+    made = re.match(_rules("statements")["create-table"], statement.plain)
     name = made[3].rpartition(".")[2] if made else ""
     old = rf"(?i)create[_ ]table\W+(?:if not exists )?(?:\w+\W+)?(?:\w+\W+)?{re.escape(name)}\b"
     return made[3] if made and not (made[2] and re.search(old, others)) else ""
@@ -100,9 +102,8 @@ def _judge_by_squawk(
     if program is None:
         raise CommandError("squawk, which judges revisions, is not installed: run `uv sync`")
     # Squawk leaves out the tables that the SQL creates, so it must not see their names.
-    texts = [
-        re.sub(_IS["create-table"], r'\1"a new table"', each.sql) + ";\n" for each in statements
-    ]
+    made = _rules("statements")["create-table"]
+    texts = [re.sub(made, r'\1"a new table"', each.sql) + ";\n" for each in statements]
     result = subprocess.run(  # noqa: S603  # an installed program, without a shell
         [program, "--reporter=json", "--pg-version=15"],
         input="".join(texts),
@@ -112,4 +113,4 @@ def _judge_by_squawk(
     )
     lines = [each for each in statements for _ in each.sql.split("\n")]
     found = [(each["rule_name"], lines[each["line"]], each) for each in json.loads(result.stdout)]
-    return {(_RULES["same"].get(rule, rule), statement): each for rule, statement, each in found}
+    return {(_rules("same").get(rule, rule), statement): each for rule, statement, each in found}
