@@ -117,7 +117,7 @@ def test_a_good_answer_is_accepted_and_kept(
 
 @pytest.mark.parametrize("value", ["x", "", 0, False, [], None])
 @pytest.mark.parametrize("name", DERIVED)
-def test_a_value_that_follows_from_others_cannot_be_given(
+def test_a_derived_value_cannot_be_given(
     template: Path, tmp_path: Path, name: str, value: object
 ) -> None:
     refusal = "Do not give it|Could not convert|Invalid answer"  # Copier itself refuses some types

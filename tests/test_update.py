@@ -189,7 +189,7 @@ def test_a_file_of_the_template_that_becomes_a_seed_stays(versions: Path, living
 @pytest.mark.parametrize(
     "line", ["key_column: __import__('os').abort()", "key_type: ''", "reserved_names: []"]
 )
-def test_an_answers_file_cannot_hold_what_follows_from_the_answers(
+def test_an_answers_file_cannot_hold_a_derived_value(
     versions: Path, living: Path, line: str
 ) -> None:
     release(versions)
