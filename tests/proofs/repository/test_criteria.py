@@ -1,10 +1,10 @@
 """Methods with criteria change the rows that somebody meant, and tell the session about it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, true
+from sqlalchemy import and_, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from shop import db
@@ -80,6 +80,19 @@ async def test_no_criteria_are_refused(
             await repository(session).delete_where()
         with pytest.raises(TypeError, match=r"needs criteria: for all rows, write true\(\)"):
             await repository(session).update_where(name="new")
+
+
+@pytest.mark.filterwarnings("ignore:Invoking")  # SQLAlchemy warns, and would write all rows
+@pytest.mark.parametrize("empty", [and_, or_])
+async def test_a_list_of_criteria_that_is_empty_is_refused(
+    fleet: Database[UnitOfWork], empty: Callable[[], Any]
+) -> None:
+    async with fleet.sessions() as session:
+        with pytest.raises(TypeError, match=r"needs criteria: for all rows, write true\(\)"):
+            await Things(session).delete_where(empty(), empty())
+        with pytest.raises(TypeError, match=r"needs criteria: for all rows, write true\(\)"):
+            await Things(session).update_where(empty(), name="new")
+        assert await Things(session).delete_where(empty(), Thing.name == "n1") == 1
 
 
 async def test_entities_in_the_session_get_the_new_values(fleet: Database[UnitOfWork]) -> None:

@@ -153,7 +153,7 @@ async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None
     [
         (Person, {"emial": "a"}, "Person has no column emial"),
         (Person, Person(email="a", friends=[]), "Person has no column friends"),
-        (Fish, {"lives": 1}, "Fish has several tables"),
+        (Fish, {"lives": 1}, "Fish is not mapped to one table"),
     ],
 )
 async def test_an_attribute_without_a_column_is_refused(

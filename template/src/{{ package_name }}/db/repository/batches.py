@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import islice, repeat
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Table, inspect
+from sqlalchemy import Column, Subquery, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import DeclarativeBase, QueryableAttribute
+from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, class_mapper
 from sqlalchemy.sql.expression import FromClause
 
 from ..dialect import dialect
@@ -38,12 +38,15 @@ def one_table(model: type[DeclarativeBase]) -> Table:
 
     Raises:
         TypeError: the model has several tables, as a class that inherits from another one can have.
-            One statement would write half of a row.
+            One statement would write half of a row. Or the model is mapped to a query.
     """
-    table = model.__mapper__.local_table
-    if not isinstance(table, Table) or len(model.__mapper__.tables) > 1:
+    mapper = class_mapper(model)
+    table, read = mapper.local_table, mapper.selectable
+    # A parent in concrete inheritance reads its own table and those of its subclasses by a UNION.
+    if not isinstance(table, Table) or isinstance(read, Subquery) or len(mapper.tables) > 1:
         raise TypeError(
-            f"{model.__name__} has several tables: write its rows one by one, by add, update, delete"
+            f"{model.__name__} is not mapped to one table: write its rows one by one, by add, update, "
+            "delete"
         )
     return table
 
@@ -150,10 +153,13 @@ async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
 
     Raises:
         ValueError: a row has other keys than the first row.
+        TypeError: a row is neither a mapping nor a model.
     """
     batch, keys, number = list[Values](), None, 0
     async for row in _each(rows):
         mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
+        if not isinstance(mapping, Mapping):
+            raise TypeError("give a list or a generator of rows, and each as a mapping or a model")
         keys, number = {*mapping} if keys is None else keys, number + 1
         if mapping.keys() != keys:
             differ = ", ".join(sorted(mapping.keys() ^ keys))

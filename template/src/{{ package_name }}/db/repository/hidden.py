@@ -109,7 +109,7 @@ class SoftDeleteRepository(Repository[M, K]):
             ForeignKeyViolation: other rows still refer to this row.
             TypeError: the model has several tables.
         """
-        if not await self._write(delete(self.model), [self._has_key([key])], include_deleted=True):
+        if not await self._write(delete, [self._has_key([key])], include_deleted=True):
             raise NotFound(f"there is no {self.model.__name__} with this key")
 
 

@@ -15,7 +15,7 @@ Methods with `_rows` take mappings by attribute name, which never enter the sess
 `_where` take criteria, and those with `_by_keys` take primary keys.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, cast
 
@@ -120,7 +120,7 @@ class Repository(RowRepository[M, K]):
                 delete all rows write `true()`. Or the model has several tables.
             ForeignKeyViolation: other rows still refer to one of them.
         """
-        return await self._write(delete(self.model), criteria)
+        return await self._write(delete, criteria)
 
     async def update_where(self, *criteria: Criterion, **values: object) -> int:
         """Change the rows that meet all criteria, in one statement. Return how many there were.
@@ -146,7 +146,7 @@ class Repository(RowRepository[M, K]):
         new |= zip(columns_of(self.model, given), given.values(), strict=True)
         # The server knows which rows were chosen.
         count = await self._write(
-            update(self.model).values(new), criteria, synchronize_session="fetch"
+            lambda model: update(model).values(new), criteria, synchronize_session="fetch"
         )
         # What the server computed has expired in the session, and would be I/O outside of `await`.
         mine = [inspect(each) for each in self.session if isinstance(each, self.model)]
@@ -158,7 +158,10 @@ class Repository(RowRepository[M, K]):
         return count
 
     async def _write(
-        self, statement: Update | Delete, criteria: Sequence[Criterion], **options: object
+        self,
+        statement: Callable[[type[M]], Update | Delete],
+        criteria: Sequence[Criterion],
+        **options: object,
     ) -> int:
         """Run the UPDATE or DELETE of the rows that meet all criteria. Return how many there were.
 
@@ -166,9 +169,10 @@ class Repository(RowRepository[M, K]):
         for each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
         """
         one_table(self.model)
-        if not criteria:
+        # An empty `and_()` is no criterion. SQLAlchemy would leave out the WHERE.
+        if not any(map(str, criteria)):
             raise TypeError("this method needs criteria: for all rows, write true()")
-        chosen = statement.where(*criteria)
+        chosen = statement(self.model).where(*criteria)
         dialect = self.session.get_bind(mapper=self.model).dialect
         linting = Linting.COLLECT_CARTESIAN_PRODUCTS
         linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter

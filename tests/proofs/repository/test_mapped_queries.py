@@ -1,0 +1,60 @@
+"""Models that SQLAlchemy reads by a query: one statement cannot write their rows."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import MetaData, select
+from sqlalchemy.ext.declarative import ConcreteBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shop import db
+from shop.db import Database, UnitOfWork
+
+
+class QueryBase(db.Base, DeclarativeBase):
+    metadata = MetaData()
+
+
+class Ship(ConcreteBase, QueryBase):
+    """Concrete inheritance: a query for ships reads the tables of its subclasses too."""
+
+    __tablename__ = "ships"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    __mapper_args__ = {"polymorphic_identity": "ship", "concrete": True}
+
+
+class Ferry(Ship):
+    __tablename__ = "ferries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    __mapper_args__ = {"polymorphic_identity": "ferry", "concrete": True}
+
+
+class Named(QueryBase):
+    """A class that is mapped to a query."""
+
+    __table__ = select(Ship.__table__).where(Ship.__table__.c.name != "").subquery()
+    __mapper_args__ = {"primary_key": [__table__.c.id]}
+
+
+@pytest.mark.parametrize("model", [Ship, Ferry, Named])
+async def test_a_model_that_is_read_by_a_query_is_refused(
+    fleet: Database[UnitOfWork], model: type[Any]
+) -> None:
+    repository: Any = type("Queries", (db.Repository,), {"model": model})
+    row = {"id": 1, "name": "new"}
+    writes: list[Callable[[Any], Awaitable[object]]] = [
+        lambda ships: ships.delete_where(model.id == 1),
+        lambda ships: ships.delete_by_keys([1]),
+        lambda ships: ships.update_where(model.id == 1, name="new"),
+        lambda ships: ships.update_rows([row]),
+        lambda ships: ships.upsert_rows([row], conflict_target=["id"]),
+        lambda ships: ships.upsert(row, conflict_target=["id"]),
+        lambda ships: ships.insert_rows([row]),
+    ]
+    async with fleet.unit_of_work() as uow:
+        for write in writes:
+            with pytest.raises(TypeError, match=f"{model.__name__} is not mapped to one table"):
+                await write(repository(uow.session))
