@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import text, true
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from shop.db import Database, errors
 from tests.proofs.support.things import Call, Shelf, Thing, Things, Work, judge
@@ -111,6 +112,83 @@ async def test_each_method_says_that_its_unit_of_work_has_ended(
         judge(raised.value, errors.UnitOfWorkError)
         told = str(raised.value)
         assert "open another unit of work" in told or "not in this unit of work" in told, name
+
+
+SYNC: list[Callable[[Session], object]] = [
+    lambda session: session.begin_nested(),
+    lambda session: session.bulk_save_objects([Thing(name="c")]),
+    lambda session: session.bulk_insert_mappings(sa.inspect(Thing), [{"name": "c"}]),
+    lambda session: session.bulk_update_mappings(sa.inspect(Thing), [{"id": 1, "name": "c"}]),
+]
+
+
+async def test_methods_of_the_session_that_a_repository_does_not_use_say_it_too(
+    things_database: Database[Work],
+) -> None:
+    async with things_database.unit_of_work() as ended:
+        await ended.things.count()
+    for call in SYNC:
+        with pytest.raises(errors.UnitOfWorkError, match="open another unit of work"):
+            await ended.session.run_sync(call)
+        with suppress(errors.UnitOfWorkError):
+            async with things_database.unit_of_work() as work:
+                await violate(work)
+                with pytest.raises(errors.UnitOfWorkError, match="inside savepoint"):
+                    await work.session.run_sync(call)
+
+
+async def select_text(things: Things, _: Thing) -> None:
+    await things.session.execute("SELECT 1")  # type: ignore[call-overload]
+
+
+async def read_after_the_end(things: Things, _: Thing) -> None:
+    shelf = await things.session.get_one(Shelf, 1)
+    things.session.expunge(shelf)
+    shelf.things  # noqa: B018  # reading it is the mistake
+
+
+async def read_a_deleted_row(things: Things, thing: Thing) -> None:
+    await things.session.execute(text("DELETE FROM fe_things"))
+    things.session.expire(thing)
+    await thing.awaitable_attrs.name
+
+
+MISTAKES: dict[str, tuple[Call, type[errors.Error], str]] = {
+    "text as a statement": (select_text, errors.UnitOfWorkError, "refused"),
+    "an option of another model": (
+        lambda things, thing: things.all(options=[selectinload(Shelf.things)]),
+        errors.UnitOfWorkError,
+        "refused",
+    ),
+    "an order that is no column": (
+        lambda things, thing: things.all(order_by=["nothing"]),  # type: ignore[list-item]
+        errors.UnitOfWorkError,
+        "refused",
+    ),
+    "an attribute after the end": (read_after_the_end, errors.UnitOfWorkError, "before the end"),
+    "a row that is gone": (read_a_deleted_row, errors.StaleData, "deleted"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_of_the_program_leaves_as_an_error_of_the_tree(
+    things_database: Database[Work], mistake: str
+) -> None:
+    call, kind, words = MISTAKES[mistake]
+    async with things_database.unit_of_work() as work:
+        work.session.add(Shelf(id=1))
+    with pytest.raises(errors.Error) as raised:
+        async with things_database.unit_of_work() as work:
+            await call(work.things, await work.things.get_one(1))
+    judge(raised.value, kind)
+    assert words in str(raised.value)
+
+
+async def test_rows_that_are_no_rows_are_told(things_database: Database[Work]) -> None:
+    for rows in ({"name": "c"}, ["c"], [("c",)]):
+        with pytest.raises(TypeError, match="give a list or a generator of rows"):
+            async with things_database.unit_of_work() as work:
+                await work.things.insert_rows(rows)  # type: ignore[arg-type]
 
 
 async def test_an_order_by_another_table_is_not_called_a_missing_migration(

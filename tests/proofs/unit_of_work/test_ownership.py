@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, func, select, text
@@ -125,6 +126,27 @@ async def test_a_unit_of_work_that_reads_or_has_no_statement_yet_refuses_it_too(
         with suppress(errors.UnitOfWorkError):
             async with bank.unit_of_work(read_only=True) as reads, refused():
                 await end(reads.session)
+
+
+async def test_a_transaction_that_commits_each_statement_is_refused(bank: Database[Work]) -> None:
+    writes: list[Callable[[Work], Awaitable[object]]] = [
+        lambda work: work.accounts.add(Account(name="half")),
+        lambda work: work.accounts.insert_rows([{"name": "half"}]),
+    ]
+    for level in ("AUTOCOMMIT", "autocommit"):
+        for write in writes:
+            with suppress(errors.UnitOfWorkError):
+                options: Any = {"isolation_level": level}
+                async with bank.unit_of_work(**options) as work, refused():
+                    await write(work)
+            with suppress(errors.UnitOfWorkError):
+                async with bank.unit_of_work() as work, refused():
+                    await work.session.connection(execution_options={"isolation_level": level})
+                    await write(work)
+
+    assert await names(bank) == ["a", "b"]
+    assert bank.pool is not None
+    assert bank.pool.checked_out == 0
 
 
 @pytest.mark.parametrize("name", ["commit", "connection.commit", "COMMIT", "rollback", "close"])

@@ -17,11 +17,13 @@ _BY_TYPE: dict[type[BaseException], type[Error]] = {
     sqlalchemy.exc.PendingRollbackError: errors.UnitOfWorkError,
     sqlalchemy.exc.NoResultFound: errors.NotFound,
     sqlalchemy.exc.MultipleResultsFound: errors.MultipleFound,
+    sqlalchemy.orm.exc.ObjectDeletedError: errors.StaleData,
     sqlalchemy.orm.exc.StaleDataError: errors.StaleData,
 }
 
 
 _BY_CODE: dict[str | None, str] = {
+    "bhk3": "an attribute was read after its unit of work: load it by options= before the end",
     "isce": SHARED_SESSION,
     "xd2s": "an attribute was read that is not loaded: load it by options=, or by session.refresh()",
 }
@@ -31,10 +33,12 @@ def translate(error: BaseException) -> Error | None:
     """Return the layer's error for an error of SQLAlchemy or of the driver, or None."""
     if ours := _BY_TYPE.get(type(error)):
         return ours()
-    if isinstance(error, InvalidRequestError):
-        return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {error.args[0]}")
-    if isinstance(error, DBAPIError) or not isinstance(error, StatementError):
+    if isinstance(error, DBAPIError) or not isinstance(error, SQLAlchemyError):
         return dialect.translate(error)
+    if not isinstance(error, StatementError):
+        # The text of the other kinds may have SQL.
+        told = error.args[0] if isinstance(error, InvalidRequestError) else "its cause says why"
+        return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {told}")
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
     if isinstance(error.orig, SQLAlchemyError):
         return translate(error.orig)

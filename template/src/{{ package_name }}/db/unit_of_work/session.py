@@ -6,7 +6,8 @@ are a `UnitOfWorkError`, also in tests. These are refused:
 
 * `commit`, `rollback`, `begin`, `close`, `reset` and `invalidate` of the session;
 * `commit` and `rollback` of its connection, and of its transaction object;
-* COMMIT, END, ROLLBACK, ABORT and PREPARE TRANSACTION as the text of a statement.
+* COMMIT, END, ROLLBACK, ABORT and PREPARE TRANSACTION as the text of a statement;
+* the isolation level AUTOCOMMIT, which commits each statement.
 
 After a `commit` or `rollback` of its connection the unit of work cannot be used any more. Savepoints
 are allowed. A script or a
@@ -80,8 +81,9 @@ def _guarded(name: str, *, ends: bool) -> Callable[..., Any]:
 # `AsyncSession` calls these methods too.
 _ENDING = {"begin", "close", "commit", "invalidate", "reset", "rollback"}
 for _name in (
-    *("add", "add_all", "connection", "delete", "execute", "flush", "get", "get_one", "merge"),
-    *("refresh", "scalar", "scalars", *_ENDING),
+    *("add", "add_all", "begin_nested", "bulk_insert_mappings", "bulk_save_objects"),
+    *("bulk_update_mappings", "connection", "delete", "execute", "flush", "get", "get_one"),
+    *("merge", "refresh", "scalar", "scalars", *_ENDING),
 ):
     setattr(GuardedSession, _name, _guarded(_name, ends=_name in _ENDING))
 
@@ -120,11 +122,12 @@ def refuse_foreign_end(engine: AsyncEngine) -> None:
 def _refuse(connection: Connection, *statement: Any) -> None:
     session = _sessions.get(connection)
     # A flush that fails rolls back, and may.
-    if session is None or session._flushing or "owned" not in session.info:
+    if session is None or (session._flushing and not statement) or "owned" not in session.info:
         return
     if not statement:
         # SQLAlchemy believes now that the transaction has ended. So end it, and the session too.
         session._ended = True
         connection.connection.rollback()
-    if not statement or _ENDS.match(statement[1]):
+    level = str(connection.get_execution_options().get("isolation_level")).upper()
+    if not statement or level == "AUTOCOMMIT" or _ENDS.match(statement[1]):
         raise UnitOfWorkError(NOT_YOURS)
