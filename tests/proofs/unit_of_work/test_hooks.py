@@ -48,6 +48,23 @@ async def test_no_hook_runs_when_the_unit_of_work_is_rolled_back(bank: Database[
     assert done == []
 
 
+async def test_a_hook_that_would_never_run_is_refused(
+    bank: Database[Work], caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    async def add_another() -> None:
+        work.after_commit(remember(done, "never"))
+
+    async with bank.unit_of_work() as work:
+        work.after_commit(add_another)
+    with pytest.raises(errors.UnitOfWorkError, match="this unit of work has ended"):
+        work.after_commit(remember(done, "never"))
+
+    assert done == []
+    assert "this unit of work has ended" in caplog.text
+
+
 async def test_a_savepoint_that_is_rolled_back_discards_its_hooks(bank: Database[Work]) -> None:
     done: list[str] = []
 

@@ -31,8 +31,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..dialect import dialect
 from ..engine.translation import translated
-from ..errors import CommitUnknown, ConnectionFailure
-from .session import owned
+from ..errors import CommitUnknown, ConnectionFailure, UnitOfWorkError
+from .session import ENDED, owned
 
 Hook = Callable[[], Awaitable[object]]
 
@@ -71,7 +71,12 @@ class UnitOfWork:
 
         Args:
             hook: called without arguments and awaited, such as `functools.partial(send, mail)`.
+
+        Raises:
+            UnitOfWorkError: the block has ended, so the hook would never run.
         """
+        if "owned" not in self.session.info:
+            raise UnitOfWorkError(ENDED)
         self._hooks.append(hook)
 
     async def run_after_commit_hooks(self) -> None:
