@@ -1,5 +1,8 @@
 # `just` lists the commands. They expect the tools of requirements.lock, see CONTRIBUTING.md.
 
+# Python keeps what it has compiled. This takes a third of the time of the fast tests.
+export PYTHONDONTWRITEBYTECODE := ""
+
 [private]
 default:
     @just --list --unsorted
@@ -20,11 +23,11 @@ types:
     mypy
 
 # run the fast tests: `just test -k update`; with REQUIRE=all a missing part is an error
-test *args="-n 2":
+test *args="-n 2 --dist worksteal":
     pytest -m "not slow" {{ args }}
 
 # run the other tests, and a twentieth of the long proofs
-slow *args="-n 2":
+slow *args="-n 2 --dist worksteal":
     pytest -m slow {{ args }}
 
 # run the proofs with their full counts: `just proofs -k option`

@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import jinja2
 import pytest
 
-from tests.helpers import Render, commit, render_project, run, snapshot
+from tests.helpers import Render, commit, run, snapshot
+from tests.renders import compile_once, make_once, render_once
 
 pytest_plugins = ["tests.requirements"]
 
 # Proofs import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]
+
+# Settings of the user's that would change what the tests run. Without the last one, each of the many
+# programs that the tests start compiles all of its modules.
+HIDDEN = {"VIRTUAL_ENV", "UV_RESOLUTION", "PYTHONDONTWRITEBYTECODE"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -29,30 +35,41 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def environment() -> Iterator[None]:
-    """Hide the user's own settings of Copier, uv and PostgreSQL from the tests."""
+def environment(pytestconfig: pytest.Config, worker_id: str) -> Iterator[None]:
+    """Hide the user's own settings from the tests, and let programs keep what they have compiled."""
+    assert pytestconfig.cache
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
         settings = Path(directory, "settings.yml")
         settings.write_text("{}")
         patch.setenv("COPIER_SETTINGS_PATH", str(settings))
         for name in list(os.environ):
             ours = ("DATABASE_", "MIGRATION_DATABASE_", "PG", "TEST_")
-            if name in {"VIRTUAL_ENV", "UV_RESOLUTION"} or name.startswith(ours):
+            if name in HIDDEN or name.startswith(ours):
                 patch.delenv(name)
+        # Two runs of mypy cannot write into one cache.
+        cache = pytestconfig.cache.mkdir(f"mypy-{worker_id}")
+        patch.setenv("MYPY_CACHE_DIR", str(cache))
+        patch.setattr(jinja2.Environment, "compile", compile_once())
         yield
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the template as it is in the work tree, without its history."""
-    return snapshot(tmp_path_factory.mktemp("template"))
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A directory of this run that all workers of pytest-xdist use."""
+    directory = tmp_path_factory.getbasetemp()
+    return directory if worker_id == "master" else directory.parent
 
 
 @pytest.fixture(scope="session")
-def render(template: Path) -> Render:
-    """A function `render(destination, **answers)` that renders a project and returns its path."""
+def template(shared: Path) -> Path:
+    """A copy of the template as it is in the work tree, without its history. No test changes it."""
+    return make_once(shared / "template", snapshot)
 
-    return partial(render_project, template)
+
+@pytest.fixture(scope="session")
+def render(template: Path, shared: Path) -> Render:
+    """A function `render(destination, **answers)` that renders a project and returns its path."""
+    return partial(render_once, template, shared / "rendered")
 
 
 @pytest.fixture(scope="session")

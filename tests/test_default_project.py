@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, Record, Render, commit, just, run
-from tests.test_proofs import install_proofs
+from tests.helpers import NO_DOCKER, Record, Render, commit, just
 
 
 def test_the_default_project_passes_its_own_checks(
@@ -53,22 +52,4 @@ def test_the_tests_run_in_a_container(shop: Path) -> None:
     output = just(shop, "test", "tests/db", TEST_POSTGRES="docker")
 
     assert "PostgreSQL: docker, because TEST_POSTGRES asks for it" in output
-    assert re.search(r"\d+ passed", output)
-
-
-@pytest.mark.parametrize(
-    ("proofs", "some"),
-    [
-        pytest.param("test_tls.py", "test", marks=pytest.mark.requires("postgresql")),
-        pytest.param("test_pgbouncer.py", "keeps", marks=pytest.mark.requires("pgbouncer")),
-    ],
-)
-def test_proofs_that_need_a_part_of_the_machine_hold(
-    render: Render, tmp_path: Path, proofs: str, some: str
-) -> None:
-    project = install_proofs(render(tmp_path / "shop"))
-    [file] = (project / "tests/proofs").rglob(proofs)
-
-    output = run(["uv", "run", "pytest", str(file), "-k", some], project, **NO_DOCKER)
-
     assert re.search(r"\d+ passed", output)

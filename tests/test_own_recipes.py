@@ -84,6 +84,7 @@ def test_the_fix_changes_nothing_that_is_formatted(clone: Path) -> None:
     assert git(clone, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_project_is_rendered_to_work_on_and_ported(clone: Path) -> None:
     project = Path(run(["just", "render", "--data", "package_name=store"], clone).split()[-1])
 

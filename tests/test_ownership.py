@@ -7,16 +7,14 @@ from jinja2 import Template
 
 from tests.helpers import CONFIG, Render
 from tests.ownership import PATTERNS, classes, files, matches
+from tests.renders import render_each_answer
 
 
 @pytest.fixture(scope="module")
 def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two projects. Together they have every file of the template."""
+    """A few projects. Together they have every file of the template."""
     directory = tmp_path_factory.mktemp("ownership")
-    return [
-        render(directory / "shop", license="MIT", audit="triggers"),
-        render(directory / "store", package_name="store", ci="gitlab", example=False),
-    ]
+    return [*render_each_answer(render, directory), render(directory / "elsewhere")]
 
 
 def test_every_file_has_one_class(projects: list[Path]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helpers import ROOT, Render, edit, run
+from tests.helpers import ROOT, Render, edit, render_project, run
 from tests.ownership import classes
 
 # Each row is a project. Together they have every value of the answers that add or change files.
@@ -50,6 +50,11 @@ def files(project: Path) -> dict[str, Path]:
     return {
         path.relative_to(project).as_posix(): path for path in project.rglob("*") if path.is_file()
     }
+
+
+def contents(project: Path) -> dict[str, tuple[bytes, int]]:
+    """Return the bytes and the mode of each file."""
+    return {name: (path.read_bytes(), path.stat().st_mode) for name, path in files(project).items()}
 
 
 def test_nothing_of_the_template_is_left(rendered: Path) -> None:
@@ -116,13 +121,12 @@ def test_the_length_of_lines_can_change_without_a_change_of_the_templates_files(
     assert not {name for name in changed if classes(project, name) == ["owned"]}
 
 
-def test_the_same_answers_render_the_same_bytes(render: Render, tmp_path: Path) -> None:
-    first = render(tmp_path / "first" / "shop")
-    second = render(tmp_path / "second" / "shop")
+def test_the_same_answers_render_the_same_bytes(
+    template: Path, project: Path, tmp_path: Path
+) -> None:
+    again = render_project(template, tmp_path / "shop")
 
-    assert {name: path.read_bytes() for name, path in files(first).items()} == {
-        name: path.read_bytes() for name, path in files(second).items()
-    }
+    assert contents(again) == contents(project)
 
 
 LAYOUT: dict[str, dict[str, object]] = {
@@ -189,8 +193,11 @@ def test_the_models_take_the_primary_key_that_was_chosen(
     assert f"from ..db.mixins.{primary_key} import Key, PrimaryKey" in base
 
 
-def test_copier_needs_no_trust_and_says_what_to_do_next(template: Path, tmp_path: Path) -> None:
+def test_copier_needs_no_trust_and_says_what_to_do_next(
+    template: Path, project: Path, tmp_path: Path
+) -> None:
     output = run(["copier", "copy", "--defaults", str(template), str(tmp_path / "shop")], ROOT)
 
     assert "uv run just check" in output
     assert f"cd {tmp_path / 'shop'}" in output
+    assert contents(tmp_path / "shop") == contents(project)  # renders.py changes nothing

@@ -10,12 +10,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from tests.helpers import QUESTIONS, ROOT, Render
+from tests.helpers import ROOT, Render
 from tests.ownership import classes, files
+from tests.renders import render_each_answer
 
 # The names that seeds import from the template, and those that the web application needs.
 FROZEN = {
@@ -79,21 +80,8 @@ class Module(NamedTuple):
 @pytest.fixture(scope="module")
 def modules(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Module]:
     """The modules of a few projects. Each answer to each question is in one of them."""
-    directory = tmp_path_factory.mktemp("seams")
-    listed = {name: choices(question) for name, question in QUESTIONS.items()}
-    found: list[Module] = []
-    for row in range(max(map(len, listed.values()))):
-        answers = {name: each[row % len(each)] for name, each in listed.items() if each}
-        found += read(render(directory / str(row), package_name="shop", **answers))
-    return found
-
-
-def choices(question: dict[str, Any]) -> list[Any]:
-    """Return all answers to a question that has choices, and none to another question."""
-    if question["type"] == "bool":
-        return [True, False]
-    listed = question.get("choices", [])
-    return list(listed.values()) if isinstance(listed, dict) else listed
+    projects = render_each_answer(render, tmp_path_factory.mktemp("seams"))
+    return [module for project in projects for module in read(project)]
 
 
 def read(project: Path) -> Iterator[Module]:

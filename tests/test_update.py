@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import copier
 import pytest
@@ -52,61 +53,64 @@ def release(versions: Path) -> None:
     publish(versions, "v2.0.0")
 
 
-def test_an_update_renews_the_templates_files(versions: Path, living: Path) -> None:
+class Updated(NamedTuple):
+    """What an update did. Tests only read it."""
+
+    before: dict[str, str]
+    project: Path  # people changed it before the update
+    untouched: Path
+    fresh: Path  # rendered from the second version
+
+
+@pytest.fixture(scope="module")
+def updated(tmp_path_factory: pytest.TempPathFactory) -> Updated:
+    """Two projects that were updated to a second version, and one of the second version."""
+    directory = tmp_path_factory.mktemp("updated")
+    versions = snapshot(directory / "template")
+    publish(versions, "v1.0.0")
+    project, untouched, fresh = (directory / name / "shop" for name in ("lived", "not", "fresh"))
+    render_project(versions, project)
+    commit(project, "Render")
+    shutil.copytree(project, untouched)
+    before = contents(lived_in(project))
     release(versions)
+    update(project)
+    update(untouched)
+    commit(render_project(versions, fresh), "Render")
+    return Updated(before, project, untouched, fresh)
 
-    update(living)
 
-    package = living / "src/shop"
+def test_an_update_renews_the_templates_files(updated: Updated) -> None:
+    package = updated.project / "src/shop"
     assert (package / "db/unit_of_work/retry.py").read_text().startswith("# version 2\n")
     assert (package / "db/outbox.py").exists()
-    assert (living / "tools/new.py").exists()
-    assert '"anyio",' in (living / "pyproject.toml").read_text()
-    assert "# run all tests," in (living / "justfile").read_text()
+    assert (updated.project / "tools/new.py").exists()
+    assert '"anyio",' in (updated.project / "pyproject.toml").read_text()
+    assert "# run all tests," in (updated.project / "justfile").read_text()
 
 
-def test_an_update_leaves_the_projects_files_as_they_are(versions: Path, living: Path) -> None:
-    before = contents(living)
-    release(versions)
-
-    update(living)
-
-    after = contents(living)
-    renewed = {name for name in after if {"owned", "shared"} & {*classes(living, name)}}
+def test_an_update_leaves_the_projects_files_as_they_are(updated: Updated) -> None:
+    before, after = updated.before, contents(updated.project)
+    renewed = {name for name in after if {"owned", "shared"} & {*classes(updated.project, name)}}
     own = (before.keys() | after.keys()) - renewed
     assert {name: before.get(name) for name in own} == {name: after.get(name) for name in own}
     assert '"httpx",' in after["pyproject.toml"]
     assert after["justfile"].endswith("# ours\n")
 
 
-def test_an_update_leaves_no_conflict(versions: Path, living: Path) -> None:
-    release(versions)
-
-    update(living)
-
+def test_an_update_leaves_no_conflict(updated: Updated) -> None:
     assert not any(
-        "<<<<<<<" in text or name.endswith(".rej") for name, text in contents(living).items()
+        "<<<<<<<" in text or name.endswith(".rej")
+        for name, text in contents(updated.project).items()
     )
 
 
-def test_an_updated_project_without_edits_equals_a_fresh_one(
-    versions: Path, tmp_path: Path
-) -> None:
-    project = tmp_path / "untouched" / "shop"
-    render_project(versions, project)
-    commit(project, "Render")
-    release(versions)
-
-    update(project)
-
-    fresh = tmp_path / "fresh" / "shop"
-    render_project(versions, fresh)
-    commit(fresh, "Render")
-    updated, expected = (
+def test_an_updated_project_without_edits_equals_a_fresh_one(updated: Updated) -> None:
+    renewed, expected = (
         {name: text for name, text in contents(each).items() if not matches(SEEDS, name)}
-        for each in (project, fresh)
+        for each in (updated.untouched, updated.fresh)
     )
-    assert updated == expected
+    assert renewed == expected
 
 
 def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
