@@ -39,7 +39,7 @@ def attempt_to_remove(project: Path, *options: str) -> subprocess.CompletedProce
 
 def files(project: Path) -> set[Path]:
     paths = {path.relative_to(project) for path in project.rglob("*")}
-    return {path for path in paths if path.parts[0] != ".git"}
+    return {path for path in paths if not {".git", "__pycache__"} & {*path.parts}}
 
 
 def section(output: str, title: str) -> list[str]:
