@@ -22,6 +22,11 @@ collect_ignore = ["proofs"]
 HIDDEN = {"VIRTUAL_ENV", "UV_RESOLUTION", "PYTHONDONTWRITEBYTECODE"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest tests begin first. Otherwise one worker is still busy with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("proof") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the figures that tests recorded by `record_property`."""
     figures = [
