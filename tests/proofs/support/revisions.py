@@ -21,8 +21,8 @@ class Project:
         self.root = root
         self.url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         for name in ("src", "migrations"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(original / name, root / name, ignore=ignored)
+            # What Python has compiled comes along. It is valid for the files that a proof leaves alone.
+            shutil.copytree(original / name, root / name)
         shutil.copy(original / "pyproject.toml", root)
 
     def edit(self, file: str, old: str, new: str) -> None:
