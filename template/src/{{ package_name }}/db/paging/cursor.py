@@ -29,7 +29,7 @@ class CursorFormat:
     """Write and read the cursors of one order. A cursor of another order belongs to another list."""
 
     def __init__(self, terms: list[Term]) -> None:
-        self._checksum = checksum(terms)
+        self.terms, self._checksum = tuple(terms), checksum(terms)
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 
     def dump(self, place: Place, *, backward: bool) -> str:
@@ -42,11 +42,12 @@ class CursorFormat:
         Raises:
             TypeError: the cursor could not be read again.
         """
-        with contextlib.suppress(ValueError, InvalidCursor):
-            content = self._adapter.dump_json((self._checksum, backward, place), warnings="error")
-            text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-            if repr(self.load(text)) == repr((place, backward)):  # NaN does not equal itself
-                return text
+        fields = self._checksum, backward, place
+        with contextlib.suppress(ValueError, OverflowError):
+            content = self._adapter.dump_json(fields, warnings="error")
+            again = self._adapter.validate_json(content)
+            if again == fields or repr(again) == repr(fields):  # NaN does not equal itself
+                return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
         raise TypeError("a value of the order does not have the type of its column: use cast()")
 
     def load(self, text: str) -> tuple[Place, bool]:
