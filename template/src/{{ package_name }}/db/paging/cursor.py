@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 
 from ..errors import InvalidCursor
-from .order import Term, checksum
+from .order import Part, checksum, complete_order
 from .values import annotation
 
 Place = tuple[object, ...] | None
@@ -28,8 +28,9 @@ The row may be deleted already.
 class CursorFormat:
     """Write and read the cursors of one order. A cursor of another order belongs to another list."""
 
-    def __init__(self, terms: list[Term]) -> None:
-        self.terms, self._checksum = tuple(terms), checksum(terms)
+    def __init__(self, entity: Any, parts: tuple[Part, ...]) -> None:
+        terms = self.terms = (*complete_order(entity, parts),)
+        self._checksum = checksum(terms)
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 
     def dump(self, place: Place, *, backward: bool) -> str:
@@ -45,8 +46,8 @@ class CursorFormat:
         fields = self._checksum, backward, place
         with contextlib.suppress(ValueError, OverflowError):
             content = self._adapter.dump_json(fields, warnings="error")
-            again = self._adapter.validate_json(content)
-            if again == fields or repr(again) == repr(fields):  # NaN does not equal itself
+            # NaN does not equal itself, but its text does.
+            if repr(self._adapter.validate_json(content)) == repr(fields):
                 return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
         raise TypeError("a value of the order does not have the type of its column: use cast()")
 

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
@@ -21,8 +21,6 @@ class Term:
     descending: bool
     nulls_first: bool
     nullable: bool
-    key: Any = None
-    """The attribute, if it belongs to the primary key."""
 
     @cached_property
     def reversed(self) -> "Term":
@@ -32,20 +30,12 @@ class Term:
     @cached_property
     def ordering(self) -> sa.UnaryExpression[Any]:
         """The element of ORDER BY."""
-        return self.ordered(self.column)
-
-    def ordered(self, column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
-        """Order by a column that has this term's values."""
-        directed = column.desc() if self.descending else column.asc()
+        directed = self.column.desc() if self.descending else self.column.asc()
         return directed.nulls_first() if self.nulls_first else directed.nulls_last()
 
 
-class Part(NamedTuple):
-    """An element of ORDER BY, taken apart."""
-
-    expression: sa.ColumnElement[Any]
-    descending: bool
-    nulls_first: bool
+Part = tuple[sa.ColumnElement[Any], bool, bool]
+"""An element of ORDER BY: its expression, whether it is descending, and whether NULLs come first."""
 
 
 def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
@@ -63,7 +53,7 @@ def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
         raise TypeError("order_by takes columns and SQL expressions, not text")
     descending = operators.desc_op in modifiers
     by_default = descending and operators.nulls_last_op not in modifiers
-    return Part(expression, descending, by_default or operators.nulls_first_op in modifiers)
+    return expression, descending, by_default or operators.nulls_first_op in modifiers
 
 
 def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
@@ -74,21 +64,20 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
     """
     mapper = sa.inspect(entity).mapper
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
-    missing = [getattr(entity, name) for name in names]
-    down = bool(parts) and parts[-1].descending
+    missing = [getattr(entity, name).__clause_element__() for name in names]
+    down = bool(parts) and parts[-1][1]
     terms: list[Term] = []
-    for each in (*parts, *(Part(key.__clause_element__(), down, down) for key in missing)):
-        expression = each.expression
-        clauses = [(key, key.__clause_element__()) for key in missing]
-        key = next((k for k, c in clauses if c is expression or expression.compare(c)), None)
-        if key is None and len(terms) >= len(parts):
+    for expression, descending, nulls_first in (*parts, *((key, down, down) for key in missing)):
+        others = [key for key in missing if key is not expression and not expression.compare(key)]
+        is_key = len(others) < len(missing)
+        if not is_key and len(terms) >= len(parts):
             continue  # the order has this column of the key already
         # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
-        nullable = key is None and (not own or expression.nullable)
+        nullable = not is_key and (not own or expression.nullable)
         column = sa.type_coerce(expression, stored_type(expression.type))
-        terms.append(Term(column, each.descending, each.nulls_first, nullable, key))
-        missing = [other for other in missing if other is not key]
+        terms.append(Term(column, descending, nulls_first, nullable))
+        missing = others
         if not missing:
             break  # the key is unique, so later terms change nothing
     return terms

@@ -21,12 +21,12 @@ The index has first the columns that the criteria compare by `=`, then the order
   comparison of rows finds the place.
 * Mixed directions, or NULLs that are not where PostgreSQL puts them by default: the index has the same
   directions, or all of them reversed: `Index(None, rating.desc().nulls_last(), created_at, id)`.
-* If a column may be NULL, or directions are mixed, the page may begin at several places. Each is
-  read up to the limit. One condition with OR would read the list from its beginning.
+* If a column may be NULL, or directions are mixed, the rows beyond a cursor are several ranges of the
+  index. The nearest range is read first, and the others while the page is not full. So a page is a few
+  statements at most. One condition with OR would read the list from its beginning.
 
-A row that a join repeats is one item, so a page can have fewer items than its limit. If the order has
-a column of the joined table, a row is an item for each of its places. If rows are repeated, the last page
-may need another query, to know that it is the last one.
+A row that a join repeats is one item. Then a page reads on until it is full, by one more statement for
+each part. If the order has a column of the joined table, a row is an item for each of its places.
 
 The columns of an order are prepared once, if they are the same objects again: columns of a model, or an
 expression that the program keeps. Other expressions are prepared for each page.
@@ -49,7 +49,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
 from .cursor import CursorFormat, Place
-from .order import Part, Term, complete_order, part
+from .order import Term, part
 
 M = TypeVar("M")
 
@@ -102,20 +102,13 @@ async def paginate(
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
     statement = statement.options(*options)
 
-    found = await _read(session, statement, terms, place, limit + 1)
-    # A row that a join repeats is an item once. NaN does not equal itself, but its text does.
-    rows = found[:1] + [
-        row
-        for before, row in pairwise(found)
-        if row[0] is not before[0] or repr(row[1:]) != repr(before[1:])
-    ]
-    more = len(rows) > limit
-    if len(rows) <= limit < len(found):
-        # The join of a loader option repeats rows of the page, and a join of the statement takes places.
-        more = bool(await _read(session, statement, terms, rows[-1][1:], 1))
-    rows = rows[:limit]
-    if backward:
-        rows = rows[::-1]
+    rows, more = await _read(session, statement, terms, place, limit + 1)
+    while more and len(rows) <= limit:
+        # There are fewer items than rows: a join repeats some. So the next rows belong to this page too.
+        others, more = await _read(session, statement, terms, rows[-1][1:], limit + 1)
+        rows += others
+    more = more or len(rows) > limit
+    rows = rows[:limit][::-1] if backward else rows[:limit]
 
     # Without a row the cursors are the two ends of the list: the rows beside the place were deleted.
     first, last = (rows[0][1:], rows[-1][1:]) if rows else (None, None)
@@ -129,51 +122,38 @@ async def paginate(
     )
 
 
-@lru_cache(maxsize=256)
-def _format(entity: Any, parts: Sequence[Part]) -> CursorFormat:
-    return CursorFormat(complete_order(entity, parts))
+_format = lru_cache(maxsize=256)(CursorFormat)
 
 
 async def _read(
     session: AsyncSession, statement: Any, terms: Sequence[Term], place: Place, limit: int
-) -> list[Any]:
-    """Return entities with the values of the order, from a place on.
+) -> tuple[list[Any], bool]:
+    """Return items with the values of the order, from a place on, and whether a limit cut them.
 
     The values come from the query, because an attribute may have changed since.
     """
-    values = place or ()
-    criteria = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
-    query = _select(statement, terms, criteria, limit)
-    parameters = {f"value_of_cursor_{number}": value for number, value in enumerate(values)}
-    # SQLAlchemy wants to drop rows that a joined collection repeats. No two rows have the same id.
-    return [*(await session.execute(query, parameters)).unique(id)]
-
-
-def _select(
-    statement: Any, terms: Sequence[Term], criteria: Sequence[sa.ColumnElement[bool]], limit: int
-) -> Any:
     # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
     # all rows, and may read the whole table.
     first = sa.bindparam(None, limit, sa.Integer, literal_execute=True)
-    values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
-    ordered = statement.order_by(None).order_by(*(term.ordering for term in terms))
-    limited = ordered.limit(first).offset(None)
-    if len(criteria) == 1:
-        return limited.add_columns(*values).where(*criteria)
-    # The entities are joined to the values of several ranges. So any loader option works. The ranges are
-    # subqueries, because some database systems refuse a limit inside of a UNION.
-    ranges = limited.with_only_columns(*values)
-    union = sa.union_all(*(sa.select(ranges.where(each).subquery()) for each in criteria))
-    order = (t.ordered(c) for t, c in zip(terms, union.selected_columns, strict=True))
-    places = union.order_by(*order).limit(first).subquery()
-    pairs = list(zip(terms, places.c, strict=True))
-    return (
-        sa.select(statement.column_descriptions[0]["expr"], *places.c)
-        .join(places, sa.and_(*(term.key == c for term, c in pairs if term.key is not None)))
-        .order_by(*(term.ordered(column) for term, column in pairs))
-        .options(*statement._with_options)  # private
-        .execution_options(**statement.get_execution_options())
-    )
+    columns = (term.column.label(f"order_{number}") for number, term in enumerate(terms))
+    query = statement.add_columns(*columns).order_by(None).limit(first).offset(None)
+    query = query.order_by(*(term.ordering for term in terms))
+    values = place or ()
+    parameters = {f"cursor_value_{number}": value for number, value in enumerate(values)}
+    rows: list[Any] = []
+    ranges = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
+    for each in ranges:
+        # SQLAlchemy wants to drop rows that a joined collection repeats. No two rows have the same id.
+        found = [*(await session.execute(query.where(each), parameters)).unique(id)]
+        rows += [row for last, row in pairwise([[None], *found]) if not _repeats(row, last)]
+        if len(found) >= limit or len(rows) >= limit:
+            return rows, len(found) >= limit
+    return rows, False
+
+
+def _repeats(row: Sequence[Any], last: Sequence[Any]) -> bool:
+    # A row that a join repeats is an item once. NaN does not equal itself, but its text does.
+    return row[0] is last[0] and repr(row[1:]) == repr(last[1:])
 
 
 @lru_cache(maxsize=1024)
@@ -185,24 +165,24 @@ def _beyond(terms: Sequence[Term], nulls: Sequence[bool]) -> list[sa.ColumnEleme
 
     Args:
         nulls: which values of the place are NULL. The others are parameters.
+
+    Returns:
+        The criteria, and the one with the nearest rows first.
     """
-    criteria: list[sa.ColumnElement[bool]] = []
+    far: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []
-    values = [
-        sa.bindparam(f"value_of_cursor_{n}", type_=t.column.type) for n, t in enumerate(terms)
-    ]
+    values = [sa.bindparam(f"cursor_value_{n}", type_=t.column.type) for n, t in enumerate(terms)]
     for position, term in enumerate(terms):
-        column, value, rest = term.column, values[position], terms[position:]
+        column, value, null, rest = term.column, values[position], nulls[position], terms[position:]
         beyond = operator.lt if term.descending else operator.gt
         if all(not t.nullable and t.descending == term.descending for t in rest):
             # One comparison of rows. It does not work with NULL, which is neither less nor greater.
             row = sa.tuple_(*(t.column for t in rest))
-            criteria.append(sa.and_(*same, beyond(row, sa.tuple_(*values[position:]))))
+            far.append(sa.and_(*same, beyond(row, sa.tuple_(*values[position:]))))
             break
-        null = nulls[position]
-        if not null:
-            criteria.append(sa.and_(*same, beyond(column, value)))
         if term.nullable and null == term.nulls_first:
-            criteria.append(sa.and_(*same, column.is_not(None) if null else column.is_(None)))
+            far.append(sa.and_(*same, column.is_not(None) if null else column.is_(None)))
+        if not null:
+            far.append(sa.and_(*same, beyond(column, value)))
         same.append(column.is_(None) if null else column == value)
-    return criteria
+    return far[::-1]
