@@ -37,6 +37,15 @@ AIMS = [
         against=("get", "session.get"),
         limit=1.05,
     ),
+    *(
+        Aim(
+            f"{page}: ours ≤ 1.3 × the ORM's keyset page, written by hand",
+            of=(page, "ours"),
+            against=(page, "ORM, keyset"),
+            limit=1.3,
+        )
+        for page in ("page at 0 %", "page at 50 %", "page at 99 %", "page of a mixed order")
+    ),
     Aim(
         "page: at 99 % ≤ 1.3 × the first",
         of=("page at 99 %", "ours"),

@@ -13,7 +13,7 @@ import os
 import platform
 from importlib.metadata import version
 
-from . import get, insert, page, session, stream, tasks, upsert
+from . import get, insert, mixed, page, session, stream, tasks, upsert
 from .measure import Measure
 from .rows import fill
 from .world import World, open_world
@@ -22,6 +22,7 @@ MEASURES: list[Measure] = [
     get.MEASURE,
     session.MEASURE,
     *page.MEASURES,
+    mixed.MEASURE,
     insert.MEASURE,
     upsert.MEASURE,
     stream.MEASURE,

@@ -1,13 +1,14 @@
 """Get a page of 50 of 500,000 rows, newest first: the first one, one in the middle, the last one.
 
-The pages of advanced-alchemy also have a total, which it can get in two ways.
+The pages of advanced-alchemy also have a total, which it can get in two ways. The keyset pages that are
+written by hand only read the rows. They read one more, to know whether there is another page.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from advanced_alchemy.filters import LimitOffset, OrderBy
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, tuple_
 
 from .measure import Contestant, Measure
 from .rows import Place
@@ -28,6 +29,16 @@ async def raw(world: World, place: Place) -> None:
                 await connection.fetch(NEXT, place.created_at, place.id)
             else:
                 await connection.fetch(FIRST)
+
+
+async def keyset(world: World, place: Place) -> None:
+    async with world.sessions.begin() as session:
+        for _ in range(PAGES):
+            statement = select(Item).order_by(*ORDER).limit(SIZE + 1)
+            if place.offset:
+                beside = tuple_(Item.created_at, Item.id) < tuple_(place.created_at, place.id)
+                statement = statement.where(beside)
+            (await session.scalars(statement)).all()
 
 
 async def offset(world: World, place: Place) -> None:
@@ -71,6 +82,7 @@ MEASURES = [
         f"page at {depth} %",
         {
             "raw asyncpg, keyset": at(depth, raw),
+            "ORM, keyset": at(depth, keyset),
             "ours": at(depth, ours),
             "ORM, OFFSET": at(depth, offset),
             "advanced-alchemy, two queries": at(depth, alchemy_two_queries),

@@ -7,7 +7,7 @@ from the server.
 
 from advanced_alchemy.base import UUIDv7AuditBase
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
-from sqlalchemy import BigInteger, Index, MetaData, Text
+from sqlalchemy import BigInteger, Index, MetaData, Text, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -30,7 +30,10 @@ class Base(db.Base, DeclarativeBase):
 
 class Item(Columns, uuid7.PrimaryKey, Timestamps, Base):
     __tablename__ = "items"
-    __table_args__ = (Index(None, "created_at", "id"),)
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "published", text("views DESC"), text("id DESC")),
+    )
 
 
 class Target(Columns, uuid7.PrimaryKey, Timestamps, Base):

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import (
 from shop.db import Database, DatabaseSettings
 
 from .rows import Place, Row
-from .tables import Work
+from .tables import Item, Work
 
 POOL = 10
 
@@ -48,6 +48,8 @@ class World:
     """The same rows as tuples with keys, for COPY."""
     places: dict[int, Place] = field(default_factory=dict)
     """Where a page begins, by its depth in per cent."""
+    mixed: tuple[Item, str | None] | None = None
+    """Where a page of a mixed order begins: after this row, and at this cursor of ours."""
 
     def scaled(self, number: int) -> int:
         """Return this number at the scale of the run, 2 at least."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Text, event, func, insert, select, text, type_coerce
+from sqlalchemy import Text, event, func, insert, inspect, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased, joinedload, selectinload, with_loader_criteria
@@ -111,6 +111,30 @@ async def test_a_row_is_an_item_for_each_of_its_places(books: AsyncSession) -> N
     pages = [page async for page in walk(books, joined, Book.id, limit=4)]
 
     assert [[author.id for author in page.items] for page in pages] == [[1, 2, 3, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("order", [[Author.id], [Author.name.desc(), Author.id]])
+async def test_a_page_of_repeated_rows_has_a_next_one_only_if_other_rows_follow(
+    books: AsyncSession, order: list[Any]
+) -> None:
+    joined = select(Author).join(Author.books).options(joinedload(Author.books))
+
+    pages = [page async for page in walk(books, joined, *order, limit=3)]
+    every = [author.id for page in pages for author in page.items]
+
+    assert len(every) == len(set(every)) == 3
+    assert all(page.items for page in pages)
+
+
+@pytest.mark.parametrize("order", [Book.id, Book.rating])
+async def test_the_loader_options_of_the_statement_apply(books: AsyncSession, order: Any) -> None:
+    first = await db.paginate(books, select(Book), order_by=[order], limit=1)
+    loaded = select(Book).options(joinedload(Book.author))
+
+    page = await db.paginate(books, loaded, order_by=[order], limit=9, cursor=first.next)
+
+    assert len(page.items) == 6
+    assert not any("author" in inspect(book).unloaded for book in page.items)
 
 
 async def test_an_alias_has_pages_too(books: AsyncSession) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 
 from ..errors import InvalidCursor
-from .order import Term, checksum
+from .order import Part, checksum, complete_order
 from .values import annotation
 
 Place = tuple[object, ...] | None
@@ -28,7 +28,8 @@ The row may be deleted already.
 class CursorFormat:
     """Write and read the cursors of one order. A cursor of another order belongs to another list."""
 
-    def __init__(self, terms: list[Term]) -> None:
+    def __init__(self, entity: Any, parts: tuple[Part, ...]) -> None:
+        terms = self.terms = (*complete_order(entity, parts),)
         self._checksum = checksum(terms)
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 
@@ -42,11 +43,12 @@ class CursorFormat:
         Raises:
             TypeError: the cursor could not be read again.
         """
-        with contextlib.suppress(ValueError, InvalidCursor):
-            content = self._adapter.dump_json((self._checksum, backward, place), warnings="error")
-            text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-            if repr(self.load(text)) == repr((place, backward)):  # NaN does not equal itself
-                return text
+        fields = self._checksum, backward, place
+        with contextlib.suppress(ValueError, OverflowError):
+            content = self._adapter.dump_json(fields, warnings="error")
+            # NaN does not equal itself, but its text does.
+            if repr(self._adapter.validate_json(content)) == repr(fields):
+                return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
         raise TypeError("a value of the order does not have the type of its column: use cast()")
 
     def load(self, text: str) -> tuple[Place, bool]:

@@ -2,7 +2,9 @@
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
@@ -11,54 +13,38 @@ from ..dialect import dialect
 from .values import stored_type
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Term:
     """One column of an order."""
 
     column: sa.ColumnElement[Any]
     descending: bool
     nulls_first: bool
     nullable: bool
-    key: Any = None
-    """The attribute, if it belongs to the primary key."""
 
+    @cached_property
     def reversed(self) -> "Term":
-        """Return the term for the reversed order."""
-        return self._replace(descending=not self.descending, nulls_first=not self.nulls_first)
+        """The term for the reversed order."""
+        return replace(self, descending=not self.descending, nulls_first=not self.nulls_first)
 
-    def ordered(self, column: sa.ColumnElement[Any]) -> sa.UnaryExpression[Any]:
-        """Order by a column that has this term's values."""
-        directed = column.desc() if self.descending else column.asc()
+    @cached_property
+    def ordering(self) -> sa.UnaryExpression[Any]:
+        """The element of ORDER BY."""
+        directed = self.column.desc() if self.descending else self.column.asc()
         return directed.nulls_first() if self.nulls_first else directed.nulls_last()
 
 
-def complete_order(entity: Any, order_by: Sequence[sa.ColumnExpressionArgument[Any]]) -> list[Term]:
-    """Read an order, and append the missing columns of the primary key.
+Part = tuple[sa.ColumnElement[Any], bool, bool]
+"""An element of ORDER BY: its expression, whether it is descending, and whether NULLs come first."""
+
+
+def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
+    """Take an element of ORDER BY apart.
 
     Raises:
-        TypeError: the order is text, or has a type whose values are no scalars.
+        TypeError: it is text.
     """
-    mapper = sa.inspect(entity).mapper
-    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
-    missing = [getattr(entity, name) for name in names]
-    terms: list[Term] = []
-    for item in order_by:
-        expression, descending, nulls_first = _parts(item)
-        key = next((key for key in missing if expression.compare(key.__clause_element__())), None)
-        # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
-        own = mapper.persist_selectable.c.contains_column(expression)
-        nullable = key is None and (not own or expression.nullable)
-        column = sa.type_coerce(expression, stored_type(expression.type))
-        terms.append(Term(column, descending, nulls_first, nullable, key))
-        missing = [other for other in missing if other is not key]
-        if not missing:
-            return terms  # the key is unique, so later terms change nothing
-    down = bool(terms) and terms[-1].descending
-    return complete_order(entity, [*order_by, *(key.desc() if down else key for key in missing)])
-
-
-def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any], bool, bool]:
-    """Take an element of ORDER BY apart: expression, descending, nulls first."""
-    expression: Any = sa.asc(item)
+    expression: Any = item if isinstance(item, sa.UnaryExpression) else sa.asc(item)
     modifiers = set[Any]()
     while isinstance(expression, sa.UnaryExpression) and expression.modifier:
         modifiers.add(expression.modifier)
@@ -70,8 +56,35 @@ def _parts(item: sa.ColumnExpressionArgument[Any]) -> tuple[sa.ColumnElement[Any
     return expression, descending, by_default or operators.nulls_first_op in modifiers
 
 
+def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
+    """Append the missing columns of the primary key.
+
+    Raises:
+        TypeError: the order has a type whose values are no scalars.
+    """
+    mapper = sa.inspect(entity).mapper
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    missing = [getattr(entity, name).__clause_element__() for name in names]
+    down = bool(parts) and parts[-1][1]
+    terms: list[Term] = []
+    for expression, descending, nulls_first in (*parts, *((key, down, down) for key in missing)):
+        others = [key for key in missing if key is not expression and not expression.compare(key)]
+        is_key = len(others) < len(missing)
+        if not is_key and len(terms) >= len(parts):
+            continue  # the order has this column of the key already
+        # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
+        own = mapper.persist_selectable.c.contains_column(expression)
+        nullable = not is_key and (not own or expression.nullable)
+        column = sa.type_coerce(expression, stored_type(expression.type))
+        terms.append(Term(column, descending, nulls_first, nullable))
+        missing = others
+        if not missing:
+            break  # the key is unique, so later terms change nothing
+    return terms
+
+
 def checksum(terms: Sequence[Term]) -> int:
     """Return a number that identifies an order. It is the same in every process."""
-    order = sa.tuple_(*(term.ordered(term.column) for term in terms))
+    order = sa.tuple_(*(term.ordering for term in terms))
     compiled = order.compile(dialect=dialect.SQL_DIALECT)
     return zlib.crc32(f"{compiled} {compiled.params}".encode())

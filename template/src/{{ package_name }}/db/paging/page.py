@@ -21,11 +21,15 @@ The index has first the columns that the criteria compare by `=`, then the order
   comparison of rows finds the place.
 * Mixed directions, or NULLs that are not where PostgreSQL puts them by default: the index has the same
   directions, or all of them reversed: `Index(None, rating.desc().nulls_last(), created_at, id)`.
-* If a column may be NULL, or directions are mixed, the page may begin at several places. Each is
-  read up to the limit. One condition with OR would read the list from its beginning.
+* If a column may be NULL, or directions are mixed, the rows beyond a cursor are several ranges of the
+  index. The nearest range is read first, and the others while the page is not full. So a page is a few
+  statements at most. One condition with OR would read the list from its beginning.
 
-A row that a join repeats is one item, so a page can have fewer items than its limit. If the order has
-a column of the joined table, a row is an item for each of its places.
+A row that a join repeats is one item. Then a page reads on until it is full, by one more statement for
+each part. If the order has a column of the joined table, a row is an item for each of its places.
+
+The columns of an order are prepared once, if they are the same objects again: columns of a model, or an
+expression that the program keeps. Other expressions are prepared for each page.
 
 Limits: there is no total and no jump to page 70. Two pages are two statements: they see the same
 snapshot only in REPEATABLE READ. An order by JSON, arrays, ranges, intervals or network addresses is
@@ -34,8 +38,10 @@ that date as infinity.
 """
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -43,7 +49,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
 from .cursor import CursorFormat, Place
-from .order import Term, complete_order
+from .order import Term, part
 
 M = TypeVar("M")
 
@@ -91,95 +97,92 @@ async def paginate(
     selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
     if len(selected) != 1 or selected[0][0] is not selected[0][1]:
         raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
-    entity = selected[0][0]
-    terms = complete_order(entity, order_by)
-    form = CursorFormat(terms)
+    form = _format(selected[0][0], tuple(map(part, order_by)))
     place, backward = (None, False) if cursor is None else form.load(cursor)
-    if backward:
-        terms = [term.reversed() for term in terms]
+    terms = tuple(term.reversed for term in form.terms) if backward else form.terms
+    statement = statement.options(*options)
 
-    # The rows are joined to their places. So any loader option works, and a joined collection does not
-    # count. The values of the order come from the query: an attribute may have changed since.
-    # One more is read, to know whether there is another page.
-    found = _places(statement, terms, place, limit + 1)
-    pairs = list(zip(terms, found.c, strict=False))  # the last column is their number
-    query = (
-        sa.select(entity, *found.c)
-        .join(found, sa.and_(*(term.key == c for term, c in pairs if term.key is not None)))
-        .order_by(*(term.ordered(column) for term, column in pairs))
-        .options(*options)
-        .execution_options(**statement.get_execution_options())
-    )
-    rows = (await session.execute(query)).unique(_places_of).all()
-    more, rows = bool(rows) and rows[0][-1] > limit, rows[:limit]
-    if backward:
-        rows = rows[::-1]
+    rows, more = await _read(session, statement, terms, place, limit + 1)
+    while more and len(rows) <= limit:
+        # There are fewer items than rows: a join repeats some. So the next rows belong to this page too.
+        others, more = await _read(session, statement, terms, rows[-1][1:], limit + 1)
+        rows += others
+    more = more or len(rows) > limit
+    rows = rows[:limit][::-1] if backward else rows[:limit]
 
-    # Both cursors are always written, so that a wrong type is an error of the first page. Without a row
-    # they are the two ends of the list: the rows beside the place were deleted.
-    first, last = (rows[0][1:-1], rows[-1][1:-1]) if rows else (None, None)
-    before, after = form.dump(first, backward=True), form.dump(last, backward=False)
+    # Without a row the cursors are the two ends of the list: the rows beside the place were deleted.
+    first, last = (rows[0][1:], rows[-1][1:]) if rows else (None, None)
+    # The first page writes this cursor even if it is the last one, so that it refuses a wrong type.
+    after = form.dump(last, backward=False)
     has_next, has_previous = (True, more) if backward else (more, cursor is not None)
     return Page(
         items=[row[0] for row in rows],
         next=after if has_next else None,
-        previous=before if has_previous else None,
+        previous=form.dump(first, backward=True) if has_previous else None,
     )
 
 
-def _places_of(row: Sequence[object]) -> tuple[object, ...]:
-    """Return what tells a row from others. NaN does not equal itself, so it becomes a text."""
-    return tuple("NaN" if value != value else value for value in row[1:])
+_format = lru_cache(maxsize=256)(CursorFormat)
 
 
-def _places(
-    statement: sa.Select[Any], terms: Sequence[Term], place: Place, limit: int
-) -> sa.Subquery:
-    """Select the values of the order, of the first rows from a place on, and the number of these rows.
+async def _read(
+    session: AsyncSession, statement: Any, terms: Sequence[Term], place: Place, limit: int
+) -> tuple[list[Any], bool]:
+    """Return items with the values of the order, from a place on, and whether a limit cut them.
 
-    A join may repeat rows, so the number of different rows does not tell whether there are more.
+    The values come from the query, because an attribute may have changed since.
     """
     # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
     # all rows, and may read the whole table.
     first = sa.bindparam(None, limit, sa.Integer, literal_execute=True)
-    values = [term.column.label(f"order_{number}") for number, term in enumerate(terms)]
-    ordered = (
-        statement.with_only_columns(*values)
-        .order_by(None)
-        .order_by(*(term.ordered(term.column) for term in terms))
-        .limit(first)
-        .offset(None)
-    )
-    criteria = [sa.true()] if place is None else _beyond(terms, place)
-    branches = [ordered.where(criterion) for criterion in criteria]
-    places: sa.Select[Any] | sa.CompoundSelect[Any] = branches[0]
-    if len(branches) > 1:
-        # Subqueries, because some database systems refuse a limit inside of a UNION.
-        places = sa.union_all(*(sa.select(branch.subquery()) for branch in branches))
-        order = (t.ordered(c) for t, c in zip(terms, places.selected_columns, strict=True))
-        places = places.order_by(*order).limit(first)
-    return sa.select(places.subquery(), sa.func.count().over().label("places")).subquery()
+    columns = (term.column.label(f"order_{number}") for number, term in enumerate(terms))
+    query = statement.add_columns(*columns).order_by(None).limit(first).offset(None)
+    query = query.order_by(*(term.ordering for term in terms))
+    values = place or ()
+    parameters = {f"cursor_value_{number}": value for number, value in enumerate(values)}
+    rows: list[Any] = []
+    ranges = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
+    for each in ranges:
+        # SQLAlchemy wants to drop rows that a joined collection repeats. No two rows have the same id.
+        found = [*(await session.execute(query.where(each), parameters)).unique(id)]
+        rows += [row for last, row in pairwise([[None], *found]) if not _repeats(row, last)]
+        if len(found) >= limit or len(rows) >= limit:
+            return rows, len(found) >= limit
+    return rows, False
 
 
-def _beyond(terms: Sequence[Term], place: Sequence[object]) -> Iterator[sa.ColumnElement[bool]]:
-    """Yield criteria that together cover all rows beyond a place, each row once.
+def _repeats(row: Sequence[Any], last: Sequence[Any]) -> bool:
+    # A row that a join repeats is an item once. NaN does not equal itself, but its text does.
+    return row[0] is last[0] and repr(row[1:]) == repr(last[1:])
+
+
+@lru_cache(maxsize=1024)
+def _beyond(terms: Sequence[Term], nulls: Sequence[bool]) -> list[sa.ColumnElement[bool]]:
+    """Return criteria that together cover all rows beyond a place, each row once.
 
     Each of them is one range of the index. One criterion, `a > 1 OR a = 1 AND b > 2`, would be a
     filter, and the server would read all rows before the place too.
+
+    Args:
+        nulls: which values of the place are NULL. The others are parameters.
+
+    Returns:
+        The criteria, and the one with the nearest rows first.
     """
+    far: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []
-    values = [sa.literal(value, t.column.type) for value, t in zip(place, terms, strict=True)]
+    values = [sa.bindparam(f"cursor_value_{n}", type_=t.column.type) for n, t in enumerate(terms)]
     for position, term in enumerate(terms):
-        column, value, rest = term.column, values[position], terms[position:]
+        column, value, null, rest = term.column, values[position], nulls[position], terms[position:]
         beyond = operator.lt if term.descending else operator.gt
         if all(not t.nullable and t.descending == term.descending for t in rest):
             # One comparison of rows. It does not work with NULL, which is neither less nor greater.
             row = sa.tuple_(*(t.column for t in rest))
-            yield sa.and_(*same, beyond(row, sa.tuple_(*values[position:])))
-            return
-        null = place[position] is None
-        if not null:
-            yield sa.and_(*same, beyond(column, value))
+            far.append(sa.and_(*same, beyond(row, sa.tuple_(*values[position:]))))
+            break
         if term.nullable and null == term.nulls_first:
-            yield sa.and_(*same, column.is_not(None) if null else column.is_(None))
+            far.append(sa.and_(*same, column.is_not(None) if null else column.is_(None)))
+        if not null:
+            far.append(sa.and_(*same, beyond(column, value)))
         same.append(column.is_(None) if null else column == value)
+    return far[::-1]
