@@ -181,6 +181,13 @@ BAD_CODE = {
         ["test", "tests/db/test_conventions.py"],
         "posts.author_id: its waiver is empty",
     ),
+    "a waiver of an index that is not needed": (
+        f"{PACKAGE}/models/post.py",
+        'Index(None, "published", "created_at", "id"),',
+        'Index(None, "published", "created_at", "id", info={"waiver": "it is small"}),',
+        ["test", "tests/db/test_conventions.py"],
+        "ix_posts_published_created_at_id: its waiver is not needed",
+    ),
     "a waiver that is not needed": (
         f"{PACKAGE}/models/post.py",
         ", index=True)",

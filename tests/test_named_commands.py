@@ -93,6 +93,9 @@ RUN_BY = {
     "uv run": "test_the_lock_file_is_made_once_and_used_from_then_on",
     "uv sync": "test_the_lock_file_is_made_once_and_used_from_then_on",
     "uv sync --group embedded": "test_the_embedded_postgresql_can_be_installed_by_itself",
+    "uvx --with --noviews --options nojoined sed": (
+        "test_an_existing_database_is_adopted_as_the_document_says"
+    ),
 }
 
 # The commands that no test runs, and why.
@@ -103,6 +106,7 @@ NOT_RUN = {
 
 # These tests run the text of a document or a message, word for word.
 FOLLOWS = {
+    "test_an_existing_database_is_adopted_as_the_document_says",
     "test_the_example_is_removed_from_a_project_that_is_deployed",
     "test_the_messages_next_steps_can_be_followed",
     "test_the_readmes_first_command_holds_in_a_clone",

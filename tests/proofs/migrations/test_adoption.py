@@ -42,3 +42,25 @@ async def test_an_existing_database_is_adopted(
     await server.execute(text("UPDATE alembic_version SET version_num = 'theirs'"))
     assert project.attempt("upgrade", "head")[0] != 0
     project.alembic_all("stamp --purge head", "check", "current --check-heads")
+
+
+async def test_nobody_is_warned_of_a_type_that_sqlalchemy_does_not_know(
+    project: Project, server: AsyncConnection
+) -> None:
+    """The tests of a project would turn the warning into an error."""
+    project.alembic("upgrade", "head")
+    await server.execute(text("CREATE TYPE span AS (low int, high int)"))
+    await server.execute(text("ALTER TABLE users ADD COLUMN hours span"))
+    bio = "    bio: Mapped[str | None]\n"
+    hours = "    hours: Mapped[str | None] = mapped_column(Span)\n"
+    project.edit("src/shop/models/user.py", bio, bio + hours)
+    project.edit(
+        "src/shop/models/user.py",
+        "\n\nclass User(",
+        "\n\nfrom sqlalchemy.types import UserDefinedType\n\n\n"
+        "class Span(UserDefinedType[str]):\n    cache_ok = True\n\n"
+        '    def get_col_spec(self, **_: object) -> str:\n        return "span"\n\n\n'
+        "class User(",
+    )
+
+    assert "Warning" not in project.alembic("check")

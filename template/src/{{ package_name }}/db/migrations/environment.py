@@ -16,6 +16,7 @@ Models may be in several schemas. Write a revision that does `CREATE SCHEMA` bef
 """
 
 import asyncio
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -25,6 +26,7 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.exc import SAWarning
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
@@ -113,7 +115,9 @@ def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
         dialect.trust_search_path(connection.exec_driver_sql)
     context.configure(connection=connection, **options)
     steps.restrict(context.get_context())
-    with context.begin_transaction():
+    with context.begin_transaction(), warnings.catch_warnings():
+        # A type that SQLAlchemy does not know is compared by the name that the server gives it.
+        warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
         context.run_migrations()
 
 
