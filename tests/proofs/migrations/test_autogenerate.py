@@ -117,16 +117,12 @@ def test_a_new_value_of_an_enumeration_replaces_the_check(project: Project) -> N
     project.alembic_all("upgrade head", "check")
 
 
-def test_a_native_enumeration_needs_its_type_before_a_column(project: Project) -> None:
+def test_a_native_enumeration_is_created_before_its_column(project: Project) -> None:
     project.edit(USER, BIO, BIO + "    kind: Mapped[Kind | None] = mapped_column(Enum(Kind))\n")
     project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
     [revision] = project.revise("kinds")
-    create = """op.execute("CREATE TYPE kind AS ENUM ('OLD', 'NEW')")"""
-    drop = 'op.drop_column("users", "kind")'
 
-    project.replace(revision, "    op.add_column(", f"    {create}\n    op.add_column(")
-    project.replace(revision, drop, f'{drop}\n    op.execute("DROP TYPE kind")')
-
+    assert operations(revision) == ["execute", "add_column"]
     project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head", "check")
 
 
@@ -178,7 +174,8 @@ async def test_a_constraint_that_rows_violate_is_dropped_again(
     await server.execute(text(people))
     await server.execute(text(statement))
     project.edit(USER, BIO, f"    {change}\n")
-    project.revise("too much")
+    for path in project.revise("too much"):  # Its author forgets the rows with NULL.
+        path.write_text(re.sub(r"    op\.backfill\(.*\n", "", path.read_text()))
 
     code, output = project.attempt("upgrade", "head")
 

@@ -8,13 +8,15 @@ from alembic import context
 from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, func, select
 
 from ..dialect import dialect
 from .ordering import order_drops
 from .planner import Planner
 from .plugins import load_plugins
+from .rendering import render_item
 from .revisions import write
+from .statements import say_not_compared
 
 
 def options(metadata: MetaData) -> dict[str, Any]:
@@ -27,8 +29,10 @@ def options(metadata: MetaData) -> dict[str, Any]:
     return {
         "include_schemas": True,
         "include_name": partial(_is_described_by_models, schemas),
-        "compare_type": True,
+        "include_object": _is_table,
+        "compare_type": False,  # `comparison` does it.
         "compare_server_default": True,
+        "render_item": render_item,
         "autogenerate_plugins": [
             "alembic.autogenerate.*",
             "alembic.ext.checkconstraint_byname",
@@ -47,6 +51,17 @@ def _is_described_by_models(
     if kind != "table" or name is None:
         return True
     return dialect.is_described_by_models(context.get_bind(), name, parents.get("schema_name"))
+
+
+def _is_table(item: Any, name: str | None, kind: str, reflected: bool, there: Any) -> bool:
+    """Return whether a revision may create what a model describes: no view and no partition."""
+    if kind != "table" or reflected or there is not None:
+        return True
+    place = context.get_context().dialect.identifier_preparer.format_table(item)
+    other = item.is_view or context.get_bind().scalar(select(func.to_regclass(place).is_not(None)))
+    if other:
+        say_not_compared(item.fullname, "a view or a partition")
+    return not other
 
 
 def _plan(
@@ -84,4 +99,8 @@ def _flatten(container: ops.OpContainer) -> Iterable[MigrateOperation]:
         if isinstance(each, ops.ModifyTableOps):
             yield from _flatten(each)
         else:
+            if isinstance(each, ops.CreateTableOp):
+                each.info = {}  # It may hold what has no form in Python code.
+            if isinstance(each, ops.CreateIndexOp):
+                each.kw.pop(f"{dialect.NAME}_concurrently", None)  # The planner decides.
             yield each

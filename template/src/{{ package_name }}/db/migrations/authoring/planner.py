@@ -42,6 +42,7 @@ from ..phases import Phase
 from .defaults import as_sql
 from .findings import Findings, Table, table_of
 from .revisions import Change
+from .statements import Statement
 
 
 class Planner:
@@ -93,6 +94,12 @@ class Planner:
             self._expand(operation)
 
     @_plan.register
+    def _execute_sql(self, operation: Statement) -> None:
+        if operation.undo is None:
+            self.refused.append(operation.refusal())
+        self._expand(operation)
+
+    @_plan.register
     def _create_index(self, operation: ops.CreateIndexOp) -> None:
         old = self._findings.dropped_index(operation)
         if self._model(operation).dialect_options["postgresql"]["partition_by"]:
@@ -133,6 +140,8 @@ class Planner:
             operation.column.type = kind = kind.copy()
             kind.create_constraint = False
         default = operation.column.server_default
+        if type(default) is sa.FetchedValue:
+            default = None
         if isinstance(default, sa.Computed | sa.Identity):
             self._add_generated_column(operation, default)
         elif default is not None and dialect.differs_by_row(default):
@@ -159,11 +168,7 @@ class Planner:
         nullable = column._copy()
         nullable.nullable = True
         self._expand(ops.AddColumnOp(table, nullable, schema=schema))
-        expression = as_sql(column, self._dialect)
-        self._refuse_null(table, column.name, schema, expression)
-        if not expression:
-            name = f"{table}.{column.name}"
-            context.config.print_stdout("write the value of %s into op.backfill()", name)
+        self._refuse_null(table, column.name, schema, as_sql(column, self._dialect))
 
     def _refuse_null(
         self, table: str, column: str, schema: str | None, expression: str | None
@@ -172,6 +177,9 @@ class Planner:
         if expression is not None:
             fill = BackfillOp(table, column, expression, schema=schema)
             self.changes["contract"].append(Change(fill, []))
+        if expression == "":
+            name = f"{table}.{column}"
+            context.config.print_stdout("write the value of %s into op.backfill()", name)
         self._contract(SetNotNull(table, column, schema=schema))
 
     @_plan.register
@@ -184,7 +192,9 @@ class Planner:
             rest.modify_nullable = None
             table, column, schema = operation.table_name, operation.column_name, operation.schema
             [model] = (each for each in self._model(operation).c if each.name == column)
-            self._refuse_null(table, column, schema, as_sql(model, self._dialect) or None)
+            has_null = context.get_bind().scalar(sa.select(sa.exists().where(model.is_(None))))
+            value = as_sql(model, self._dialect) or ("" if has_null else None)
+            self._refuse_null(table, column, schema, value)
         if rest.modify_server_default is None:
             drop = copy(rest)
             drop.modify_nullable, drop.modify_comment = None, False
@@ -249,4 +259,6 @@ class Planner:
 
     def _model(self, operation: Any) -> sa.Table:
         schema, name = table_of(operation)
-        return self._metadata.tables[f"{schema}.{name}" if schema else name]
+        default = self._dialect.default_schema_name  # A model may name it.
+        full = f"{schema or default}.{name}"
+        return self._metadata.tables[full if full in self._metadata.tables else name]
