@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shop.db.migrations.gate import lint
 from tests.proofs.support import writes
 from tests.proofs.support.revisions import Project
 
@@ -113,14 +115,14 @@ async def test_a_foreign_key_that_changes_is_in_force_between_the_phases(
 ) -> None:
     project.edit("src/shop/models/post.py", 'ondelete="CASCADE"', 'ondelete="RESTRICT"')
     project.revise("restrict")
+    assert lint(Config(toml_file=project.root / "pyproject.toml")) == []
     of_nobody = "INSERT INTO posts VALUES (gen_random_uuid(), gen_random_uuid(), '', '')"
 
     project.alembic("-x", "phase=expand", "upgrade", "head")
 
     with pytest.raises(IntegrityError, match="fk_posts_author_id_users"):
         await server.execute(text(of_nobody))
-    project.alembic("upgrade", "head")
-    project.alembic("check")
+    project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head", "check")
 
 
 def name_of(revision: Path) -> str:

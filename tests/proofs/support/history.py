@@ -95,6 +95,17 @@ class History:
         """Take revisions back."""
         self.run(command.downgrade, metadata, revision)
 
+    def tables(self, schema: str | None) -> set[str]:
+        """Return the names of the tables that the database has."""
+        found = sa.inspect(self.connection).get_table_names(schema)
+        self.connection.rollback()
+        return {*found}
+
+    def forget(self) -> None:
+        """Delete the files of all revisions."""
+        for path in (self.directory / "versions").glob("*.py"):
+            path.unlink()
+
     def execute(self, *statements: str) -> None:
         """Execute SQL, and commit it."""
         for statement in statements:

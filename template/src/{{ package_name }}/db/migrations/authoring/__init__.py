@@ -8,8 +8,9 @@
 `prerequisites`   schemas, enumerations, domains and sequences that tables need
 `statements`      SQL that is written, or that a person must write; what is not compared
 `planner`         what a change becomes: which operation, in which phase, or a refusal
-`findings`        what the planner asks about all changes together
-`ordering`        the order of dropped tables
+`constraints`     the phases of constraints and indexes
+`replacements`    which new constraint replaces which old one
+`trial`           the order of the changes, which PostgreSQL decides
 `revisions`       the planned changes as scripts, from which Alembic makes files
 `rendering`       operations and types as Python
 `types`           the types in the database

@@ -2,10 +2,10 @@
 
 PostgreSQL stores each text in its own words. So this file creates a temporary table as the models
 describe it, reads the server's words for it, and compares them with the words for the real table.
-What Alembic finds on its own is dropped if the words are the same. Changes that Alembic misses are added.
+Alembic itself compares only names, columns of keys and indexes, foreign keys and NULL.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alembic.operations import ops
@@ -35,6 +35,10 @@ _COUNTED = (
     "{name}: it is a SERIAL in a new database, and in this one nothing counts it. If the code gives "
     "the value, write mapped_column(autoincrement=False)"
 )
+_OTHER_SEQUENCE = (
+    "{name}: it is a SERIAL in a new database, and in this one a default counts it. Write "
+    "mapped_column(server_default=text({words!r}))"
+)
 
 
 def setup(plugin: Plugin) -> None:
@@ -53,21 +57,34 @@ def _compare(context: Any, changes: ops.ModifyTableOps, *tables: Any) -> Priorit
             if isinstance(column.type, NullType):  # SQLAlchemy does not know it.
                 column.type = SQLType(theirs["type", column.name])
         if wanted is not None:
-            words = _describe_model(context, wanted), theirs
-            found = [each for each in changes.ops if _is_change(each, *words)]
-            changes.ops[:] = [*found, *_find_more(context, found, there, wanted, words)]
+            changes.ops += _find_more(context, changes.ops, there, wanted, theirs)
     return PriorityDispatchResult.CONTINUE
 
 
-def _is_change(operation: ops.MigrateOperation, ours: Definitions, theirs: Definitions) -> bool:
-    """Return whether an operation changes more than the spelling of a default."""
-    if not isinstance(operation, ops.AlterColumnOp):
-        return True
-    changed = {kind for kind, name in _changed(ours, theirs) if name == operation.column_name}
-    # The server's words for a default change with the type.
-    if "default" not in changed or changed & {"type", *_BY_HAND}:
-        operation.modify_server_default = False
-    return operation.has_changes()
+def _find_more(
+    context: Any, known: list[Any], there: Table, wanted: Table, theirs: Definitions
+) -> Iterator[ops.MigrateOperation]:
+    """Yield the changes that Alembic does not see."""
+    ours = _describe_model(context, wanted, {})
+    done = {getattr(each, "index_name", getattr(each, "constraint_name", "")) for each in known}
+    before, after = _named(context, there), _named(context, wanted)
+    columns = {each.name: (each, there.c[each.name]) for each in wanted.c if each.name in there.c}
+    types = {
+        name: there.c[name].type
+        for kind, name in _changed(ours, theirs)
+        if kind == "type" and name in columns
+    }
+    if types:  # They change the words for other parts. So compare those with the old types.
+        rest = _describe_model(context, wanted, types)
+        kept = [{part: each[part] for part in each if part[0] == "type"} for each in (ours, theirs)]
+        ours, theirs = (rest | kept[0], theirs) if rest else kept
+    for kind, name in _changed(ours, theirs):
+        if kind in ("p", "x") or (kind in _BY_HAND and name in columns):
+            yield from _write_by_hand(context, there, wanted, (kind, name), ours, theirs)
+        elif kind in ("type", "default") and name in columns:
+            yield _alter(kind, there, *columns[name])
+        elif kind in ("c", "u", "index") and name in before.keys() & after.keys() - done:
+            yield from _replace(before[name], after[name])
 
 
 def _changed(ours: Definitions, theirs: Definitions) -> list[tuple[str, str]]:
@@ -76,32 +93,14 @@ def _changed(ours: Definitions, theirs: Definitions) -> list[tuple[str, str]]:
     return [part for part in parts if ours.get(part) != theirs.get(part)]
 
 
-def _find_more(
-    context: Any, known: list[Any], there: Table, wanted: Table, words: tuple[Definitions, ...]
-) -> Iterator[ops.MigrateOperation]:
-    """Yield the changes that Alembic does not see."""
-    columns = {column.name: column for column in wanted.c if column.name in there.c}
-    changed = _changed(*words)
-    retyped = [name for kind, name in changed if kind == "type" and name in columns]
-    for name in retyped:
-        options: Any = {"existing_type": there.c[name].type, "schema": there.schema}
-        yield ops.AlterColumnOp(there.name, name, modify_type=columns[name].type, **options)
-    for kind, name in changed:
-        if kind in ("p", "x") or (kind in _BY_HAND and name in columns):
-            yield _write_by_hand(context, there, wanted, (kind, name), words)
-            if kind == "identity" and words[0].get((kind, name)):
-                table, column = _quoted(context, there.name, there.schema), _quoted(context, name)
-                yield Statement(_COUNT.format(table=table, name=name, column=column))
-    done = {getattr(each, "index_name", getattr(each, "constraint_name", "")) for each in known}
-    before, after = _named(context, there), _named(context, wanted)
-    for kind, name in changed:
-        # If the type of a column changes, the server's words for other parts change too.
-        if (
-            kind in ("c", "u", "index")
-            and name in before.keys() & after.keys() - done
-            and not retyped
-        ):
-            yield from _replace(before[name], after[name])
+def _alter(kind: str, there: Table, new: Any, old: Any) -> ops.AlterColumnOp:
+    options = {"schema": there.schema, "existing_type": old.type}
+    if kind == "type":
+        return ops.AlterColumnOp(there.name, old.name, modify_type=new.type, **options)
+    options |= {"existing_server_default": old.server_default}
+    return ops.AlterColumnOp(
+        there.name, old.name, modify_server_default=new.server_default, **options
+    )
 
 
 def _write_by_hand(
@@ -109,21 +108,29 @@ def _write_by_hand(
     there: Table,
     wanted: Table,
     part: tuple[str, str],
-    words: tuple[Definitions, ...],
-) -> Statement:
-    """Return the statement that a person must write."""
-    ours, theirs = (each.get(part) for each in words)
-    drop, add = _BY_HAND[part[0]]
-    if part[0] == "generated" and not ours:
+    ours: Definitions,
+    theirs: Definitions,
+) -> Iterator[Statement]:
+    """Yield the statements that a person must write."""
+    kind, name = part
+    drop, add = _BY_HAND[kind]
+    if kind == "generated" and part not in ours:
         drop = "ALTER {name} DROP EXPRESSION"  # The column keeps its values.
-    line = ", ".join([*([drop] if theirs else []), *([add] if ours else [])])
-    keys = {"old": there.primary_key.name, "new": wanted.primary_key.name, "name": part[1]}
+    line = ", ".join([*([drop] if part in theirs else []), *([add] if part in ours else [])])
+    keys = {"old": there.primary_key.name, "new": wanted.primary_key.name, "name": name}
     names = {key: _quoted(context, str(each)) for key, each in keys.items()}
     table = _quoted(context, there.name, there.schema)
-    remedy = (
-        _COUNTED.format(name=f"{wanted.fullname}.{part[1]}") if part[0] == "serial" and ours else ""
+    remedy = ""
+    if kind == "serial" and part in ours:
+        words = theirs.get(("default", name))
+        remedy = (_OTHER_SEQUENCE if words else _COUNTED).format(
+            name=f"{wanted.fullname}.{name}", words=words
+        )
+    yield Statement(
+        f"ALTER TABLE {table} {line.format(**names, words=ours.get(part))}", remedy=remedy
     )
-    return Statement(f"ALTER TABLE {table} {line.format(**names, words=ours)}", remedy=remedy)
+    if kind == "identity" and part in ours:
+        yield Statement(_COUNT.format(table=table, name=name, column=names["name"]))
 
 
 def _replace(old: Any, new: Any) -> list[ops.MigrateOperation]:
@@ -138,13 +145,13 @@ def _named(context: Any, table: Any) -> dict[Any, Any]:
     return {final(each, context.dialect): each for each in (*table.indexes, *table.constraints)}
 
 
-def _describe_model(context: Any, table: Any) -> Definitions:
-    """Return the server's words for a table as the models describe it."""
+def _describe_model(context: Any, table: Any, types: Mapping[str, Any]) -> Definitions:
+    """Return the server's words for a table as the models describe it, but with these types."""
     conventions = MetaData(naming_convention=table.metadata.naming_convention)
     copy = table.to_metadata(conventions, schema=None)
     copy._prefixes = ["TEMPORARY"]
-    for column in copy.c:
-        column.type = table.c[column.key].type  # It stays in its own schema.
+    for column in copy.c:  # A type stays in its own schema.
+        column.type = types.get(column.name, table.c[column.key].type)
     temporary = context.connection.begin_nested()
     try:
         for each in prerequisites.find_missing(context, [table]):

@@ -9,6 +9,7 @@ from alembic.autogenerate.render import render_op
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.operations import ops
 
+from ..dialect import dialect
 from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
 from .types import in_database, is_python
 
@@ -29,10 +30,6 @@ class Implementation(PostgresqlImpl):
             expr = sa.text(expr.text.replace(":", r"\:"))  # The database knows no parameters.
         sql = super().render_ddl_sql_expr(expr, is_server_default, is_index, **more)
         return sql if is_index else escape(sql)  # An index gets a `literal_column()`.
-
-    def compare_server_default(self, _: Any, column: Any, ours: Any, theirs: Any) -> bool:
-        """Return whether the texts differ. `comparison` drops the difference if it is false."""
-        return bool(ours != theirs)
 
 
 def escape(sql: str) -> str:
@@ -61,11 +58,13 @@ def render_item(kind: str, item: Any, context: Any) -> Any:
 @renderers.dispatch_for(ops.AlterColumnOp, replace=True)
 def _render_alteration(context: Any, operation: ops.AlterColumnOp) -> str:
     plain = render._alter_column(context, operation)
-    if operation.modify_type is None or operation.existing_type is None:
+    before, after = operation.existing_type, operation.modify_type
+    if before is None or after is None:
         return plain
+    types = [each.compile(context.dialect) for each in (before, after)]
     column = context.dialect.identifier_preparer.quote(operation.column_name)
-    using = f"{column}::{operation.modify_type.compile(context.dialect)}"
-    return f"{plain[:-1]}, {context.dialect.name}_using={using!r})"
+    using = f", {dialect.NAME}_using={f'{column}::{types[1]}'!r})"
+    return plain if dialect.widens(*types) else f"{plain[:-1]}{using}"
 
 
 @renderers.dispatch_for(Concurrently)
