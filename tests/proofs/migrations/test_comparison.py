@@ -203,3 +203,14 @@ async def test_a_key_whose_sequence_is_not_its_own(shed: Shed) -> None:
             history.check(metadata)
 
     await shed(work)
+
+
+async def test_a_longer_text_needs_no_using(shed: Shed) -> None:
+    def work(history: History) -> None:
+        history.revise(models(sa.Column("code", sa.String(9))))
+        history.upgrade(models(sa.Column("code", sa.String(9))))
+        history.revise(models(sa.Column("code", sa.String(20))))
+        assert "using" not in history.last_revision().read_text()
+        history.upgrade(models(sa.Column("code", sa.String(20))))
+
+    await shed(work)

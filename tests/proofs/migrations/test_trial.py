@@ -33,9 +33,10 @@ def names(metadata: sa.MetaData) -> set[str]:
 
 
 @pytest.mark.filterwarnings("ignore:Cannot correctly sort tables")
-@pytest.mark.parametrize("references", [CHAIN, CIRCLE])
-@pytest.mark.parametrize("schema", [None, "books"])
-@pytest.mark.parametrize("use_alter", [False, True])
+@pytest.mark.parametrize(
+    ("references", "schema", "use_alter"),
+    [(CHAIN, None, False), (CIRCLE, None, False), (CIRCLE, "books", True)],
+)
 async def test_tables_that_refer_to_each_other_come_and_go(
     shed: Shed, references: dict[str, list[str]], schema: str | None, use_alter: bool
 ) -> None:
