@@ -76,12 +76,15 @@ class Constraints:
         """Give an old constraint another name, since the new one has its name."""
         schema, table = table_of(old)
         place = f"{self._quote(schema)}." if schema else ""
-        kind, alter = "constraint_name", f"TABLE {place}{self._quote(table)} RENAME CONSTRAINT {{}}"
+        kind, alter = (
+            "constraint_name",
+            (f"TABLE {place}{self._quote(table)} RENAME CONSTRAINT ", ""),
+        )
         if isinstance(old, ops.DropIndexOp):
-            kind, alter = "index_name", f"INDEX {place}{{}} RENAME"
+            kind, alter = "index_name", (f"INDEX {place}", " RENAME")
         aside = f"{name_of(old)[:59]}_old"
         names = [self._quote(each) for each in (name_of(old), aside)]
-        rename, undo = (f"ALTER {alter} TO {{}}".format(*each) for each in (names, names[::-1]))
+        rename, undo = (f"ALTER {one.join(alter)} TO {two}" for one, two in (names, names[::-1]))
         statement = Statement(rename, undo)
         self.changes.append(Change(statement, [statement.reverse()], self.phase_of_old(old)))
         setattr(old, kind, aside)

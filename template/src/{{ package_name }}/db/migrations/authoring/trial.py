@@ -5,8 +5,8 @@ PostgreSQL refuses it, it needs another change first, so it is tried again after
 stays refused in the phase `expand` moves to `contract`. Then all changes are taken back in the same way. So a
 revision that cannot run is not written.
 
-Tables may refer to each other, or to a key that comes later. Then the foreign key becomes a change
-of its own.
+Tables may refer to each other, or to a key that comes later. Then the foreign key becomes another
+change.
 """
 
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ class Trial:
             savepoint.rollback()
             self._rows_refuse = True
             context.config.print_stdout("the rows of this database do not fit: %s", _message(error))
-        except Exception as error:  # Whatever is wrong, the revision cannot run.
+        except Exception as error:  # With any error, the revision cannot run.
             savepoint.rollback()
             return _message(error)
         return ""
