@@ -42,7 +42,8 @@ class Release:
 
     def attempt(self, **values: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, writes.__file__, json.dumps(values)],
+            # -P: the directory of the script has modules with names of the standard library
+            [sys.executable, "-P", writes.__file__, json.dumps(values)],
             env=os.environ | {"DATABASE_URL": self._url, "PYTHONPATH": str(self._source)},
             capture_output=True,
             text=True,

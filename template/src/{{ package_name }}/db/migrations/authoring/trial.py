@@ -11,7 +11,7 @@ change.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from alembic import context
@@ -75,8 +75,7 @@ class Trial:
     def _order(self, waiting: list[Change]) -> tuple[list[Change], list[Change]]:
         """Return the changes that were applied, in their order, and the others."""
         order: list[Change] = []
-        phases: tuple[Phase, ...] = ("expand", "contract")
-        for phase in phases:
+        for phase in get_args(Phase):  # in their order
             while stuck := [change for change in waiting if change.phase == phase]:
                 if first := next(
                     (each for each in stuck if self._is_possible(each, waiting)), None
