@@ -63,7 +63,7 @@ class Case(NamedTuple):
     def is_refused(self) -> bool:
         """Return whether a foreign key is tied to a key, or a computed column to a type."""
         before, after = self.before, self.after
-        tied = before["key"] and after["key"] and 4 not in (before["key"], after["key"])
+        tied = before["key"] and after["key"] and (before["key"] == 4) == (after["key"] == 4)
         retyped = {before["code"], after["code"]} == {1, 2}
         computed = after["computed"] and (before["computed"] or after["code"] == 1)
         return bool((tied and before["unique"] != after["unique"]) or (retyped and computed))
