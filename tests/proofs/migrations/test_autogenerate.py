@@ -178,10 +178,10 @@ def test_operations_that_cannot_be_repeated_have_their_own_file(project: Project
     project.edit(USER, BIO, BIO + kind)
     project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
 
-    created, used = project.revise("an enumeration and an index")
+    together, index = project.revise("an enumeration and an index")
 
-    assert operations(created) == ["execute"]
-    assert operations(used) == ["add_column", "create_index_concurrently"]
+    assert operations(together) == ["execute", "add_column"]
+    assert operations(index) == ["create_index_concurrently"]
     project.alembic_all("upgrade head", "check")
 
 
