@@ -59,7 +59,7 @@ BAD_CODE = {
         "    bio: Mapped[str | None]\n",
         "    bio: Mapped[str | None]\n    city: Mapped[str | None]\n",
         ["test", "tests/db/test_migrations.py"],
-        "New upgrade operations detected",
+        "the models and the database differ",
     ),
     "a revision that cannot be taken back": (
         "migrations/versions/0001_users_posts_comments.py",

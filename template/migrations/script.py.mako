@@ -1,7 +1,4 @@
-"""${message.replace("\\", "\\\\").replace('"""', "'''")}
-
-Revision: ${up_revision}${", after " if down_revision else ""}${down_revision | comma,n}
-"""
+${repr(message)}
 
 import sqlalchemy as sa
 from alembic import op

@@ -4,6 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 AUTOGENERATE = ["migrations/scripts", "migrations/autogenerate"]
+KINDS = ["migrations/comparison", "migrations/kinds"]
+ORDER = ["migrations/trial", "migrations/order"]
 CHECKED = ["migrations/gate", "migrations/gate_history"]
 IN_BULK = [
     "repository/types",
@@ -34,15 +36,20 @@ PROOFS = {
     "migrations/phases": ["migrations/environment", "migrations/phases"],
     "migrations/runner": ["migrations/environment", "migrations/locks", "migrations/faults"],
     "migrations/settings": ["settings"],
-    "migrations/authoring/comparison": AUTOGENERATE,
+    "migrations/authoring/comparison": KINDS,
+    "migrations/authoring/constraints": ORDER,
     "migrations/authoring/defaults": AUTOGENERATE,
-    "migrations/authoring/findings": AUTOGENERATE,
+    "migrations/authoring/definitions": KINDS,
     "migrations/authoring/hooks": ["migrations/schemas", *AUTOGENERATE, "migrations/environment"],
-    "migrations/authoring/ordering": ["migrations/drop_order"],
     "migrations/authoring/planner": AUTOGENERATE,
     "migrations/authoring/plugins": AUTOGENERATE,
-    "migrations/authoring/rendering": AUTOGENERATE,
+    "migrations/authoring/prerequisites": KINDS,
+    "migrations/authoring/rendering": KINDS,
+    "migrations/authoring/replacements": ORDER,
     "migrations/authoring/revisions": AUTOGENERATE,
+    "migrations/authoring/statements": KINDS,
+    "migrations/authoring/trial": ORDER,
+    "migrations/authoring/types": KINDS,
     "migrations/gate/__main__": ["migrations/gate_history"],
     "migrations/gate/linter": CHECKED[::-1],
     "migrations/gate/main_branch": ["migrations/gate_history"],

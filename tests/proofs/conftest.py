@@ -5,6 +5,7 @@ from tests.proofs.support.actors import begin_hook
 from tests.proofs.support.books import tables
 from tests.proofs.support.faults import server, tally
 from tests.proofs.support.fleet import fleet
+from tests.proofs.support.history import shed
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.revisions import project
@@ -22,6 +23,7 @@ __all__ = [
     "proof_settings",
     "served_site",
     "server",
+    "shed",
     "site",
     "stock",
     "stock_url",

@@ -44,7 +44,7 @@ def test_a_change_becomes_operations_that_the_running_code_survives(
             # It commits, so it can be run again, for example after it broke off.
             text = path.read_text()
             name, parent = re.findall(r'^(?:down_)?revision = "(\w+)"$', text, re.MULTILINE)
-            project.alembic_all(f"stamp {parent}", f"upgrade {name}", "stamp head", "check")
+            project.alembic_all(f"stamp {parent}", f"upgrade {name}", "upgrade head", "check")
 
 
 REFUSED = {
@@ -103,6 +103,35 @@ def test_a_new_table_is_created_by_plain_operations(project: Project) -> None:
     project.alembic_all("upgrade head", "check")
 
 
+def test_new_tables_may_refer_to_each_other(project: Project) -> None:
+    (project.root / "src/shop/models/team.py").write_text(
+        "from sqlalchemy import ForeignKey\n"
+        "from sqlalchemy.orm import Mapped, mapped_column\n"
+        "from .base import Base, Key, PrimaryKey\n\n"
+        "class Team(PrimaryKey, Base):\n"
+        '    __tablename__ = "teams"\n'
+        '    captain_id: Mapped[Key | None] = mapped_column(ForeignKey("players.id"))\n\n'
+        "class Player(PrimaryKey, Base):\n"
+        '    __tablename__ = "players"\n'
+        '    team_id: Mapped[Key] = mapped_column(ForeignKey("teams.id"))\n'
+    )
+    project.edit(
+        "src/shop/models/__init__.py",
+        "from .user import User",
+        "from .team import Team as Team\nfrom .user import User",
+    )
+
+    [revision] = project.revise("teams")
+
+    key = "create_foreign_key_concurrently"
+    assert operations(revision) == ["create_table", "create_table", key]
+    assert lint(Config(toml_file=project.root / "pyproject.toml")) == []
+    project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head")
+    (project.root / "src/shop/models/team.py").write_text("Team = None\n")
+    project.revise("no teams", "teams", "players")
+    project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head")
+
+
 def test_a_new_value_of_an_enumeration_replaces_the_check(project: Project) -> None:
     project.edit(USER, BIO, BIO + "    kind: Mapped[Kind | None]\n")
     project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
@@ -112,21 +141,17 @@ def test_a_new_value_of_an_enumeration_replaces_the_check(project: Project) -> N
 
     expand, contract = project.revise("another kind")
 
-    assert operations(expand) == ["drop_constraint"]
-    assert operations(contract) == ["create_check_constraint_concurrently"]
+    for revision in (expand, contract):
+        assert operations(revision) == ["create_check_constraint_concurrently", "drop_constraint"]
     project.alembic_all("upgrade head", "check")
 
 
-def test_a_native_enumeration_needs_its_type_before_a_column(project: Project) -> None:
+def test_a_native_enumeration_is_created_before_its_column(project: Project) -> None:
     project.edit(USER, BIO, BIO + "    kind: Mapped[Kind | None] = mapped_column(Enum(Kind))\n")
     project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
     [revision] = project.revise("kinds")
-    create = """op.execute("CREATE TYPE kind AS ENUM ('OLD', 'NEW')")"""
-    drop = 'op.drop_column("users", "kind")'
 
-    project.replace(revision, "    op.add_column(", f"    {create}\n    op.add_column(")
-    project.replace(revision, drop, f'{drop}\n    op.execute("DROP TYPE kind")')
-
+    assert operations(revision) == ["execute", "add_column"]
     project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head", "check")
 
 
@@ -149,12 +174,13 @@ def test_the_author_must_write_the_value_of_existing_rows(project: Project) -> N
 
 
 def test_operations_that_cannot_be_repeated_have_their_own_file(project: Project) -> None:
-    project.edit(USER, BIO, "    bio: Mapped[str | None] = mapped_column(index=True)\n")
-    project.edit(USER, CHECK, f'{CHECK} {{"comment": "people"}}')
+    kind = "    kind: Mapped[Kind | None] = mapped_column(Enum(Kind), index=True)\n"
+    project.edit(USER, BIO, BIO + kind)
+    project.edit(USER, "from sqlalchemy import CheckConstraint, ", NAMES)
 
-    comment, index = project.revise("a comment and an index")
+    together, index = project.revise("an enumeration and an index")
 
-    assert operations(comment) == ["create_table_comment"]
+    assert operations(together) == ["execute", "add_column"]
     assert operations(index) == ["create_index_concurrently"]
     project.alembic_all("upgrade head", "check")
 
@@ -178,7 +204,8 @@ async def test_a_constraint_that_rows_violate_is_dropped_again(
     await server.execute(text(people))
     await server.execute(text(statement))
     project.edit(USER, BIO, f"    {change}\n")
-    project.revise("too much")
+    for path in project.revise("too much"):  # Its author forgets the rows with NULL.
+        path.write_text(re.sub(r"    op\.backfill\(.*\n", "", path.read_text()))
 
     code, output = project.attempt("upgrade", "head")
 
@@ -229,5 +256,9 @@ def test_the_check_lists_each_difference(project: Project) -> None:
     code, output = project.attempt("check")
 
     assert code != 0
-    for word in ("add_column", "ck_users_credits_not_negative", "add_constraint"):
-        assert word in output
+    for line in (
+        "op.add_column('users'",
+        "op.create_check_constraint(",
+        "op.create_unique_constraint(",
+    ):
+        assert f"\n{line}" in output

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shop.db.migrations.gate import lint
 from tests.proofs.support import writes
 from tests.proofs.support.revisions import Project
 
@@ -40,7 +42,8 @@ class Release:
 
     def attempt(self, **values: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, writes.__file__, json.dumps(values)],
+            # -P: the directory of the script has modules with names of the standard library
+            [sys.executable, "-P", writes.__file__, json.dumps(values)],
             env=os.environ | {"DATABASE_URL": self._url, "PYTHONPATH": str(self._source)},
             capture_output=True,
             text=True,
@@ -113,14 +116,14 @@ async def test_a_foreign_key_that_changes_is_in_force_between_the_phases(
 ) -> None:
     project.edit("src/shop/models/post.py", 'ondelete="CASCADE"', 'ondelete="RESTRICT"')
     project.revise("restrict")
+    assert lint(Config(toml_file=project.root / "pyproject.toml")) == []
     of_nobody = "INSERT INTO posts VALUES (gen_random_uuid(), gen_random_uuid(), '', '')"
 
     project.alembic("-x", "phase=expand", "upgrade", "head")
 
     with pytest.raises(IntegrityError, match="fk_posts_author_id_users"):
         await server.execute(text(of_nobody))
-    project.alembic("upgrade", "head")
-    project.alembic("check")
+    project.alembic_all("upgrade head", "check", "downgrade 0001", "upgrade head", "check")
 
 
 def name_of(revision: Path) -> str:

@@ -154,8 +154,8 @@ CHANGES = {
         USER,
         "credits >= 0",
         "credits >= -5",
-        ["drop_constraint"],
-        ["create_check_constraint_concurrently"],
+        ["create_check_constraint_concurrently", "drop_constraint"],
+        ["create_check_constraint_concurrently", "drop_constraint"],
     ),
     "no unique constraint": Change(
         USER,

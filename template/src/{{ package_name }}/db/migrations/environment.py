@@ -12,7 +12,7 @@ an `AsyncEngine`. Then this does not wait for other migrations, and does not try
     config.attributes["connection"] = connection  # inside of AsyncConnection.run_sync
     command.upgrade(config, "head")
 
-Models may be in several schemas. Write a revision that does `CREATE SCHEMA` before the first table.
+Models may be in several schemas. The first revision that needs a schema creates it.
 """
 
 import asyncio

@@ -3,12 +3,17 @@
 ================  ====================================================================
 `hooks`           what Alembic calls: where to look, and what to write
 `plugins`         which modules compare the models with the database
-`comparison`      CHECKs, predicates of indexes and defaults, in the server's words
+`comparison`      types, defaults, constraints and indexes, in the server's words
+`definitions`     the server's words for a table
+`prerequisites`   schemas, enumerations, domains and sequences that tables need
+`statements`      SQL that is written, or that a person must write; what is not compared
 `planner`         what a change becomes: which operation, in which phase, or a refusal
-`findings`        what the planner asks about all changes together
-`ordering`        the order of dropped tables
+`constraints`     the phases of constraints and indexes
+`replacements`    which new constraint replaces which old one
+`trial`           the order of the changes, which PostgreSQL decides
 `revisions`       the planned changes as scripts, from which Alembic makes files
-`rendering`       our operations as Python
+`rendering`       operations and types as Python
+`types`           the types in the database
 ================  ====================================================================
 
 Only a developer's machine and CI need it. It is not in the wheel, and `environment.py` loads it for

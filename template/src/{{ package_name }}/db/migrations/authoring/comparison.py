@@ -1,137 +1,175 @@
-"""Find changes that Alembic does not see, and drop the false ones that it sees.
+"""Compare tables by the server's words, and not by Alembic's guess.
 
-Alembic compares neither the text of a CHECK nor the WHERE of an index. For Alembic,
-`random()::text` and `(random())::text` are two different defaults.
-
-PostgreSQL stores such texts in its own words. So the text of a model cannot be compared with the
-text in the database. This file creates a temporary table as the models describe it, reads the
-server's words for it, and compares them with the words for the real table.
+PostgreSQL stores each text in its own words. So this file creates a temporary table as the models
+describe it, reads the server's words for it, and compares them with the words for the real table.
+Alembic itself compares only names, columns of keys and indexes, foreign keys and NULL.
 """
 
-from alembic.autogenerate.api import AutogenContext
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
-from sqlalchemy import CheckConstraint, Connection, Index, MetaData, Table, text
+from sqlalchemy import Constraint, FetchedValue, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.types import NullType
 
 from ...errors import Error
+from ..operations import SQLType
+from . import prerequisites
+from .definitions import Definitions, describe
+from .statements import Statement, say_not_compared
+
+# What a person must execute for parts that no operation changes: to drop them, and to add them.
+_BY_HAND = {
+    "p": ("DROP CONSTRAINT {old}", "ADD CONSTRAINT {new} {words}"),
+    "x": ("DROP CONSTRAINT {name}", "ADD CONSTRAINT {name} {words}"),
+    "identity": ("ALTER {name} DROP IDENTITY", "ALTER {name} ADD {words}"),
+    "serial": ("ALTER {name} DROP DEFAULT", "ALTER {name} SET DEFAULT {words}"),
+    "generated": ("DROP COLUMN {name}", "ADD COLUMN {name} {words}"),
+}
+_COUNT = "SELECT setval(pg_get_serial_sequence('{table}', '{name}'), max({column})) FROM {table}"
+_COUNTED = (
+    "{name}: it is a SERIAL in a new database, and in this one nothing counts it. If the code gives "
+    "the value, write mapped_column(autoincrement=False)"
+)
+_OTHER_SEQUENCE = (
+    "{name}: it is a SERIAL in a new database, and in this one a default counts it. Write "
+    "mapped_column(server_default=text({words!r}))"
+)
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparison. Alembic calls this."""
-    plugin.add_autogenerate_comparator(
-        _compare,
-        "table",
-        "definitions",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,  # It runs after Alembic's own comparisons.
-    )
+    """Register the comparisons. They run after Alembic's own. Alembic calls this."""
+    last = DispatchPriority.LAST
+    plugin.add_autogenerate_comparator(_compare, "table", "definitions", priority=last)
+    plugin.add_autogenerate_comparator(prerequisites.compare, "schema", "missing", priority=last)
 
 
-def _compare(
-    context: AutogenContext,
-    changes: ops.ModifyTableOps,
-    schema: str | None,
-    _: str,
-    there: Table | None,
-    wanted: Table | None,
-) -> PriorityDispatchResult:
-    if there is None or wanted is None:
-        return PriorityDispatchResult.CONTINUE
-    connection = context.connection
-    assert connection is not None
-    ours = _describe_model(connection, wanted)
-    theirs = _describe(connection, wanted.name, schema or "public")
-    known = {
-        getattr(each, "index_name", getattr(each, "constraint_name", None)) for each in changes.ops
-    }
-    changes.ops[:] = [each for each in changes.ops if not _is_same_default(each, ours, theirs)]
-    changed = {name for name in ours.keys() & theirs.keys() - known if ours[name] != theirs[name]}
-    # If the type of a column changes, the server's words change too.
-    if changed and not any(getattr(each, "modify_type", None) for each in changes.ops):
-        real = Table(wanted.name, MetaData(), schema=schema, autoload_with=connection)
-        before, after = _named(context, real), _named(context, wanted)
-        for name in sorted(changed):
-            changes.ops += _replace(before.get(name), after.get(name))
+def _compare(context: Any, changes: ops.ModifyTableOps, *tables: Any) -> PriorityDispatchResult:
+    schema, name, there, wanted = tables
+    if there is not None:
+        place = _quoted(context, name, schema or context.dialect.default_schema_name)
+        theirs = describe(context.connection, place)
+        for column in there.c:
+            if isinstance(column.type, NullType):  # SQLAlchemy does not know it.
+                column.type = SQLType(theirs["type", column.name])
+        if wanted is not None:
+            changes.ops += _find_more(context, changes.ops, there, wanted, theirs)
     return PriorityDispatchResult.CONTINUE
 
 
-def _replace(
-    old: CheckConstraint | Index | None, new: CheckConstraint | Index | None
-) -> list[ops.MigrateOperation]:
-    if isinstance(old, Index) and isinstance(new, Index):
-        return [ops.DropIndexOp.from_index(old), ops.CreateIndexOp.from_index(new)]
-    if isinstance(old, CheckConstraint) and isinstance(new, CheckConstraint):
-        drop = ops.DropConstraintOp.from_constraint(old)
-        return [drop, ops.CreateCheckConstraintOp.from_constraint(new)]
-    return []  # Alembic itself compares defaults.
-
-
-def _is_same_default(
-    operation: ops.MigrateOperation, ours: dict[str, str], theirs: dict[str, str]
-) -> bool:
-    """Return whether an operation changes only the spelling of a default."""
-    if not isinstance(operation, ops.AlterColumnOp) or operation.modify_server_default is False:
-        return False
-    name = f"{operation.column_name} DEFAULT"
-    if name not in ours or ours[name] != theirs.get(name):
-        return False
-    operation.modify_server_default = False
-    return not operation.has_changes()
-
-
-def _named(context: AutogenContext, table: Table) -> dict[str, CheckConstraint | Index]:
-    """Return the checks and indexes of a table by the names that they have in the database."""
-    assert context.dialect is not None
-    checks = [each for each in table.constraints if isinstance(each, CheckConstraint)]
-    named = {sqla_compat._get_constraint_final_name(each, context.dialect): each for each in checks}
-    return {name: each for name, each in named.items() if name} | {
-        str(index.name): index for index in table.indexes
+def _find_more(
+    context: Any, known: list[Any], there: Table, wanted: Table, theirs: Definitions
+) -> Iterator[ops.MigrateOperation]:
+    """Yield the changes that Alembic does not see."""
+    ours = _describe_model(context, wanted, {})
+    done = {getattr(each, "index_name", getattr(each, "constraint_name", "")) for each in known}
+    before, after = _named(context, there), _named(context, wanted)
+    columns = {each.name: (each, there.c[each.name]) for each in wanted.c if each.name in there.c}
+    types = {
+        name: there.c[name].type
+        for kind, name in _changed(ours, theirs)
+        if kind == "type" and name in columns
     }
+    if types:  # They change the words for other parts. So compare those with the old types.
+        rest = _describe_model(context, wanted, types)
+        kept = [{part: each[part] for part in each if part[0] == "type"} for each in (ours, theirs)]
+        ours, theirs = (rest | kept[0], theirs) if rest else kept
+    for kind, name in _changed(ours, theirs):
+        if kind in ("p", "x") or (kind in _BY_HAND and name in columns):
+            yield from _write_by_hand(context, there, wanted, (kind, name), ours, theirs)
+        elif kind in ("type", "default") and name in columns:
+            yield _alter(kind, there, *columns[name])
+        elif kind in ("c", "u", "index") and name in before.keys() & after.keys() - done:
+            yield from _replace(before[name], after[name])
 
 
-def _describe_model(connection: Connection, table: Table) -> dict[str, str]:
-    """Return the server's words for a table as the models describe it."""
-    copy = table.to_metadata(
-        MetaData(naming_convention=table.metadata.naming_convention), schema="pg_temp"
+def _changed(ours: Definitions, theirs: Definitions) -> list[tuple[str, str]]:
+    """Return what differs, or nothing if the models could not be compared."""
+    parts = sorted(ours.keys() | theirs.keys()) if ours else []
+    return [part for part in parts if ours.get(part) != theirs.get(part)]
+
+
+def _alter(kind: str, there: Table, new: Any, old: Any) -> ops.AlterColumnOp:
+    options = {"schema": there.schema, "existing_type": old.type}
+    if kind == "type":
+        return ops.AlterColumnOp(there.name, old.name, modify_type=new.type, **options)
+    options |= {"existing_server_default": old.server_default}
+    return ops.AlterColumnOp(
+        there.name, old.name, modify_server_default=new.server_default, **options
     )
-    temporary = connection.begin_nested()
+
+
+def _write_by_hand(
+    context: Any,
+    there: Table,
+    wanted: Table,
+    part: tuple[str, str],
+    ours: Definitions,
+    theirs: Definitions,
+) -> Iterator[Statement]:
+    """Yield the statements that a person must write."""
+    kind, name = part
+    drop, add = _BY_HAND[kind]
+    if kind == "generated" and part not in ours:
+        drop = "ALTER {name} DROP EXPRESSION"  # The column keeps its values.
+    line = ", ".join([*([drop] if part in theirs else []), *([add] if part in ours else [])])
+    keys = {"old": there.primary_key.name, "new": wanted.primary_key.name, "name": name}
+    names = {key: _quoted(context, str(each)) for key, each in keys.items()}
+    table = _quoted(context, there.name, there.schema)
+    remedy = ""
+    if kind == "serial" and part in ours:
+        words = theirs.get(("default", name))
+        remedy = (_OTHER_SEQUENCE if words else _COUNTED).format(
+            name=f"{wanted.fullname}.{name}", words=words
+        )
+    yield Statement(
+        f"ALTER TABLE {table} {line.format(**names, words=ours.get(part))}", remedy=remedy
+    )
+    if kind == "identity" and part in ours:
+        yield Statement(_COUNT.format(table=table, name=name, column=names["name"]))
+
+
+def _replace(old: Any, new: Any) -> list[ops.MigrateOperation]:
+    if isinstance(new, Constraint):
+        return [ops.DropConstraintOp.from_constraint(old), ops.AddConstraintOp.from_constraint(new)]
+    return [ops.DropIndexOp.from_index(old), ops.CreateIndexOp.from_index(new)]
+
+
+def _named(context: Any, table: Any) -> dict[Any, Any]:
+    """Return the indexes and constraints by the names that they have in the database."""
+    final = sqla_compat._get_constraint_final_name
+    return {final(each, context.dialect): each for each in (*table.indexes, *table.constraints)}
+
+
+def _describe_model(context: Any, table: Any, types: Mapping[str, Any]) -> Definitions:
+    """Return the server's words for a table as the models describe it, but with these types."""
+    conventions = MetaData(naming_convention=table.metadata.naming_convention)
+    copy = table.to_metadata(conventions, schema=None)
+    copy._prefixes = ["TEMPORARY"]
+    for column in copy.c:  # A type stays in its own schema.
+        column.type = types.get(column.name, table.c[column.key].type)
+    temporary = context.connection.begin_nested()
     try:
-        connection.execute(CreateTable(copy, include_foreign_key_constraints=[]))
+        for each in prerequisites.find_missing(context, [table]):
+            context.connection.execute(text(str(each.sqltext)))
+        context.connection.execute(CreateTable(copy, include_foreign_key_constraints=[]))
         for index in copy.indexes:
-            connection.execute(CreateIndex(index))
-        return _describe(connection, table.name, "pg_temp")
-    except (Error, DBAPIError):
-        return {}  # It needs something that the revision will create, for example a type.
+            index.dialect_options["postgresql"]["concurrently"] = False
+            context.connection.execute(CreateIndex(index))
+        return describe(context.connection, _quoted(context, table.name, "pg_temp"))
+    except (Error, DBAPIError) as error:
+        say_not_compared(table.fullname, str(error.__cause__ or error))
+        return {}
     finally:
         temporary.rollback()
+        values = [each.name for each in table.c if type(each.server_default) is FetchedValue]
+        say_not_compared(table.fullname, *values, *table.dialect_kwargs)
 
 
-def _describe(connection: Connection, table: str, schema: str) -> dict[str, str]:
-    """Return the server's words for the checks, indexes and defaults of a table.
-
-    The keys are the names of the checks and indexes, and `column DEFAULT`.
-    """
-    quote = connection.dialect.identifier_preparer.quote
-    place = {"table": f"{quote(schema)}.{quote(table)}"}
-    checks = (
-        "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint "
-        "WHERE conrelid = to_regclass(:table) AND contype = 'c'"
-    )
-    indexes = (
-        "SELECT relname, regexp_replace(pg_get_indexdef(indexrelid), ' INDEX .* USING ', ' ') "
-        "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
-        "WHERE indrelid = to_regclass(:table)"
-    )
-    defaults = (
-        "SELECT attname || ' DEFAULT', pg_get_expr(adbin, adrelid) FROM pg_attrdef "
-        "JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum "
-        "WHERE adrelid = to_regclass(:table)"
-    )
-    return {
-        str(name): str(definition)
-        for query in (checks, indexes, defaults)
-        for name, definition in connection.execute(text(query), place)
-    }
+def _quoted(context: Any, name: str, schema: str | None = None) -> str:
+    quote = context.dialect.identifier_preparer.quote
+    return f"{quote(schema)}.{quote(name)}" if schema else str(quote(name))

@@ -1,11 +1,70 @@
-"""Write our operations as Python code of a revision."""
+"""Write operations as Python code of a revision."""
 
-from alembic.autogenerate import renderers
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import render, renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op
+from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.operations import ops
 
+from ..dialect import dialect
 from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
+from .types import in_database, is_python
+
+
+class Implementation(PostgresqlImpl):
+    """Alembic's implementation, with what a revision needs to be right.
+
+    A revision gives SQL to `text()`, which reads `:name` as a parameter. So it must be `\\:name`.
+    """
+
+    __dialect__ = PostgresqlImpl.__dialect__
+
+    def render_ddl_sql_expr(
+        self, expr: Any, is_server_default: bool = False, is_index: bool = False, **more: Any
+    ) -> str:
+        """Return an expression as SQL for a revision."""
+        if any(each.required for each in getattr(expr, "_bindparams", {}).values()):
+            expr = sa.text(expr.text.replace(":", r"\:"))  # The database knows no parameters.
+        sql = super().render_ddl_sql_expr(expr, is_server_default, is_index, **more)
+        return sql if is_index else escape(sql)  # An index gets a `literal_column()`.
+
+
+def escape(sql: str) -> str:
+    """Return SQL for `text()`. If only casts have colons, nothing changes."""
+    return sql.replace(":", r"\:") if ":" in sql.replace("::", "") else sql
+
+
+def render_item(kind: str, item: Any, context: Any) -> Any:
+    """Return a part of an operation as Python, or False if Alembic writes it right."""
+    if kind == "type":
+        plain = in_database(item, context.dialect)
+        if not is_python(plain, context.dialect):
+            return f"op.sql_type({plain.compile(context.dialect)!r})"
+        return plain is not item and render._repr_type(plain, context)
+    if kind == "server_default" and type(item) is sa.FetchedValue:
+        return ""  # A trigger gives the value.
+    if kind == "server_default" and isinstance(getattr(item, "arg", None), str):
+        return repr(item.arg)  # Alembic would remove quotes at its ends.
+    if kind == "column" and isinstance(item.default, sa.Sequence):
+        item = item._copy()
+        item.default, item.autoincrement = None, False  # Otherwise it would be a SERIAL.
+        return render._render_column(item, context)
+    return False
+
+
+@renderers.dispatch_for(ops.AlterColumnOp, replace=True)
+def _render_alteration(context: Any, operation: ops.AlterColumnOp) -> str:
+    plain = render._alter_column(context, operation)
+    before, after = operation.existing_type, operation.modify_type
+    if before is None or after is None:
+        return plain
+    types = [each.compile(context.dialect) for each in (before, after)]
+    column = context.dialect.identifier_preparer.quote(operation.column_name)
+    using = f", {dialect.NAME}_using={f'{column}::{types[1]}'!r})"
+    return plain if dialect.widens(*types) else f"{plain[:-1]}{using}"
 
 
 @renderers.dispatch_for(Concurrently)

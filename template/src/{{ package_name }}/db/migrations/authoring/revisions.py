@@ -1,39 +1,34 @@
 """Turn the planned changes into scripts for Alembic's files: one for each phase, if possible."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
-from typing import NamedTuple
 
 from alembic import context
 from alembic.operations import MigrateOperation, ops
 from alembic.util import rev_id
 
 from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
-from ..phases import Phase
+from .trial import Change
+
+_COMMITTING = (Concurrently, ReplaceIndex, SetNotNull, BackfillOp)
+_IF_NOT_EXISTS = (ops.CreateTableOp, ops.AddColumnOp, ops.CreateIndexOp)
+_IF_EXISTS = (ops.DropTableOp, ops.DropColumnOp, ops.DropIndexOp, ops.DropConstraintOp)
+_ANYHOW = (*_COMMITTING, ops.AlterColumnOp, ops.CreateTableCommentOp, ops.DropTableCommentOp)
+_REPEATABLE = (*_IF_NOT_EXISTS, *_IF_EXISTS, *_ANYHOW)
 
 
-class Change(NamedTuple):
-    """An operation, and the operations that take it back."""
-
-    operation: MigrateOperation
-    undo: Sequence[MigrateOperation]
-
-
-def write(
-    script: ops.MigrationScript, changes: Mapping[Phase, list[Change]]
-) -> list[ops.MigrationScript]:
-    """Return a script for each phase that has something to do."""
+def write(script: ops.MigrationScript, changes: Sequence[Change]) -> list[ops.MigrationScript]:
+    """Return scripts that make these changes in their order."""
     phases = context.config.attributes.setdefault("phases", {})  # `script.py.mako` reads it.
     scripts: list[ops.MigrationScript] = []
-    for phase, planned in changes.items():
-        for part in _parts(planned):
-            new = _copy(script, part)
-            if scripts:
-                new.message = f"{script.message}, {phase}" if script.message else None
-                new.rev_id, new.head = rev_id(), str(scripts[-1].rev_id)
-                new.splice, new.branch_label, new.depends_on = None, None, None
-            phases[new.rev_id] = phase
-            scripts.append(new)
+    for part in _parts(changes):
+        new, phase = _copy(script, part), part[0].phase
+        if scripts:
+            new.message = f"{script.message}, {phase}" if script.message else None
+            new.rev_id, new.head = rev_id(), str(scripts[-1].rev_id)
+            new.splice, new.branch_label, new.depends_on = None, None, None
+        phases[new.rev_id] = phase
+        scripts.append(new)
     return scripts
 
 
@@ -50,30 +45,29 @@ def _copy(script: ops.MigrationScript, changes: list[Change]) -> ops.MigrationSc
     return new
 
 
-def _parts(changes: list[Change]) -> list[list[Change]]:
-    """Divide the changes of a phase into revisions, each of which can be run again."""
-    ours = (Concurrently, ReplaceIndex, SetNotNull, BackfillOp)
-    if not changes:
-        return []
-    if not any(isinstance(change.operation, ours) for change in changes):
-        return [changes]  # They share one transaction.
-    alone = [change for change in changes if not _can_be_repeated(change, ours)]
-    rest = [change for change in changes if change not in alone]
-    return [part for part in (alone, rest) if part]
+def _parts(changes: Sequence[Change]) -> list[list[Change]]:
+    """Divide the changes into revisions, each of which can be run again.
 
-
-_IF_NOT_EXISTS = (ops.CreateTableOp, ops.AddColumnOp, ops.CreateIndexOp)
-_IF_EXISTS = (ops.DropTableOp, ops.DropColumnOp, ops.DropIndexOp, ops.DropConstraintOp)
-
-
-def _can_be_repeated(change: Change, ours: tuple[type[MigrateOperation], ...]) -> bool:
-    for each in (change.operation, *change.undo):
-        if isinstance(each, ours):
-            continue
-        if isinstance(each, _IF_NOT_EXISTS):
-            each.if_not_exists = True
-        elif isinstance(each, _IF_EXISTS):
+    What commits is not in one revision with what cannot be repeated.
+    """
+    parts: list[list[Change]] = []
+    for change in changes:
+        both = [*(parts[-1] if parts else []), change]
+        fits = not _commit(both) or all(isinstance(each, _REPEATABLE) for each in _steps(both))
+        if len(both) == 1 or both[0].phase != change.phase or not fits:
+            parts.append([])
+        parts[-1].append(change)
+    for each in (step for part in parts if _commit(part) for step in _steps(part)):
+        if isinstance(each, _IF_EXISTS):
             each.if_exists = True
-        elif not isinstance(each, ops.AlterColumnOp):
-            return False
-    return True
+        elif isinstance(each, _IF_NOT_EXISTS) and not isinstance(each, ReplaceIndex):
+            each.if_not_exists = True
+    return parts
+
+
+def _steps(changes: list[Change]) -> list[MigrateOperation]:
+    return [each for change in changes for each in (change.operation, *change.undo)]
+
+
+def _commit(changes: list[Change]) -> bool:
+    return any(isinstance(each, _COMMITTING) for each in _steps(changes))

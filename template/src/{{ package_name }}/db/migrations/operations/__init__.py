@@ -13,6 +13,7 @@ Alembic's operation with that name. None blocks a writer for longer than the loc
 `set_not_null_concurrently`              SET NOT NULL, after a validated CHECK has proved it
 `add_column_concurrently`                a column whose default differs from row to row
 `backfill`                               values for a column, in batches; see `backfill.py`
+`sql_type`                               no operation, but a type by its name; see `types.py`
 =======================================  ===========================================================
 
 They **commit**. The earlier changes of the revision are committed too, so nothing is rolled back.
@@ -26,5 +27,6 @@ A different operation gets another name.
 
 from .backfill import BackfillOp
 from .concurrently import Concurrently, ReplaceIndex, SetNotNull
+from .types import SQLType
 
-__all__ = ["BackfillOp", "Concurrently", "ReplaceIndex", "SetNotNull"]
+__all__ = ["BackfillOp", "Concurrently", "ReplaceIndex", "SQLType", "SetNotNull"]

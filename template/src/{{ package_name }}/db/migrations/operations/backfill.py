@@ -76,7 +76,7 @@ class Backfill:
                 context.impl.static_output(note)
                 operations.execute(self._update.change_all())
             else:
-                tell = context.opts.get("tell") or _silent
+                tell = context.opts.get("tell") or (lambda _: None)
                 self.run(operations.get_bind(), batch, pause, tell)
 
     def run(
@@ -104,7 +104,3 @@ class Backfill:
                 progress.advance(count)
                 time.sleep(pause)
         progress.finish()
-
-
-def _silent(_: str) -> None:
-    pass

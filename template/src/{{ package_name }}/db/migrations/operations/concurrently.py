@@ -10,8 +10,6 @@ from sqlalchemy import Column
 from ..dialect import dialect
 from .backfill import Backfill
 
-_OnlineDDL = dialect.OnlineDDL
-
 Columns = Sequence[Any]
 
 
@@ -134,7 +132,7 @@ class SetNotNull(MigrateOperation):
         operations.invoke(cls(table_name, column_name, schema=schema))
 
 
-def _add_column(ddl: _OnlineDDL, addition: ops.AddColumnOp) -> None:
+def _add_column(ddl: dialect.OnlineDDL, addition: ops.AddColumnOp) -> None:
     """Add a column without its default, then give it the default, then fill the rows."""
     operations, column, schema = ddl.operations, addition.column._copy(), addition.schema
     system: Any = operations.get_context().dialect
@@ -154,15 +152,15 @@ def _add_column(ddl: _OnlineDDL, addition: ops.AddColumnOp) -> None:
         ddl.set_not_null(SetNotNull(table, name, schema=schema))
 
 
-_STEPS: dict[type[MigrateOperation], Callable[[_OnlineDDL, Any], None]] = {
+_STEPS: dict[type[MigrateOperation], Callable[[dialect.OnlineDDL, Any], None]] = {
     ops.AddColumnOp: _add_column,
-    ops.CreateIndexOp: _OnlineDDL.create_index,
-    ops.DropIndexOp: _OnlineDDL.drop_index,
-    ops.CreateForeignKeyOp: _OnlineDDL.create_validated,
-    ops.CreateCheckConstraintOp: _OnlineDDL.create_validated,
-    ops.CreateUniqueConstraintOp: _OnlineDDL.create_unique,
-    ReplaceIndex: _OnlineDDL.replace_index,
-    SetNotNull: _OnlineDDL.set_not_null,
+    ops.CreateIndexOp: dialect.OnlineDDL.create_index,
+    ops.DropIndexOp: dialect.OnlineDDL.drop_index,
+    ops.CreateForeignKeyOp: dialect.OnlineDDL.create_validated,
+    ops.CreateCheckConstraintOp: dialect.OnlineDDL.create_validated,
+    ops.CreateUniqueConstraintOp: dialect.OnlineDDL.create_unique,
+    ReplaceIndex: dialect.OnlineDDL.replace_index,
+    SetNotNull: dialect.OnlineDDL.set_not_null,
 }
 
 
@@ -171,5 +169,5 @@ _STEPS: dict[type[MigrateOperation], Callable[[_OnlineDDL, Any], None]] = {
 @Operations.implementation_for(SetNotNull)
 def _perform(operations: Operations, operation: Any) -> None:
     plain = getattr(operation, "plain", operation)
-    with _OnlineDDL.outside_of_transaction(operations) as ddl:
+    with dialect.OnlineDDL.outside_of_transaction(operations) as ddl:
         _STEPS[type(plain)](ddl, plain)

@@ -1,0 +1,165 @@
+"""The order of the changes: PostgreSQL decides it, in a transaction that is rolled back.
+
+Each change is applied to the database as the revision will have it, but without `_concurrently`. If
+PostgreSQL refuses it, it needs another change first, so it is tried again after the others. What
+stays refused in the phase `expand` moves to `contract`. Then all changes are taken back in the same way. So a
+revision that cannot run is not written.
+
+Tables may refer to each other, or to a key that comes later. Then the foreign key becomes another
+change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import render_op
+from alembic.operations import MigrateOperation, Operations, ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import DataError, IntegrityError
+
+from ...errors import ConstraintViolation, DataException
+from ..operations import BackfillOp, Concurrently, ReplaceIndex, SetNotNull
+from ..phases import Phase
+from .statements import Statement
+
+
+@dataclass(eq=False)
+class Change:
+    """An operation, the operations that take it back, the phase, and operations that come before."""
+
+    operation: MigrateOperation
+    undo: list[MigrateOperation]
+    phase: Phase
+    after: Sequence[MigrateOperation] = ()
+
+
+class Trial:
+    """Applies changes and takes them back, in a transaction that is rolled back.
+
+    Attributes:
+        refused: the sentences about changes that cannot be applied.
+    """
+
+    def __init__(self, migration: MigrationContext) -> None:
+        self.refused: list[str] = []
+        self._connection: Any = migration.connection
+        self._context = AutogenContext(migration, autogenerate=False)
+        self._operations = Operations(migration)
+        self._rows_refuse = False
+
+    def arrange(self, changes: Sequence[Change]) -> list[Change]:
+        """Return the changes in an order in which each of them is possible, with their phases."""
+        waiting = sorted(changes, key=_rank)
+        transaction = self._connection.begin_nested()
+        try:
+            order, left = self._order(waiting)
+            parts = [(change, change.operation) for change in left]
+            parts += [(change, undo) for change in order[::-1] for undo in change.undo]
+            for change, operation in () if self._rows_refuse else parts:
+                if said := self._try(operation):
+                    self._refuse(change, operation, said)
+            return [*order, *left]
+        finally:
+            transaction.rollback()
+
+    def write(self, operation: MigrateOperation) -> str:
+        """Return an operation as Python, or what a person must write."""
+        if isinstance(operation, Statement) and operation.undo is None:
+            return operation.refusal()
+        return "\n".join(render_op(self._context, getattr(operation, "plain", operation)))
+
+    def _order(self, waiting: list[Change]) -> tuple[list[Change], list[Change]]:
+        """Return the changes that were applied, in their order, and the others."""
+        order: list[Change] = []
+        for phase in get_args(Phase):  # in their order
+            while stuck := [change for change in waiting if change.phase == phase]:
+                if first := next(
+                    (each for each in stuck if self._is_possible(each, waiting)), None
+                ):
+                    waiting.remove(first)
+                    order.append(first)
+                elif keys := next(filter(None, map(_split, stuck)), []):
+                    waiting += keys
+                else:
+                    break
+            for change in waiting:
+                change.phase = "contract"
+        return order, waiting
+
+    def _is_possible(self, change: Change, waiting: Sequence[Change]) -> bool:
+        is_early = any(_plain(each) in change.after for each in waiting)
+        return not is_early and not self._try(change.operation)
+
+    def _try(self, operation: MigrateOperation) -> str:
+        """Apply an operation. Return what is wrong with it, or the empty string."""
+        plain = getattr(operation, "plain", operation)
+        if isinstance(plain, SetNotNull | BackfillOp):
+            return ""  # They are about rows.
+        parts: list[MigrateOperation] = [plain]
+        if isinstance(plain, ReplaceIndex):
+            index = plain.to_index()
+            parts = [ops.DropIndexOp.from_index(index), ops.CreateIndexOp.from_index(index)]
+        savepoint = self._connection.begin_nested()
+        try:
+            lines = [*map(self.write, parts)]  # It also finds what they import.
+            names = {"op": self._operations, "sa": sa}
+            exec("\n".join([*self._context.imports, *lines]), names)  # noqa: S102  # as in the revision
+            savepoint.commit()
+        except (ConstraintViolation, DataException, DataError, IntegrityError) as error:
+            savepoint.rollback()
+            self._rows_refuse = True
+            context.config.print_stdout("the rows of this database do not fit: %s", _message(error))
+        except Exception as error:  # With any error, the revision cannot run.
+            savepoint.rollback()
+            return _message(error)
+        return ""
+
+    def _refuse(self, change: Change, operation: MigrateOperation, said: str) -> None:
+        plain = _plain(change)
+        table = getattr(plain, "source_table", getattr(plain, "table_name", "a statement"))
+        self.refused.append(
+            f"{table}: PostgreSQL refuses a part of this change: {said}. Write it by hand, or make the "
+            f"change in two revisions:\n{self.write(operation)}"
+        )
+
+
+def _rank(change: Change) -> int:
+    """Return when to try a change. What others may use changes first; a key that uses others is last."""
+    early = isinstance(change.operation, ops.AlterColumnOp | Statement)
+    return 0 if early else 2 if isinstance(_plain(change), ops.CreateForeignKeyOp) else 1
+
+
+def _plain(change: Change) -> Any:
+    return getattr(change.operation, "plain", change.operation)
+
+
+def _message(error: Exception) -> str:
+    """Return what the server said, with its DETAIL."""
+    cause = getattr(error, "driver_exception", None) or error.__cause__ or error
+    return " ".join(str(getattr(cause, "__notes__", [cause])[-1]).split())
+
+
+def _split(change: Change) -> list[Change]:
+    """Take the foreign keys out of a new or a dropped table, and return them as changes."""
+    is_new = isinstance(change.operation, ops.CreateTableOp)
+    table = change.operation if is_new else change.undo[:1] and change.undo[0]
+    if not isinstance(table, ops.CreateTableOp):
+        return []
+    keys = [each for each in table.columns if isinstance(each, sa.ForeignKeyConstraint)]
+    # `==` of a column makes an expression, so `not in` is not possible.
+    table.columns = [
+        each for each in table.columns if not isinstance(each, sa.ForeignKeyConstraint)
+    ]
+    for column in (each for key in keys for each in key.columns):
+        column.autoincrement = False  # Without its foreign key, a primary key would be a SERIAL.
+    created = [ops.CreateForeignKeyOp.from_constraint(key) for key in keys]
+    return [
+        Change(Concurrently(key), [key.reverse()], change.phase)
+        if is_new
+        else Change(key.reverse(), [Concurrently(key)], change.phase)
+        for key in created
+    ]

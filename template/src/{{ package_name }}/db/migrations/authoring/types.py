@@ -1,0 +1,37 @@
+"""The types of columns, as the database has them."""
+
+import sys
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+def in_database(kind: Any, dialect: Dialect) -> Any:
+    """Return the type that a type of the project becomes in the database."""
+    kind = kind._variant_mapping.get(dialect.name, kind)
+    if isinstance(kind, TypeDecorator) and not _is_sqlalchemys(kind, dialect):
+        return in_database(kind.type_engine(dialect), dialect)
+    return kind
+
+
+def named_type(kind: Any, dialect: Dialect) -> Any:
+    """Return the enumeration or the domain that a type needs in the database, or None."""
+    kind = in_database(kind, dialect)
+    native = in_database(getattr(kind, "item_type", kind), dialect).dialect_impl(dialect)
+    is_named = hasattr(native, "create_type") and getattr(native, "native_enum", True)
+    return native if is_named else None
+
+
+def is_python(kind: Any, dialect: Dialect) -> bool:
+    """Return whether a revision can write a type in Python: SQLAlchemy has it, with its items."""
+    return named_type(kind, dialect) is None and all(
+        _is_sqlalchemys(each, dialect) and in_database(each, dialect) is each
+        for each in (kind, getattr(kind, "item_type", kind))
+    )
+
+
+def _is_sqlalchemys(kind: Any, dialect: Dialect) -> bool:
+    modules = (sqlalchemy, sys.modules[f"sqlalchemy.dialects.{dialect.name}"])
+    return any(getattr(each, type(kind).__name__, None) is type(kind) for each in modules)

@@ -1,0 +1,33 @@
+"""`op.sql_type("vector(3)")` is a type by its name in SQL.
+
+Autogenerate writes it for an enumeration, for a domain, and for each type that SQLAlchemy does not
+have. So a revision imports no module of the project, and it creates no type on its own.
+"""
+
+from typing import Any
+
+from alembic.operations import Operations
+from sqlalchemy.types import UserDefinedType
+
+
+@Operations.register_operation("sql_type")
+class SQLType(UserDefinedType[Any]):
+    """A type of the database that SQLAlchemy does not know."""
+
+    cache_ok = True
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type in SQL. SQLAlchemy calls this."""
+        return self.sql
+
+    @classmethod
+    def sql_type(cls, operations: Operations, sql: str) -> "SQLType":
+        """Return a type.
+
+        Args:
+            sql: the name of the type, quoted if necessary, with its schema and its arguments.
+        """
+        return cls(sql)

@@ -1,0 +1,91 @@
+"""A revision is tried before it is written: PostgreSQL decides the order, and what is possible."""
+
+import random
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.util import CommandError
+
+from tests.proofs.support.history import History, Shed
+from tests.proofs.support.kinds import models
+
+CHAIN = {"a": ["b"], "b": ["c", "b"], "c": [], "d": ["a"]}
+CIRCLE = {"a": ["b"], "b": ["c"], "c": ["a"]}
+
+
+def tables(references: dict[str, list[str]], schema: str | None, **options: Any) -> sa.MetaData:
+    """Return models of tables that refer to each other, in a random order."""
+    metadata = sa.MetaData(schema=schema)
+    prefix = f"{schema}." if schema else ""
+    for name, others in random.sample([*references.items()], len(references)):
+        keys: list[sa.Column[int]] = [
+            sa.Column(f"{to}_id", sa.ForeignKey(f"{prefix}{to}.id", name=to, **options))
+            for to in others
+        ]
+        sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True), *keys)
+    return metadata
+
+
+def names(metadata: sa.MetaData) -> set[str]:
+    """Return the names of the tables."""
+    return {table.name for table in metadata.tables.values()}
+
+
+@pytest.mark.filterwarnings("ignore:Cannot correctly sort tables")
+@pytest.mark.parametrize(
+    ("references", "schema", "use_alter"),
+    [(CHAIN, None, False), (CIRCLE, None, False), (CIRCLE, "books", True)],
+)
+async def test_tables_that_refer_to_each_other_come_and_go(
+    shed: Shed, references: dict[str, list[str]], schema: str | None, use_alter: bool
+) -> None:
+    def work(history: History) -> None:
+        some, none = tables(references, schema, use_alter=use_alter), tables({}, schema)
+        sa.Table("kept", none, sa.Column("id", sa.Integer, primary_key=True))
+        sa.Table("kept", some, sa.Column("id", sa.Integer, primary_key=True))
+        for before, after in ((none, some), (some, none)):
+            history.revise(before, allowed=[*none.tables, *some.tables])
+            history.upgrade(before)
+            start = history.head
+            history.revise(after, allowed=[*none.tables, *some.tables])
+            history.upgrade(after)
+            history.downgrade(before, start)
+            assert names(before) <= history.tables(schema)
+            history.upgrade(after)
+            history.downgrade(before, "base")
+            history.forget()
+
+    await shed(work)
+
+
+async def test_a_change_that_postgresql_refuses_is_not_written(shed: Shed) -> None:
+    def work(history: History) -> None:
+        history.revise(models())
+        history.upgrade(models())
+        history.execute("CREATE VIEW few AS SELECT email FROM things")
+        metadata = models()
+        metadata.tables["things"].c.email.type = sa.String(9)
+        with pytest.raises(CommandError) as error:
+            history.revise(metadata, allowed=["things.email"])
+        assert "cannot alter type of a column used by a view" in str(error.value)
+        assert "depends on column" in str(error.value)
+        assert "op.alter_column('things', 'email'" in str(error.value)
+        history.check(models())  # The trial left nothing behind.
+
+    await shed(work)
+
+
+async def test_rows_that_do_not_fit_are_said(shed: Shed) -> None:
+    def work(history: History) -> None:
+        history.revise(models())
+        history.upgrade(models())
+        history.execute("INSERT INTO things (id, size) VALUES (1, 5), (2, 5)")
+        metadata = models(sa.UniqueConstraint("size", name="u"))
+        history.revise(metadata)
+        assert "the rows of this database do not fit: " in history.output
+        assert "Key (size)=(5) is duplicated." in history.output
+        history.execute("UPDATE things SET size = id")
+        history.upgrade(metadata)
+
+    await shed(work)
