@@ -41,7 +41,10 @@ A class has PostgreSQL's name for its SQLSTATE. An SQLSTATE that has no class he
 is the `__cause__`. `engine/translation.py` chooses the class.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from sqlalchemy import Column, util
+from sqlalchemy.orm import QueryableAttribute
 
 
 class Error(Exception):
@@ -103,8 +106,8 @@ class StaleData(DatabaseError):
 class ConstraintViolation(DatabaseError):
     """A constraint refused the change.
 
-    `constraint`, `table` and `column` are the names that the server sent, or None. The server names a
-    column only for a not-null violation, and then it names no constraint.
+    `constraint`, `schema`, `table` and `column` are the names that the server sent, or None. The server
+    names a column only for a not-null violation, and then it names no constraint.
     """
 
     summary = "a constraint was violated"
@@ -115,6 +118,7 @@ class ConstraintViolation(DatabaseError):
         *,
         sqlstate: str | None = None,
         constraint: str | None = None,
+        schema: str | None = None,
         table: str | None = None,
         column: str | None = None,
     ) -> None:
@@ -124,8 +128,23 @@ class ConstraintViolation(DatabaseError):
             message = f"{self.summary}: {', '.join(where)}"
         super().__init__(message, sqlstate=sqlstate)
         self.constraint = constraint
+        self.schema = schema
         self.table = table
         self.column = column
+
+    def concerns(self, attribute: QueryableAttribute[Any] | Column[Any]) -> bool:
+        """Return whether the constraint has this column, as in `error.concerns(User.email)`."""
+        column = attribute if isinstance(attribute, Column) else attribute.property.columns[0]
+        table: Any = column.table
+        tables = table.metadata.tables
+        if table is not tables.get(f"{self.schema}.{self.table}", tables.get(str(self.table))):
+            return False
+        items = [*table.constraints, *table.indexes]
+        names = [str(item.name) for item in items if column.name in item.columns]
+        # SQLAlchemy makes a long name shorter, and ends it with 4 digits of its hash.
+        end = len(self.constraint or "") - 5
+        shortened = [f"{name[:end]}_{util.md5_hex(name)[-4:]}" for name in names]
+        return column.name == self.column or self.constraint in [*names, *shortened]
 
 
 class NotNullViolation(ConstraintViolation):
