@@ -91,7 +91,7 @@ BUDGET = {
     "src/{{ package_name }}/db/migrations/authoring": 550,
     "src/{{ package_name }}/db/migrations/gate": 300,
     "tests/db": 560,
-    "tests/db/fastapi": 60,
+    "tests/db/fastapi": 80,
     "tests/db/test_audit.py.jinja": 60,
     "tools": 560,
 }
@@ -112,8 +112,8 @@ def test_the_rendered_code_is_within_its_budget() -> None:
 
 
 def code_lines(text: str) -> int:
-    """Count the lines with code. Names in braces count as names."""
-    text = re.sub(r"\{\{ \w+ \}\}", "name", text)
+    """Count the lines with code. Names in braces count as names, and tags do not count."""
+    text = re.sub(r"\{% .*? %\}", "", re.sub(r"\{\{ \w+ \}\}", "name", text))
     layout = {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
         *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),

@@ -64,7 +64,7 @@ NEEDED = {
 }
 
 # The web application of the proofs: its files that import from the layer.
-APPLICATION = ("asgi_app", "actors")
+APPLICATION = ("fastapi/application", "support/actors")
 
 
 class Module(NamedTuple):
@@ -151,9 +151,9 @@ def references(file: Module) -> Iterator[str]:
 
 
 def test_seeds_and_a_web_application_import_these_names(modules: list[Module]) -> None:
-    support = ROOT / "tests/proofs/support"
+    proofs = ROOT / "tests/proofs"
     application = [
-        parse(["tests", "proofs", name], (support / f"{name}.py").read_text(), "seed")
+        parse(["tests", "proofs", name], (proofs / f"{name}.py").read_text(), "seed")
         for name in APPLICATION
     ]
 

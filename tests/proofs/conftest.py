@@ -8,7 +8,6 @@ from tests.proofs.support.fleet import fleet
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.revisions import project
-from tests.proofs.support.sites import isolated_site, served_site, site
 from tests.proofs.support.things import things_database
 from tests.proofs.support.typed import typed
 
@@ -17,12 +16,9 @@ __all__ = [
     "begin_hook",
     "fleet",
     "hidden",
-    "isolated_site",
     "project",
     "proof_settings",
-    "served_site",
     "server",
-    "site",
     "stock",
     "stock_url",
     "tables",

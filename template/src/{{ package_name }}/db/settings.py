@@ -25,13 +25,6 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class EnvironmentSettings(BaseSettings):
-    """Settings that read the environment. Each subclass has its prefix.
-
-    Raises:
-        SettingsError: a setting is missing or malformed. The message names the variables, and shows no
-            values.
-    """
-
     model_config = SettingsConfigDict(
         env_file=".env",
         env_ignore_empty=True,
@@ -40,10 +33,6 @@ class EnvironmentSettings(BaseSettings):
         # Otherwise an error shows the rejected value, and a URL has the password.
         hide_input_in_errors=True,
     )
-
-    def __init__(self, **values: Any) -> None:
-        with one_sentence(self.model_config.get("env_prefix", "")):
-            super().__init__(**values)
 
 
 class DatabaseSettings(EnvironmentSettings):
@@ -122,6 +111,10 @@ class DatabaseSettings(EnvironmentSettings):
 
     This is for development: such a statement is mostly a query in a loop (N+1).
     """
+
+    def __init__(self, **values: Any) -> None:
+        with one_sentence(self.model_config.get("env_prefix", "")):
+            super().__init__(**values)
 
     @property
     def timeouts(self) -> dict[str, str]:

@@ -18,14 +18,14 @@ turn an error into an answer                               `problems.py`
 refuse a change of an old version: ETag, If-Match          `etag.py`
 answer a page of a list                                    `page_links.py`
 tell whether the service lives, and is ready               `health.py`, `schema_state.py`
-log: request ids, statements of a request, retries         `request_log.py`, `logs.py`
+log requests, with their ids and their statements          `request_log.py`
 =========================================================  ===============================
 """
 
 from .application import install, serving
 from .etag import IfMatch, check_if_match, set_etag
 from .page_links import PageOf, Paging, set_page_links
-from .problems import Problem, problem_responses
+from .problems import problem_responses
 from .retried_route import RetriedRoute
 from .settings import WebSettings
 from .unit_of_work import get_database, transaction_options, unit_of_work_dependency
@@ -34,7 +34,6 @@ __all__ = [
     "IfMatch",
     "PageOf",
     "Paging",
-    "Problem",
     "RetriedRoute",
     "WebSettings",
     "check_if_match",

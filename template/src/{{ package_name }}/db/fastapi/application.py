@@ -4,7 +4,8 @@
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Database(Settings().database) as database, serving(app, database, WebSettings()):
+        settings = WebSettings()
+        async with Database(Settings().database) as database, serving(app, database, settings):
             yield
 
 If the schema is older than the code, the start fails, and the message says what to do. If the
@@ -27,7 +28,6 @@ from ..engine.query_log import log_repeated_queries
 from ..errors import ConnectionFailure, ConnectionRejected
 from ..unit_of_work.database import Database
 from . import health
-from .logs import configure_logging
 from .problems import add_problem_handlers
 from .request_log import RequestLog, count_statements
 from .schema_state import SchemaState
@@ -47,7 +47,7 @@ def install(
         statuses: the statuses of your own errors, such as `{InsufficientCredits: 422}`. The message of
             such an error is sent to the client.
     """
-    app.state.running = set[asyncio.Task[Any]]()
+    app.state.running = set[object]()
     app.state.schema = SchemaState()
     add_problem_handlers(app, metadata, statuses or {})
     app.add_middleware(RequestLog, running=app.state.running)
@@ -58,7 +58,7 @@ def install(
 async def serving(
     app: FastAPI, database: Database[Any, Any], settings: WebSettings
 ) -> AsyncIterator[None]:
-    """Give a database to an application while it serves, and configure the log of this process.
+    """Give a database to an application while it serves.
 
     Args:
         app: the application. `app.state.database` is the database from now on.
@@ -68,7 +68,6 @@ async def serving(
     Raises:
         SchemaMismatch: the schema is older than the code.
     """
-    configure_logging(settings.log_level)
     app.state.database = database
     for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
         count_statements(engine)

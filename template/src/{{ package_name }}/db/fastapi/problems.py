@@ -7,7 +7,7 @@ An error                                                   is answered by
 `UniqueViolation`, `ExclusionViolation`,                   409; `errors` has the fields
 `ForeignKeyViolation`
 `StaleData`                                                412, or 409 without an `If-Match`
-other `ClientError`, `NotNullViolation`, `CheckViolation`  422
+other `ClientError` and `ConstraintViolation`              422
 `DataException`
 `TransientError`, `ConnectionRejected`, `PoolTimeout`      503 with `Retry-After`
 `LockNotAvailable`, `QueryCanceled`
@@ -20,7 +20,7 @@ The answer has no SQL, no values, no hosts and no places in the source. The log 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -37,20 +37,13 @@ MEDIA_TYPE = "application/problem+json"
 
 # The most specific class decides. Other errors are mistakes of the program.
 _STATUSES: dict[type[Exception], int] = {
-    errors.ClientError: 422,
     errors.NotFound: 404,
     errors.StaleData: 412,
-    errors.UniqueViolation: 409,
-    errors.ExclusionViolation: 409,
+    **dict.fromkeys([errors.UniqueViolation, errors.ExclusionViolation], 409),
     errors.ForeignKeyViolation: 409,
-    errors.NotNullViolation: 422,
-    errors.CheckViolation: 422,
-    errors.DataException: 422,
-    errors.TransientError: 503,
-    errors.ConnectionRejected: 503,
-    errors.LockNotAvailable: 503,
-    errors.PoolTimeout: 503,
-    errors.QueryCanceled: 503,
+    **dict.fromkeys([errors.ClientError, errors.ConstraintViolation, errors.DataException], 422),
+    **dict.fromkeys([errors.TransientError, errors.ConnectionRejected], 503),
+    **dict.fromkeys([errors.LockNotAvailable, errors.PoolTimeout, errors.QueryCanceled], 503),
 }
 
 _log = logging.getLogger(__name__)
@@ -63,7 +56,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: dict[str, str] = {}
+    errors: Mapping[str, str] = {}
     """A sentence for each field that is wrong: by `body.email` of the input, or by the column `email`."""
 
 
@@ -74,16 +67,12 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         statuses: the statuses of problems, such as 404.
     """
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": content}
-        for status in statuses
-    }
+    return {each: {"description": HTTPStatus(each).phrase, "content": content} for each in statuses}
 
 
-def answer(status: int, detail: str, fields: Mapping[str, str] | None = None) -> Response:
+def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response:
     """Return a problem as a response."""
-    title = HTTPStatus(status).phrase
-    problem = Problem(title=title, status=status, detail=detail, errors=dict(fields or {}))
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=fields)
     headers = {"Retry-After": "1"} if status == 503 else None
     content = problem.model_dump_json(exclude_defaults=True)
     return Response(content, status, headers, media_type=MEDIA_TYPE)
@@ -113,15 +102,11 @@ async def _answer_error(
         status = 409
     if not isinstance(error, errors.DatabaseError):
         return answer(status, str(error))
-    return answer(status, error.summary, dict.fromkeys(_fields(error, metadata), error.summary))
-
-
-def _fields(error: errors.DatabaseError, metadata: MetaData) -> Sequence[str]:
-    """Return the names of the columns of a violated constraint."""
-    if not isinstance(error, errors.ConstraintViolation):
-        return []
-    columns = [column for table in metadata.tables.values() for column in table.columns]
-    return [column.name for column in columns if error.concerns(column)]
+    fields = []
+    if isinstance(error, errors.ConstraintViolation):
+        columns = [column for table in metadata.tables.values() for column in table.columns]
+        fields = [column.name for column in columns if error.concerns(column)]
+    return answer(status, error.summary, dict.fromkeys(fields, error.summary))
 
 
 async def _answer_http(_: Request, error: Exception) -> Response:

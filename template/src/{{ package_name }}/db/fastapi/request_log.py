@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from contextvars import ContextVar
 from time import monotonic
-from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -37,7 +36,7 @@ class RequestLog:
         running: the tasks of the requests that run. A request is there until it ends.
     """
 
-    def __init__(self, app: ASGIApp, running: set[asyncio.Task[Any]]) -> None:
+    def __init__(self, app: ASGIApp, running: set[object]) -> None:
         self._app = app
         self._running = running
 
@@ -51,7 +50,6 @@ class RequestLog:
         bind_contextvars(request_id=request_id)
         _statements.set(statements := Counter[str]())
         task, start, status = asyncio.current_task(), monotonic(), 0
-        assert task is not None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status

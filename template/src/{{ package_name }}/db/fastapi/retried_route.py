@@ -42,8 +42,7 @@ class RetriedRoute(APIRoute):
         async def handle_with_retries(request: Request) -> Response:
             await request.body()  # the request keeps it
             ending = request.scope["fastapi_inner_astack"]
-            once = partial(_attempt, handle, request, ending)
-            return await retry(once, attempts=self.attempts)
+            return await retry(partial(_attempt, handle, request, ending), attempts=self.attempts)
 
         return handle_with_retries
 

@@ -6,13 +6,12 @@ revision, and a revision that this code does not know.
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -55,7 +54,7 @@ class SchemaState:
         scripts = ScriptDirectory.from_config(config)
         applied: list[str] = []
 
-        def read(heads: Any, _: Any) -> Sequence[Any]:
+        def read(heads: Any, _: Any) -> list[Any]:
             applied.extend(heads)
             return []
 
@@ -64,6 +63,6 @@ class SchemaState:
             scripts.run_env()
         try:
             pending = [*scripts.iterate_revisions("heads", tuple(applied) or "base")]
-        except CommandError:  # it does not know a revision, so the database is newer
+        except RevisionError:  # it does not know a revision, so the database is newer
             return []
         return [each.revision for each in reversed(pending) if phase_of(each) == "expand"]

@@ -36,7 +36,6 @@ from ..unit_of_work.unit_of_work import ReadUnitOfWork, UnitOfWork
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = "__transaction_options__"
-_READING = {"GET", "HEAD"}
 
 
 class RouteTransactionOptions(TransactionOptions, total=False):
@@ -90,7 +89,8 @@ def unit_of_work_dependency(
         info: Annotated[object, Depends(info)],
     ) -> AsyncIterator[UnitOfWork | ReadUnitOfWork]:
         chosen = getattr(request.scope["endpoint"], _OPTIONS, {})
-        options: dict[str, Any] = {"read_only": request.method in _READING, "info": info, **chosen}
+        reads = request.method in {"GET", "HEAD"}
+        options: dict[str, Any] = {"read_only": reads, "info": info, **chosen}
         async with database.unit_of_work(**options) as uow:
             yield uow
 

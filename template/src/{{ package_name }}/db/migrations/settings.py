@@ -1,12 +1,12 @@
 """The settings of migrations. They are a separate object, so migrations need no other settings."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ..errors import SettingsError
-from ..settings import DatabaseSettings, DatabaseURL, EnvironmentSettings, Seconds
+from ..settings import DatabaseSettings, DatabaseURL, EnvironmentSettings, Seconds, one_sentence
 
 
 class MigrationSettings(EnvironmentSettings):
@@ -32,6 +32,10 @@ class MigrationSettings(EnvironmentSettings):
 
     wait: Seconds = 600
     """How long a migration waits for the end of another one."""
+
+    def __init__(self, **values: Any) -> None:
+        with one_sentence(self.model_config.get("env_prefix", "")):
+            super().__init__(**values)
 
     def engine_settings(self) -> DatabaseSettings:
         """Return the settings of an engine for migrations: one direct connection, not pooled.
