@@ -30,22 +30,33 @@ FROZEN = {
         "ReadUnitOfWork",
         "Repository",
         "UnitOfWork",
-        "retry",
         "search",
     },
     "shop.db.errors": {
-        "ClientError",
         "ConstraintViolation",
         "DataException",
         "DatabaseError",
+        "DeadlockDetected",
         "Error",
-        "ForeignKeyViolation",
         "InvalidCursor",
-        "LockNotAvailable",
         "NotFound",
-        "PoolTimeout",
-        "TransientError",
         "UniqueViolation",
+    },
+    "shop.db.fastapi": {
+        "IfMatch",
+        "PageOf",
+        "Paging",
+        "RetriedRoute",
+        "WebSettings",
+        "check_if_match",
+        "get_database",
+        "install",
+        "problem_responses",
+        "serving",
+        "set_etag",
+        "set_page_links",
+        "transaction_options",
+        "unit_of_work_dependency",
     },
     "shop.db.migrations": {"run_migrations"},
     "shop.db.mixins": {"Timestamps"},
@@ -55,16 +66,18 @@ FROZEN = {
     "tests.db.plugin": set(),  # pytest loads it by its name
 }
 FIXTURES = {"database", "fresh_database_url", "isolated", "max_queries", "session", "uow"}
+FIXTURES |= {"app", "client", "committing_client"}  # with the option fastapi
 
 # The names that the template's tests and tools import from seeds. The layer imports none. They call
 # `Database(settings)` and `UnitOfWork(session)`.
 NEEDED = {
+    "shop.api.app": {"create_app"},  # with the option fastapi
     "shop.models": {"Base", "__all__", "__name__", "__path__"},  # a package
     "shop.unit_of_work": {"Database", "UnitOfWork"},
 }
 
 # The web application of the proofs: its files that import from the layer.
-APPLICATION = ("fastapi/application", "support/actors")
+APPLICATION = ("fastapi/application", "fastapi/test_etag", "support/actors")
 
 
 class Module(NamedTuple):

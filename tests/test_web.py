@@ -1,11 +1,19 @@
 """The web is an option: without it there is no trace, and an update can bring it and take it away."""
 
+import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.helpers import (
+    NO_DOCKER,
     Render,
     attempt,
     commit,
@@ -17,7 +25,7 @@ from tests.helpers import (
 )
 from tests.ownership import files
 
-WORDS = re.compile(r"fastapi|uvicorn|structlog|starlette|\bWEB_|\bapi\b", re.IGNORECASE)
+WORDS = re.compile(r"fastapi|uvicorn|structlog|starlette|\bWEB_|src/shop/api", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +65,7 @@ def test_the_web_adds_files_and_lines_and_changes_no_other_line(
         assert name == ".copier-answers.yml" or all(line in lines for line in kept), name
 
 
+@pytest.mark.slow
 def test_an_update_keeps_a_project_without_the_web(older: Path, tmp_path: Path) -> None:
     project = render_project(older, tmp_path / "shop")
     commit(project, "Render")
@@ -99,6 +108,7 @@ def test_an_update_brings_the_web_without_the_routes_of_the_example(
     assert (project / "src/shop/api/app.py").read_text() == "# ours\n"
 
 
+@pytest.mark.slow
 def test_an_update_that_brings_the_web_leaves_a_package_of_the_same_name_alone(
     older: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +124,7 @@ def test_an_update_that_brings_the_web_leaves_a_package_of_the_same_name_alone(
     assert (project / "src/shop/api/app.py").read_text() == "# ours\n"
 
 
+@pytest.mark.slow
 def test_after_the_web_is_switched_off_each_file_that_needs_it_is_named(
     template: Path, tmp_path: Path
 ) -> None:
@@ -133,3 +144,38 @@ def test_after_the_web_is_switched_off_each_file_that_needs_it_is_named(
     git(project, "rm", "-r", "--quiet", "src/shop/api")
     commit(project, "Remove the web")
     assert attempt(["python3", "-m", "tools.updated", "HEAD"], project).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_service_is_served_where_there_is_nothing(shop: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = ["uv", "run", "--quiet", "just", "serve", "--port", address.rpartition(":")[2]]
+    with subprocess.Popen(
+        command,
+        cwd=shop,
+        env=os.environ | NO_DOCKER,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as serving:
+        assert serving.stdout is not None
+        printed = []
+        for line in serving.stdout:
+            printed.append(line)
+            if "Application startup complete" in line:
+                break
+        try:
+            assert get(f"{address}/health/ready") == {"status": "ok"}, printed
+            assert "/health/live" in get(f"{address}/openapi.json")["paths"]
+        finally:
+            os.killpg(serving.pid, signal.SIGINT)
+            rest = serving.stdout.read()
+    assert "ready" not in rest
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url) as response:
+        return json.load(response)

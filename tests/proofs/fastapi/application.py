@@ -274,6 +274,11 @@ async def upload(file: UploadFile, request: Request) -> None:
     raise errors.DeadlockDetected
 
 
+@router.post("/lost-moves")
+async def lose_the_connection(uow: Work, order: Move) -> None:
+    await obey(uow, order.model_copy(update={"faults": 1, "fault": "lost connection"}), 1)
+
+
 @router.post("/nested-moves")
 async def open_another(uow: Work, database: App, order: Move) -> None:
     await database.transact(

@@ -1,6 +1,6 @@
 """The usual recipe of a session per request beside this layer, under the same requests.
 
-The recipe is the one of most tutorials: a dependency that yields a session and commits at its end, in
+The recipe is the one of most tutorials: a dependency that yields a session and commits at its end. It has
 the scope that FastAPI has by default. docs/web.md has this table.
 """
 
@@ -129,7 +129,7 @@ async def status(client: httpx.AsyncClient, method: str = "POST", name: str = "a
 
 
 # What happens, and for each recipe: the status, the users that are there when the response begins,
-# and the users that are there in the end.
+# and the users that are there at the end.
 TABLE = {
     "the row of a 2xx is there": ((201, 0, 1), (201, 1, 1)),
     "COMMIT finds a violation": ((201, 1, 1), (409, 1, 1)),

@@ -98,6 +98,13 @@ async def test_a_get_is_read_only_and_a_change_in_it_is_a_mistake_of_the_program
     assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
 
 
+async def test_a_route_chooses_its_own_transaction(served_site: Site) -> None:
+    answer = await served_site.client.get(f"/writes/{served_site.users[0]}")
+
+    assert (answer.status_code, answer.json()) == (200, "serializable")
+    assert await served_site.titles() == ["by a GET"]
+
+
 async def test_hooks_and_background_tasks_see_the_committed_rows(site: Site) -> None:
     assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
 

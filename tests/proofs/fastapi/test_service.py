@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shop.api.logs import configure_logging
 from shop.db import DatabaseSettings, errors
 from shop.db.fastapi import WebSettings, schema_state, serving
 from shop.unit_of_work import Database
@@ -27,6 +28,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 async def test_a_service_starts_without_its_database_and_is_not_ready(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    configure_logging("INFO")
     settings = DatabaseSettings(_env_file=None, url=NOWHERE)
     app = application(settings)
     web = WebSettings(_env_file=None)
@@ -160,6 +162,7 @@ async def test_the_end_waits_for_requests_and_then_closes_the_pool(
 async def test_a_request_that_does_not_end_holds_up_the_end_for_a_while_only(
     fresh_database_url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    configure_logging("INFO")
     app = application(DatabaseSettings(_env_file=None, url=fresh_database_url))
     async with opened(fresh_database_url) as database:
         web = WebSettings(_env_file=None, drain_timeout=0.1)

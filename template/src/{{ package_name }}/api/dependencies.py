@@ -16,4 +16,4 @@ Reads = Annotated[ReadUnitOfWork, Depends(open_unit_of_work, scope="function")]
 """The transaction of a GET or HEAD. It is read-only."""
 
 Opened = Annotated[Database, Depends(get_database)]
-"""The database, for a streamed response or a background task: they open a unit of work of their own."""
+"""The database, for a streamed response or a background task: they open their own units of work."""

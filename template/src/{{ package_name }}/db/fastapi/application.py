@@ -44,8 +44,8 @@ def install(
     Args:
         app: the new application.
         metadata: the metadata of the models, for the names of fields in a problem.
-        statuses: the statuses of your own errors, such as `{InsufficientCredits: 422}`. The message of
-            such an error is sent to the client.
+        statuses: the statuses for your own classes of errors, such as `{InsufficientCredits: 422}`. The
+            message of such an error is sent to the client.
     """
     app.state.running = set[object]()
     app.state.schema = SchemaState()

@@ -85,7 +85,7 @@ def add_problem_handlers(
 
     Args:
         metadata: the metadata of the models, for the names of fields.
-        statuses: the statuses of your own errors. Their messages are sent to the client.
+        statuses: the statuses for your own classes of errors. Their messages are sent to the client.
     """
     for kind, status in {**_STATUSES, **statuses}.items():
         app.add_exception_handler(kind, partial(_answer_error, metadata=metadata, status=status))

@@ -1,7 +1,7 @@
 """The settings of the web service. The object reads the environment when it is created.
 
 Each field is an environment variable with the prefix `WEB_`, such as `WEB_LOG_LEVEL`. The server has
-settings of its own: `uvicorn` reads `UVICORN_HOST`, `UVICORN_PORT` and `WEB_CONCURRENCY`.
+other settings: `uvicorn` reads `UVICORN_HOST`, `UVICORN_PORT` and `WEB_CONCURRENCY`.
 """
 
 from typing import Annotated, Any, Literal
