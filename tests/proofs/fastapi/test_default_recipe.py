@@ -73,9 +73,7 @@ def usual(url: URL) -> Recipe:
 
 def layered(url: URL) -> Recipe:
     app, router = FastAPI(), APIRouter(route_class=RetriedRoute)
-    app.state.database = database = Database(
-        DatabaseSettings(_env_file=None, url=url, **SMALL)  # type: ignore[arg-type]
-    )
+    app.state.database = database = Database(DatabaseSettings(_env_file=None, url=url, **SMALL))
     open_unit_of_work = unit_of_work_dependency()
 
     async def add(

@@ -111,40 +111,30 @@ class ConstraintViolation(DatabaseError):
     """
 
     summary = "a constraint was violated"
+    constraint: str | None = None
+    schema: str | None = None
+    table: str | None = None
+    column: str | None = None
 
     def __init__(
-        self,
-        message: str | None = None,
-        *,
-        sqlstate: str | None = None,
-        constraint: str | None = None,
-        schema: str | None = None,
-        table: str | None = None,
-        column: str | None = None,
+        self, message: str | None = None, *, sqlstate: str | None = None, **names: str | None
     ) -> None:
-        nouns = {"constraint": constraint, "column": column, "table": table}
-        where = [f'{noun} "{name}"' for noun, name in nouns.items() if name]
-        if where and message is None:
-            message = f"{self.summary}: {', '.join(where)}"
+        where = [f'{noun} "{name}"' for noun, name in names.items() if name and noun != "schema"]
+        message = message or (f"{self.summary}: {', '.join(where)}" if where else None)
         super().__init__(message, sqlstate=sqlstate)
-        self.constraint = constraint
-        self.schema = schema
-        self.table = table
-        self.column = column
+        vars(self).update(names)
 
     def concerns(self, attribute: QueryableAttribute[Any] | Column[Any]) -> bool:
         """Return whether the constraint has this column, as in `error.concerns(User.email)`."""
         column = attribute if isinstance(attribute, Column) else attribute.property.columns[0]
         table: Any = column.table
         tables = table.metadata.tables
-        if table is not tables.get(f"{self.schema}.{self.table}", tables.get(str(self.table))):
-            return False
-        items = [*table.constraints, *table.indexes]
-        names = [str(item.name) for item in items if column.name in item.columns]
+        found = tables.get(f"{self.schema}.{self.table}", tables.get(str(self.table)))
+        names = [str(i.name) for i in table.constraints | table.indexes if column.name in i.columns]
         # SQLAlchemy makes a long name shorter, and ends it with 4 digits of its hash.
-        end = len(self.constraint or "") - 5
-        shortened = [f"{name[:end]}_{util.md5_hex(name)[-4:]}" for name in names]
-        return column.name == self.column or self.constraint in [*names, *shortened]
+        short = [f"{n[: len(str(self.constraint)) - 5]}_{util.md5_hex(n)[-4:]}" for n in names]
+        concerned = column.name == self.column or self.constraint in [*names, *short]
+        return table is found and concerned
 
 
 class NotNullViolation(ConstraintViolation):

@@ -88,12 +88,8 @@ def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
         count[query.text] += 1
         if count[query.text] == times + 1:
             place = find_call_site() or "an unknown place"
-            logger.warning(
-                "a statement ran more than %d times in one transaction, now at %s: %s",
-                times,
-                place,
-                query,
-            )
+            message = "a statement ran more than %d times in one transaction, now at %s: %s"
+            logger.warning(message, times, place, query)
 
     listen(engine, count)
 
