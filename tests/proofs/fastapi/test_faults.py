@@ -9,7 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shop.db import errors
 from tests.db.fastapi.fixtures import client_of
 from tests.proofs.fastapi.sites import TOTAL, Site, served
-from tests.proofs.support.faults import BLOCKED, assert_whole, credits_by_user, wait_until
+from tests.proofs.support.faults import assert_whole, credits_by_user, wait_until
+
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 async def test_a_session_that_the_server_ended_is_a_503_and_the_next_request_works(
@@ -55,7 +60,7 @@ async def test_a_request_that_is_cancelled_is_rolled_back(
         async with client_of(site.app) as client, site.database.unit_of_work() as uow:
             await uow.users.lock(*site.users)
             request = asyncio.create_task(client.post("/moves", json=site.order(amount=10)))
-            await wait_until(server, BLOCKED, 1)
+            await wait_until(server, WAITING, 1)
             request.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await request
@@ -71,11 +76,11 @@ async def test_a_client_that_leaves_in_the_middle_of_a_request_leaves_no_connect
         async with site.database.unit_of_work() as uow:
             await uow.users.lock(*site.users)
             request = asyncio.create_task(site.client.post("/moves", json=site.order(amount=10)))
-            await wait_until(server, BLOCKED, 1)
+            await wait_until(server, WAITING, 1)
             request.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await request
-        await wait_until(server, BLOCKED, 0)
+        await wait_until(server, WAITING, 0)
         # `served` checks at its end that nothing is left. The request itself is all or nothing.
         assert sorted((await credits_by_user(site.database)).values()) in (
             [TOTAL // 2] * 2,
