@@ -59,7 +59,7 @@ class Account(PublicUser):
 
 class Token(BaseModel):
     access_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  # the name in RFC 6749
     expires_in: int
 
 
