@@ -46,7 +46,7 @@ class MigrationSettings(EnvironmentSettings):
         Raises:
             SettingsError: there is no URL, or only the URL of PgBouncer.
         """
-        url: dict[str, Any] = {} if self.database_url is None else {"url": self.database_url}
+        url = {} if self.database_url is None else {"url": self.database_url}
         settings = DatabaseSettings(
             **url,
             pool="null",
