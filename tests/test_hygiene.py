@@ -15,6 +15,7 @@ TEMPLATE = ROOT / "template"
 # Python files with control tags, and the reasons. Other files are Python, or Python with names in
 # braces.
 CONTROL_TAGS = {
+    "src/{{ package_name }}/api/routes/__init__.py.jinja": "an import list: the example's routes",
     "src/{{ package_name }}/models/__init__.py.jinja": "an import list: the example's models",
     "src/{{ package_name }}/repositories/__init__.py.jinja": "an import list: its repositories",
     "src/{{ package_name }}/unit_of_work.py.jinja": "its two repositories, or none",

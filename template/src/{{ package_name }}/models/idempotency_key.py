@@ -11,16 +11,16 @@ from .base import Base, Key, PrimaryKey
 
 
 class IdempotencyKey(PrimaryKey, Timestamps, Base):
-    """A request that was carried out, and its response. It belongs to one user and one route.
+    """The key of a request that a user may send again, and the response to it.
 
     Delete old rows from time to time. A client may repeat a request as long as its row is there.
     """
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (UniqueConstraint("user_id", "route", "key"),)
+    __table_args__ = (UniqueConstraint("user_id", "operation", "key"),)
 
     user_id: Mapped[Key] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    route: Mapped[str]
+    operation: Mapped[str]
     key: Mapped[str]
-    body_hash: Mapped[str]
+    request_hash: Mapped[str]
     response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

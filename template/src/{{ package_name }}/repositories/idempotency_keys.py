@@ -9,20 +9,24 @@ from .base import Repository
 class IdempotencyKeyRepository(Repository[IdempotencyKey]):
     model = IdempotencyKey
 
-    async def claim(self, user: Key, *, route: str, key: str, body_hash: str) -> bool:
+    async def claim(self, user: Key, *, operation: str, key: str, request_hash: str) -> bool:
         """Add a key, and return whether it is new.
 
         If another transaction has just added the same key, this waits for its end.
         """
         statement = insert(IdempotencyKey).on_conflict_do_nothing()
-        statement = statement.values(user_id=user, route=route, key=key, body_hash=body_hash)
+        statement = statement.values(
+            user_id=user, operation=operation, key=key, request_hash=request_hash
+        )
         added = await self.session.execute(statement.returning(IdempotencyKey.id))
         return added.first() is not None
 
-    async def get_claimed(self, user: Key, *, route: str, key: str) -> IdempotencyKey:
+    async def get_claimed(self, user: Key, *, operation: str, key: str) -> IdempotencyKey:
         """Return the row of a key that was added."""
         claimed = await self.one_or_none(
-            IdempotencyKey.user_id == user, IdempotencyKey.route == route, IdempotencyKey.key == key
+            IdempotencyKey.user_id == user,
+            IdempotencyKey.operation == operation,
+            IdempotencyKey.key == key,
         )
         assert claimed is not None
         return claimed
