@@ -20,6 +20,7 @@ from tests.ownership import classes, files
 # The names that seeds import from the template, and those that the web application needs.
 FROZEN = {
     "shop.db": {
+        "AllowedFields",
         "NAMING_CONVENTION",
         "TYPE_ANNOTATION_MAP",
         "Base",
@@ -29,6 +30,7 @@ FROZEN = {
         "ReadRepository",
         "ReadUnitOfWork",
         "Repository",
+        "RowLock",
         "UnitOfWork",
         "search",
     },

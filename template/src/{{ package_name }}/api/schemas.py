@@ -51,7 +51,7 @@ class PublicUser(FromEntity):
 
 
 class Account(PublicUser):
-    """What only the user sees."""
+    """The fields that only the user sees."""
 
     email: str
     credits: int

@@ -1,4 +1,4 @@
-"""Who a request comes from: passwords and tokens.
+"""The user of a request: passwords and tokens.
 
 A token is a signed JWT (RFC 7519) with the key of the user. It cannot be taken back, so it is valid for
 a short time, and each request reads the user again.

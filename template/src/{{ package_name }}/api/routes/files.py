@@ -1,6 +1,6 @@
-"""Many posts at once: an export as a stream, and an import of a file.
+"""Many posts in one request: an export as a stream, and an import of a file.
 
-They take long, so each opens its own transactions. The others would hold one from the beginning.
+They take long. So they do not use the transaction of the request, which would be open all the time.
 """
 
 import csv
@@ -30,14 +30,14 @@ _SHOWN = 100  # rejected lines in a report
     responses={200: {"content": {"application/x-ndjson": {}}}, **problem_responses(401)},
 )
 async def export_posts(database: Opened, key: TokenUser) -> StreamingResponse:
-    """Send all posts of one's own: one JSON object in each line. It needs little memory."""
+    """Send all posts of the user who is logged in: one JSON object in each line."""
     async with database.unit_of_work(read_only=True) as reads:
         user = await get_active_user(reads, key)
     return StreamingResponse(lines_of(database, user.id), media_type="application/x-ndjson")
 
 
 async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
-    # The stream begins when the route has ended, so it opens a transaction of its own.
+    # The stream begins when the route has ended, so it opens its own transaction.
     async with (
         database.unit_of_work(read_only=True) as reads,
         reads.posts.stream(Post.author_id == author, order_by=[Post.id]) as partitions,
@@ -48,7 +48,7 @@ async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
 
 @router.post("/posts", status_code=201, responses=problem_responses(400, 401))
 async def upload_posts(database: Opened, key: TokenUser, file: UploadFile) -> ImportReport:
-    """Import posts of one's own from a CSV file with the columns `title`, `body` and `published`.
+    """Import posts from a CSV file with the columns `title`, `body` and `published`.
 
     The good lines are committed in batches. The report has the others, with the reasons.
     """

@@ -75,21 +75,21 @@ async def read_post(reads: Reads, post: Key, reader: TokenUser) -> Post:
 
 @router.patch("/{post}", response_model=OwnPost, responses=problem_responses(401, 404))
 async def change_post(uow: Work, user: CurrentUser, post: Key, given: PostChange) -> Post:
-    """Change a post of one's own."""
+    """Change a post. Only its author can."""
     own = await lock_own_post(uow, user.id, post)
     return await uow.posts.update(own, **given.model_dump(exclude_unset=True))
 
 
 @router.post("/{post}/publish", response_model=OwnPost, responses=problem_responses(401, 404))
 async def publish_post(uow: Work, user: CurrentUser, post: Key) -> Post:
-    """Publish a draft of one's own."""
+    """Publish a draft. Only its author can."""
     await lock_own_post(uow, user.id, post)
     return await publish(uow, post)
 
 
 @router.delete("/{post}", status_code=204, responses=problem_responses(401, 404))
 async def delete_post(uow: Work, user: CurrentUser, post: Key) -> None:
-    """Delete a post of one's own, with its comments."""
+    """Delete a post with its comments. Only its author can."""
     await uow.posts.delete(await lock_own_post(uow, user.id, post))
 
 
