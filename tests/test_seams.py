@@ -42,6 +42,8 @@ FROZEN = {
         "Error",
         "InvalidCursor",
         "NotFound",
+        "SchemaMismatch",
+        "SettingsError",
         "UniqueViolation",
     },
     "shop.db.fastapi": {
