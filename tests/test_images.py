@@ -44,7 +44,7 @@ def test_the_image_brings_a_database_to_the_newest_revision(
     assert (
         output.count("upgrade to 0001") == 2
     )  # the temporary server migrates first, then the image
-    assert "0002 (head)" in output
+    assert "0001 (head)" in output
 
 
 SERVE = """

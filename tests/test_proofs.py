@@ -34,6 +34,7 @@ TOOLS = [
 OPTIONS: dict[str, dict[str, str]] = {
     "audit": {"audit": "triggers", "web_framework": "none"},
     "fastapi": {"web_framework": "fastapi"},
+    "opentelemetry": {"observability": "opentelemetry"},
 }
 
 

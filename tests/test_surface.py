@@ -43,6 +43,7 @@ SURFACE = {
     },
     "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
     "audit": {"Actor", "AuditEntry", "Audited", "actor_hook"},
+    "opentelemetry": {"observe"},
     "fastapi": {
         "IfMatch",
         "PageOf",
