@@ -28,6 +28,11 @@ def docker_answers() -> bool:
     return shutil.which("docker") is not None and succeeds("docker", "info")
 
 
+def chromium() -> str | None:
+    """Return the path of a browser that Chromium's protocol drives, or None."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
 def succeeds(*command: str) -> bool:
     """Return whether a command soon ends with 0."""
     try:
@@ -37,6 +42,11 @@ def succeeds(*command: str) -> bool:
 
 
 PARTS = {
+    "chromium": Part(
+        lambda: chromium() is not None,
+        "Chromium is not installed",
+        "apt-get install chromium",
+    ),
     "docker": Part(
         docker_answers,
         "Docker does not answer",

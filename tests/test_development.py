@@ -82,7 +82,10 @@ def check_that_nobody_else_gets_in(project: Path) -> None:
     [password] = re.findall(
         r"\nDATABASE_URL=postgresql://shop:(.*)@", (project / ".env").read_text()
     )
+    [secret] = re.findall(r"\nWEB_TOKEN_SECRET=(.*)\n", (project / ".env").read_text())
     assert len(password) > 40
+    assert len(secret) > 40
+    assert secret != password
     query = "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
     rights = just(project, "psql", "--no-align", "--tuples-only", "--command", query)
     assert rights.split() == ["f|f"]

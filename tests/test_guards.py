@@ -14,8 +14,8 @@ PACKAGE = "src/shop"
 BAD_CODE = {
     "a conflict that an update left": (
         "compose.yaml",
-        "    ports:\n",
-        "<<<<<<< before updating\n    ports:\n",
+        "    volumes:\n",
+        "<<<<<<< before updating\n    volumes:\n",
         ["conflicts"],
         "These lines have a conflict. Edit them:",
     ),

@@ -15,9 +15,12 @@ TEMPLATE = ROOT / "template"
 # Python files with control tags, and the reasons. Other files are Python, or Python with names in
 # braces.
 CONTROL_TAGS = {
+    "src/{{ package_name }}/api/app.py.jinja": "three lines of telemetry",
+    "src/{{ package_name }}/api/routes/__init__.py.jinja": "an import list: the example's routes",
     "src/{{ package_name }}/models/__init__.py.jinja": "an import list: the example's models",
     "src/{{ package_name }}/repositories/__init__.py.jinja": "an import list: its repositories",
     "src/{{ package_name }}/unit_of_work.py.jinja": "its two repositories, or none",
+    "tests/db/plugin.py.jinja": "an import list: the plugins of options",
 }
 
 
@@ -85,10 +88,13 @@ def test_no_file_is_long() -> None:
 BUDGET = {
     "src/{{ package_name }}/db": 2150,
     "src/{{ package_name }}/db/audit": 350,
+    "src/{{ package_name }}/db/fastapi": 350,
+    "src/{{ package_name }}/db/opentelemetry": 80,
     "src/{{ package_name }}/db/migrations": 750,  # in the wheel
     "src/{{ package_name }}/db/migrations/authoring": 905,  # not in the wheel
     "src/{{ package_name }}/db/migrations/gate": 300,
     "tests/db": 560,
+    "tests/db/fastapi": 80,
     "tests/db/test_audit.py.jinja": 60,
     "tools": 560,
 }
@@ -109,8 +115,8 @@ def test_the_rendered_code_is_within_its_budget() -> None:
 
 
 def code_lines(text: str) -> int:
-    """Count the lines with code. Names in braces count as names."""
-    text = re.sub(r"\{\{ \w+ \}\}", "name", text)
+    """Count the lines with code. Names in braces count as names, and tags do not count."""
+    text = re.sub(r"\{% .*? %\}", "", re.sub(r"\{\{ \w+ \}\}", "name", text))
     layout = {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
         *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),

@@ -1,4 +1,4 @@
-"""The rendered Dockerfile builds an image that migrates a database, and has nothing else."""
+"""The rendered Dockerfile builds an image that migrates a database, serves, and has nothing else."""
 
 import secrets
 from collections.abc import Iterator
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, Render, attempt, run
+from tests.helpers import Render, attempt, on_a_server, run
+from tests.service import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.requires("docker")]
 
@@ -25,15 +26,20 @@ def in_the_image(image: str, *command: str) -> list[str]:
     return ["docker", "run", "--rm", "--network", "host", "--env", "DATABASE_URL", image, *command]
 
 
-def test_the_image_brings_a_database_to_the_newest_revision(image: str, shop: Path) -> None:
+MIGRATE = ["alembic", "upgrade", "head"]
+EXPAND = ["alembic", "-x", "phase=expand", "upgrade", "head"]
+
+
+@pytest.mark.parametrize("command", [MIGRATE, EXPAND])
+def test_the_image_brings_a_database_to_the_newest_revision(
+    image: str, shop: Path, command: list[str]
+) -> None:
     script = (
         "uv run alembic downgrade base\n"
-        f"env -u DOCKER_HOST {' '.join(in_the_image(image))}\n"
+        f"env -u DOCKER_HOST {' '.join(in_the_image(image, *command))}\n"
         "uv run alembic current --check-heads\n"
     )
-    command = ["uv", "run", "-q", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
-
-    output = run(command, shop, **NO_DOCKER)
+    output = on_a_server(shop, script)
 
     assert (
         output.count("upgrade to 0001") == 2
@@ -41,8 +47,39 @@ def test_the_image_brings_a_database_to_the_newest_revision(image: str, shop: Pa
     assert "0001 (head)" in output
 
 
-def test_the_image_without_a_database_says_so(image: str, tmp_path: Path) -> None:
-    result = attempt(in_the_image(image), tmp_path)
+SERVE = """
+unset DOCKER_HOST
+docker run --detach --name {name} --network host --env DATABASE_URL --env WEB_TOKEN_SECRET \
+    --env UVICORN_PORT={port} {image}
+timeout 60 sh -c 'until docker inspect --format {{{{.State.Health.Status}}}} {name} | grep -qx healthy; do
+    sleep 0.2; done'
+docker exec {name} python -c \
+    "import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/health/ready').read())"
+docker stop --time 20 {name}
+docker logs {name} 2>&1
+docker inspect --format 'exit code {{{{.State.ExitCode}}}}' {name}
+"""
+
+
+def test_a_container_serves_is_healthy_and_ends_on_sigterm(image: str, shop: Path) -> None:
+    # The container uses the network of this machine, so it needs its own port.
+    name, port = f"shop-{secrets.token_hex(4)}", free_port()
+    try:
+        script = SERVE.format(name=name, port=port, image=image)
+        output = on_a_server(shop, script, WEB_TOKEN_SECRET="s" * 32)
+    finally:
+        run(["docker", "rm", "--force", name], shop)
+
+    assert '{"status":"ok"}' in output
+    assert "Application shutdown complete" in output
+    assert output.splitlines()[-1] == "exit code 0"
+
+
+@pytest.mark.parametrize("command", [MIGRATE, []])
+def test_the_image_without_a_database_says_so(
+    image: str, tmp_path: Path, command: list[str]
+) -> None:
+    result = attempt(in_the_image(image, *command), tmp_path)
 
     assert result.returncode != 0
     assert "DATABASE_URL is not set" in result.stdout

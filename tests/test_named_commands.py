@@ -80,6 +80,7 @@ RUN_BY = {
     "just revisions": "test_bad_code_is_found",
     "just rollback": "test_a_changed_model_becomes_a_revision_that_can_be_taken_back",
     "just seed": "test_seeding_twice_does_no_harm",
+    "just serve": "test_the_service_is_served_where_there_is_nothing",
     "just shell": "test_the_shell_has_a_unit_of_work_and_keeps_nothing",
     "just test": "test_bad_code_is_found",
     "just test -n": "test_the_suite_runs_in_parallel_and_in_any_order",

@@ -22,7 +22,7 @@ PROJECTS: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     ),
     "uuid4, docker by default": ({"primary_key": "uuid4", "ci": "none"}, {}, "docker, because"),
     "no example, embedded": (
-        {"example": False},
+        {"example": False, "observability": "opentelemetry"},
         {"TEST_POSTGRES": "embedded"},
         "embedded, because TEST_POSTGRES asks for it",
     ),

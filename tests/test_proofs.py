@@ -24,22 +24,25 @@ COVERED = 98
 TOOLS = [
     "aiosqlite>=0.22",
     "coverage>=7.11",
-    "fastapi>=0.121",
-    "httpx>=0.28",
     "hypothesis>=6.150",
+    "python-multipart>=0.0.20",
     "trustme>=1.2",
-    "uvicorn>=0.38",
 ]
 
 
 # By directory of proofs: the answers that render the code for them.
-OPTIONS: dict[str, dict[str, str]] = {"audit": {"audit": "triggers"}}
+OPTIONS: dict[str, dict[str, str]] = {
+    "audit": {"audit": "triggers", "web_framework": "none"},
+    "fastapi": {"web_framework": "fastapi"},
+    "opentelemetry": {"observability": "opentelemetry"},
+}
 
 
 @pytest.fixture(scope="module")
 def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default project with the proofs among its tests."""
-    return install_proofs(render(tmp_path_factory.mktemp("proofs") / "shop"))
+    """A project without options, and with the proofs among its tests."""
+    shop = render(tmp_path_factory.mktemp("proofs") / "shop", web_framework="none")
+    return install_proofs(shop)
 
 
 @pytest.fixture(scope="module", params=OPTIONS)
@@ -49,11 +52,7 @@ def proved_option(
     """A project with an option, and the option's proofs among its tests."""
     option = request.param
     shop = render(tmp_path_factory.mktemp(option) / "shop", **OPTIONS[option])
-    proofs = shop / "tests/proofs"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "tests/proofs" / option, proofs / option, ignore=ignored)
-    shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
-    return prepare(shop, f"source = src/shop/db/{option}")
+    return install_option(shop, option)
 
 
 def install_proofs(shop: Path) -> Path:
@@ -61,6 +60,16 @@ def install_proofs(shop: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", *OPTIONS)
     shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
     return prepare(shop)
+
+
+def install_option(shop: Path, option: str) -> Path:
+    """Put the proofs of an option among a project's tests, with what several rooms share."""
+    proofs = shop / "tests/proofs"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for room in (option, "support"):
+        shutil.copytree(ROOT / "tests/proofs" / room, proofs / room, ignore=ignored)
+    shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
+    return prepare(shop, f"source = src/shop/db/{option}")
 
 
 def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:

@@ -111,7 +111,7 @@ def test_a_file_that_was_edited_stays_and_so_do_the_lines_that_need_it(project: 
     uses = section(output, "Change them yourself:")
     assert any(use.startswith("scripts/seed.py:") and "services.users" in use for use in uses)
     assert any(use.startswith("src/shop/models/user.py:") and use.endswith("Post") for use in uses)
-    assert 'just revision "remove the example" comments posts\n' in output
+    assert 'just revision "remove the example" comments idempotency_keys posts\n' in output
     git(project, "restore", ".")
     remove_example(project, "--force")
     assert not (project / "src/shop/models/user.py").exists()

@@ -144,6 +144,7 @@ LAYOUT: dict[str, dict[str, object]] = {
     "LICENSE": {"license": "MIT"},
     "src/shop/db/audit/triggers.py": {"audit": "triggers"},
     "tests/db/test_audit.py": {"audit": "triggers"},
+    "src/shop/db/opentelemetry/observe.py": {"observability": "opentelemetry"},
 }
 ALWAYS = [
     "README.md",

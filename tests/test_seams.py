@@ -21,6 +21,7 @@ from tests.renders import render_each_answer
 # The names that seeds import from the template, and those that the web application needs.
 FROZEN = {
     "shop.db": {
+        "AllowedFields",
         "NAMING_CONVENTION",
         "TYPE_ANNOTATION_MAP",
         "Base",
@@ -30,23 +31,37 @@ FROZEN = {
         "ReadRepository",
         "ReadUnitOfWork",
         "Repository",
+        "RowLock",
         "UnitOfWork",
-        "retry",
         "search",
     },
     "shop.db.errors": {
-        "ClientError",
         "ConstraintViolation",
         "DataException",
         "DatabaseError",
+        "DeadlockDetected",
         "Error",
-        "ForeignKeyViolation",
         "InvalidCursor",
-        "LockNotAvailable",
         "NotFound",
-        "PoolTimeout",
-        "TransientError",
+        "SchemaMismatch",
+        "SettingsError",
         "UniqueViolation",
+    },
+    "shop.db.fastapi": {
+        "IfMatch",
+        "PageOf",
+        "Paging",
+        "RetriedRoute",
+        "WebSettings",
+        "check_if_match",
+        "get_database",
+        "install",
+        "problem_responses",
+        "serving",
+        "set_etag",
+        "set_page_links",
+        "transaction_options",
+        "unit_of_work_dependency",
     },
     "shop.db.migrations": {"run_migrations"},
     "shop.db.mixins": {"Timestamps"},
@@ -56,16 +71,18 @@ FROZEN = {
     "tests.db.plugin": set(),  # pytest loads it by its name
 }
 FIXTURES = {"database", "fresh_database_url", "isolated", "max_queries", "session", "uow"}
+FIXTURES |= {"app", "client", "committing_client"}  # with the option fastapi
 
 # The names that the template's tests and tools import from seeds. The layer imports none. They call
 # `Database(settings)` and `UnitOfWork(session)`.
 NEEDED = {
+    "shop.api.app": {"create_app"},  # with the option fastapi
     "shop.models": {"Base", "__all__", "__name__", "__path__"},  # a package
     "shop.unit_of_work": {"Database", "UnitOfWork"},
 }
 
 # The web application of the proofs: its files that import from the layer.
-APPLICATION = ("asgi_app", "actors")
+APPLICATION = ("fastapi/application", "fastapi/test_etag", "support/actors")
 
 
 class Module(NamedTuple):
@@ -139,9 +156,9 @@ def references(file: Module) -> Iterator[str]:
 
 
 def test_seeds_and_a_web_application_import_these_names(modules: list[Module]) -> None:
-    support = ROOT / "tests/proofs/support"
+    proofs = ROOT / "tests/proofs"
     application = [
-        parse(["tests", "proofs", name], (support / f"{name}.py").read_text(), "seed")
+        parse(["tests", "proofs", name], (proofs / f"{name}.py").read_text(), "seed")
         for name in APPLICATION
     ]
 

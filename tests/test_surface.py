@@ -43,6 +43,23 @@ SURFACE = {
     },
     "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
     "audit": {"Actor", "AuditEntry", "Audited", "actor_hook"},
+    "opentelemetry": {"observe"},
+    "fastapi": {
+        "IfMatch",
+        "PageOf",
+        "Paging",
+        "RetriedRoute",
+        "WebSettings",
+        "check_if_match",
+        "get_database",
+        "install",
+        "problem_responses",
+        "serving",
+        "set_etag",
+        "set_page_links",
+        "transaction_options",
+        "unit_of_work_dependency",
+    },
     "migrations": {"run_migrations"},
 }
 

@@ -41,7 +41,7 @@ def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepend(project / EJECTED, "# ours\n")
     commit(project, "Live")
     sources = template / "template"
-    edit(sources / "compose.yaml", "postgres:18-alpine", "postgres:19-alpine")
+    edit(sources / "compose.yaml.jinja", "postgres:18-alpine", "postgres:19-alpine")
     (sources / "tools/psql.py").rename(sources / "tools/console.py")
     package = sources / "src/{{ package_name }}"
     (package / "db/unit_of_work/retry.py").unlink()
@@ -210,7 +210,7 @@ def test_what_cannot_be_merged_goes_into_other_files_if_copier_is_told_so(tmp_pa
     project = render_project(template, tmp_path / "shop")
     edit(project / "compose.yaml", "postgres:18-alpine", "postgres:17-alpine")
     commit(project, "Live")
-    edit(template / "template/compose.yaml", "postgres:18-alpine", "postgres:19-alpine")
+    edit(template / "template/compose.yaml.jinja", "postgres:18-alpine", "postgres:19-alpine")
     publish(template, "v2.0.0")
 
     run(["copier", "update", "--defaults", "--conflict", "rej"], project)

@@ -5,9 +5,9 @@ compose`` answers, the server is the container of ``compose.yaml``. Otherwise it
 server (``tools.embedded``) with its data in ``.postgres/``. While an embedded server runs, these
 commands use that one.
 
-If there is no ``.env``, ``up`` writes one with a random password, which only you can read. The user of
-``DATABASE_URL`` is no superuser, since a superuser can run programs on the server's machine. It may
-create databases.
+If there is no ``.env``, ``up`` writes one as in ``.env.example``, which only you can read. It has one
+random PASSWORD, and a random value for each SECRET. The user of ``DATABASE_URL`` is no superuser,
+since a superuser can run programs on the server's machine. It may create databases.
 
 ``down`` keeps the data. The data keeps the user and the password of its first start. To start again
 with an empty server, run ``down``, and delete ``.postgres/`` or the volume of the container.
@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -38,9 +39,17 @@ BASE = ROOT / ".postgres"
 SUPERUSER = "superuser"  # compose.yaml has the same name
 
 
-def configured_url() -> str | None:
-    """Return the value of DATABASE_URL, from the environment or from ``.env``, or None."""
-    return os.environ.get("DATABASE_URL") or dotenv_values(ROOT / ".env").get("DATABASE_URL")
+def configured(name: str) -> str | None:
+    """Return the value of a setting, from the environment or from ``.env``, or None."""
+    return os.environ.get(name) or dotenv_values(ROOT / ".env").get(name)
+
+
+def missing_secrets() -> dict[str, str]:
+    """Return a random value for each SECRET of ``.env.example`` that is not configured."""
+    example = ROOT / ".env.example"
+    text = example.read_text() if example.exists() else ""
+    names = re.findall(r"^(\w+)=SECRET$", text, re.MULTILINE)
+    return {name: secrets.token_urlsafe() for name in names if not configured(name)}
 
 
 def database_url() -> URL:
@@ -50,11 +59,11 @@ def database_url() -> URL:
         ServerError: DATABASE_URL is missing or incomplete, or it leads to another machine.
     """
     file, example = ROOT / ".env", ROOT / ".env.example"
-    if not configured_url() and not file.exists() and example.exists():
+    if not configured("DATABASE_URL") and not file.exists() and example.exists():
         file.touch(mode=0o600, exist_ok=False)
-        file.write_text(example.read_text().replace(":PASSWORD@", f":{secrets.token_urlsafe()}@"))
+        file.write_text(_with_random_values(example.read_text()))
         print("wrote .env as in .env.example, with a random password")
-    url = parse_url(configured_url() or "", "DATABASE_URL")
+    url = parse_url(configured("DATABASE_URL") or "", "DATABASE_URL")
     if not (url.username and url.password and url.database):
         raise ServerError("DATABASE_URL must name a user, a password and a database")
     if url.host not in ("localhost", "127.0.0.1", "::1"):
@@ -62,6 +71,12 @@ def database_url() -> URL:
             f"DATABASE_URL leads to {url.host}: name localhost, or start that server yourself"
         )
     return url.set(port=url.port or 5432)
+
+
+def _with_random_values(example: str) -> str:
+    """Return the text with one random PASSWORD, since two lines have it, and a SECRET for each line."""
+    text = re.sub(r"\bPASSWORD(?=@|$)", secrets.token_urlsafe(), example, flags=re.MULTILINE)
+    return re.sub(r"(?<==)SECRET$", lambda _: secrets.token_urlsafe(), text, flags=re.MULTILINE)
 
 
 def up(url: URL) -> str:

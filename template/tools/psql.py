@@ -9,14 +9,14 @@ import sys
 
 from sqlalchemy import URL
 
-from .develop import configured_url
+from .develop import configured
 from .embedded import ServerError, find_binaries
 from .sources import parse_url
 
 
 def main(arguments: list[str]) -> int:
     """Run psql, and return its exit code."""
-    url = parse_url(configured_url() or "", "DATABASE_URL")
+    url = parse_url(configured("DATABASE_URL") or "", "DATABASE_URL")
     # The password goes into the environment: other users of the machine can read arguments.
     parts = (url.username, None, url.host, url.port, url.database, url.query)
     target = URL.create("postgresql", *parts).render_as_string()

@@ -3,6 +3,9 @@
 This program starts a server, migrates its database, runs the command, and stops the server. If
 ``DATABASE_URL`` names a database, in the environment or in ``.env``, the command uses that one. It
 must be at the newest revision already.
+
+A secret that the program needs, a line ``NAME=SECRET`` of ``.env.example``, gets a random value for this
+run if it is not set.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import os
 import subprocess
 import sys
 
-from .develop import configured_url
+from .develop import configured, missing_secrets
 from .embedded import EmbeddedPostgres, ServerError
 
 ALEMBIC = [sys.executable, "-m", "alembic"]
@@ -23,7 +26,8 @@ def main(command: list[str]) -> int:
     Raises:
         ServerError: no server can be started, or the given database is not at the newest revision.
     """
-    if configured_url():
+    environment = os.environ | missing_secrets()
+    if configured("DATABASE_URL"):
         print("using the database that DATABASE_URL names")
         check = [*ALEMBIC, "current", "--check-heads"]
         current = subprocess.run(check, capture_output=True, text=True, check=False)
@@ -33,11 +37,11 @@ def main(command: list[str]) -> int:
             )
         if current.returncode != 0:
             raise ServerError((current.stderr + current.stdout).strip().partition("FAILED: ")[2])
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run(command, env=environment, check=False).returncode
     server = EmbeddedPostgres()
     print("DATABASE_URL is not set, so this starts a temporary PostgreSQL")
     try:
-        environment = os.environ | {"DATABASE_URL": server.start()}
+        environment["DATABASE_URL"] = server.start()
         subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)
         return subprocess.run(command, env=environment, check=False).returncode
     finally:

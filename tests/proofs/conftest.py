@@ -9,7 +9,6 @@ from tests.proofs.support.history import shed
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.revisions import project
-from tests.proofs.support.sites import isolated_site, served_site, site
 from tests.proofs.support.things import things_database
 from tests.proofs.support.typed import typed
 
@@ -18,13 +17,10 @@ __all__ = [
     "begin_hook",
     "fleet",
     "hidden",
-    "isolated_site",
     "project",
     "proof_settings",
-    "served_site",
     "server",
     "shed",
-    "site",
     "stock",
     "stock_url",
     "tables",

@@ -41,7 +41,10 @@ A class has PostgreSQL's name for its SQLSTATE. An SQLSTATE that has no class he
 is the `__cause__`. `engine/translation.py` chooses the class.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from sqlalchemy import Column, util
+from sqlalchemy.orm import QueryableAttribute
 
 
 class Error(Exception):
@@ -103,29 +106,35 @@ class StaleData(DatabaseError):
 class ConstraintViolation(DatabaseError):
     """A constraint refused the change.
 
-    `constraint`, `table` and `column` are the names that the server sent, or None. The server names a
-    column only for a not-null violation, and then it names no constraint.
+    `constraint`, `schema`, `table` and `column` are the names that the server sent, or None. The server
+    names a column only for a not-null violation, and then it names no constraint.
     """
 
     summary = "a constraint was violated"
+    constraint: str | None = None
+    schema: str | None = None
+    table: str | None = None
+    column: str | None = None
 
     def __init__(
-        self,
-        message: str | None = None,
-        *,
-        sqlstate: str | None = None,
-        constraint: str | None = None,
-        table: str | None = None,
-        column: str | None = None,
+        self, message: str | None = None, *, sqlstate: str | None = None, **names: str | None
     ) -> None:
-        nouns = {"constraint": constraint, "column": column, "table": table}
-        where = [f'{noun} "{name}"' for noun, name in nouns.items() if name]
-        if where and message is None:
-            message = f"{self.summary}: {', '.join(where)}"
+        where = [f'{noun} "{name}"' for noun, name in names.items() if name and noun != "schema"]
+        message = message or (f"{self.summary}: {', '.join(where)}" if where else None)
         super().__init__(message, sqlstate=sqlstate)
-        self.constraint = constraint
-        self.table = table
-        self.column = column
+        vars(self).update(names)
+
+    def concerns(self, attribute: QueryableAttribute[Any] | Column[Any]) -> bool:
+        """Return whether the constraint has this column, as in `error.concerns(User.email)`."""
+        column = attribute if isinstance(attribute, Column) else attribute.property.columns[0]
+        table: Any = column.table
+        tables = table.metadata.tables
+        found = tables.get(f"{self.schema}.{self.table}", tables.get(str(self.table)))
+        names = [str(i.name) for i in table.constraints | table.indexes if column.name in i.columns]
+        # SQLAlchemy makes a long name shorter, and ends it with 4 digits of its hash.
+        short = [f"{n[: len(str(self.constraint)) - 5]}_{util.md5_hex(n)[-4:]}" for n in names]
+        concerned = column.name == self.column or self.constraint in [*names, *short]
+        return table is found and concerned
 
 
 class NotNullViolation(ConstraintViolation):

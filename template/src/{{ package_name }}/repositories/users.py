@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import selectinload
 
+from ..db import RowLock
 from ..models import Key, Post, User
 from .base import ReadRepository, Repository
 
@@ -32,7 +33,9 @@ class UserRepository(UserQueries, Repository[User]):
         """Lock users until the transaction ends, and return those that exist, by key.
 
         One statement locks all of them in the order of their keys. So two transactions that lock the
-        same users never wait for each other in a circle.
+        same users never wait for each other in a circle. Others can still write rows that refer to
+        the users, because their keys do not change.
         """
-        users = await self.all(User.id.in_(keys), order_by=[User.id], with_for_update=True)
+        lock: RowLock = {"key_share": True}
+        users = await self.all(User.id.in_(keys), order_by=[User.id], with_for_update=lock)
         return {user.id: user for user in users}

@@ -55,7 +55,7 @@ class RecordedQuery(NamedTuple):
 def record_queries(*engines: AsyncEngine) -> Iterator[list[RecordedQuery]]:
     """Yield a list to which each statement of these engines is added while the block runs."""
     queries: list[RecordedQuery] = []
-    listeners = [_listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
+    listeners = [listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
     try:
         yield queries
     finally:
@@ -70,7 +70,7 @@ def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
         if query.seconds > seconds:
             logger.warning("a statement took %.2f s: %s", query.seconds, query)
 
-    _listen(engine, log)
+    listen(engine, log)
 
 
 def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
@@ -88,17 +88,13 @@ def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
         count[query.text] += 1
         if count[query.text] == times + 1:
             place = find_call_site() or "an unknown place"
-            logger.warning(
-                "a statement ran more than %d times in one transaction, now at %s: %s",
-                times,
-                place,
-                query,
-            )
+            message = "a statement ran more than %d times in one transaction, now at %s: %s"
+            logger.warning(message, times, place, query)
 
-    _listen(engine, count)
+    listen(engine, count)
 
 
-def _listen(engine: AsyncEngine, call: _Listener) -> list[tuple[Engine, str, Callable[..., None]]]:
+def listen(engine: AsyncEngine, call: _Listener) -> list[tuple[Engine, str, Callable[..., None]]]:
     """Call a function after each statement. Return the arguments of `event.remove`, to stop it."""
     started: WeakKeyDictionary[ExecutionContext, float] = WeakKeyDictionary()
 

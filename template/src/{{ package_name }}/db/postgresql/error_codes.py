@@ -97,7 +97,7 @@ def translate(error: BaseException) -> Error | None:
     if found is DataException:
         value_error(error)
     if found is not None and issubclass(found, ConstraintViolation):
-        names = ("constraint", "table", "column")
+        names = ("constraint", "column", "table", "schema")
         return found(sqlstate=sqlstate, **{each: getattr(driver, f"{each}_name") for each in names})
     if found is not None:
         return found(sqlstate=sqlstate or None)

@@ -1,95 +1,64 @@
-"""A very small web application that uses the layer as intended.
+"""A small web application on `db/fastapi/`, with the example's tables.
 
 It imports only names of the layer that are frozen: `tests/test_seams.py` lists them.
 """
 
 import asyncio
-import http
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
-from fastapi.routing import APIRoute
+from fastapi import (
+    APIRouter,
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    Header,
+    HTTPException,
+    Request,
+    Response,
+    UploadFile,
+)
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy import select, text
 
-from shop.db import DatabaseSettings, errors, retry
-from shop.models import Key, Post
+from shop.api.logs import configure_logging
+from shop.db import DatabaseSettings, errors
+from shop.db.fastapi import (
+    PageOf,
+    Paging,
+    RetriedRoute,
+    WebSettings,
+    get_database,
+    install,
+    problem_responses,
+    serving,
+    set_page_links,
+    transaction_options,
+    unit_of_work_dependency,
+)
+from shop.models import Base, Key, Post
 from shop.services.credits import InsufficientCredits, transfer
 from shop.unit_of_work import Database, ReadUnitOfWork, UnitOfWork
+from tests.factories import UserFactory
 from tests.proofs.support.actors import Actor
 
-# The most specific class counts. Every other error is a mistake of the program: 500 and a traceback.
-STATUS: dict[type[Exception], int] = {
-    errors.ClientError: 422,
-    errors.NotFound: 404,
-    errors.ConstraintViolation: 422,
-    errors.UniqueViolation: 409,
-    errors.ForeignKeyViolation: 409,
-    errors.TransientError: 503,
-    errors.PoolTimeout: 503,
-    errors.LockNotAvailable: 503,
-    InsufficientCredits: 422,
-}
+
+async def actor(request: Request, x_actor: Annotated[str, Header()] = "nobody") -> Actor:
+    request.app.state.tasks.append(asyncio.current_task())
+    return Actor(x_actor)
 
 
-async def problem(_: Request, error: Exception, *, status: int) -> JSONResponse:
-    """Return an error as in RFC 9457. The messages of the layer have no values and no SQL."""
-    title = http.HTTPStatus(status).phrase
-    body = {"title": title, "status": status, "detail": str(error)}
-    return JSONResponse(body, status, media_type="application/problem+json")
+open_unit_of_work = unit_of_work_dependency(actor)
 
-
-async def the_database(request: Request) -> Database:
-    database = request.app.state.database
-    assert isinstance(database, Database)
-    return database
-
-
-App = Annotated[Database, Depends(the_database)]
-
-
-async def open_unit_of_work(
-    request: Request, database: App, x_actor: Annotated[str, Header()] = "nobody"
-) -> AsyncIterator[UnitOfWork | ReadUnitOfWork]:
-    tasks: list[asyncio.Task[object] | None] = request.app.state.tasks
-    tasks.append(asyncio.current_task())
-    if request.method in {"GET", "HEAD"}:
-        async with database.unit_of_work(read_only=True, info=Actor(x_actor)) as reads:
-            yield reads
-    else:
-        async with database.unit_of_work(info=Actor(x_actor)) as uow:
-            yield uow
-    tasks.append(asyncio.current_task())
-
-
-# With this scope a unit of work ends before the response begins. By default it ends afterwards.
+App = Annotated[Database, Depends(get_database)]
 Work = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
 Reads = Annotated[ReadUnitOfWork, Depends(open_unit_of_work, scope="function")]
-LateWork = Annotated[UnitOfWork, Depends(open_unit_of_work)]
-
-
-class RetriedRoute(APIRoute):
-    """A route that runs its dependencies and its function again after a `TransientError`.
-
-    The client gets nothing before the last run. FastAPI reads the body once.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def once(request: Request) -> Response:
-            # Without this stack FastAPI would commit later, when the route cannot run again.
-            async with AsyncExitStack() as request.scope["fastapi_function_astack"]:
-                return await handle(request)
-
-        async def handle_with_retries(request: Request) -> Response:
-            return await retry(partial(once, request), attempts=3)
-
-        return handle_with_retries
+LateWork = Annotated[
+    UnitOfWork, Depends(open_unit_of_work)
+]  # the scope that FastAPI has by default
 
 
 class Move(BaseModel):
@@ -117,18 +86,30 @@ retried = APIRouter(route_class=RetriedRoute)
 router = APIRouter()
 
 
-def application(settings: DatabaseSettings) -> FastAPI:
+class Title(BaseModel):
+    title: str
+
+
+def application(settings: DatabaseSettings, **values: Any) -> FastAPI:
+    """Return the application.
+
+    Args:
+        values: settings of the web.
+    """
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Database(settings) as app.state.database:
+        web = WebSettings(_env_file=None, **values)
+        configure_logging(web.log_level)
+        async with Database(settings) as database, serving(app, database, web):
             yield
 
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=lifespan, responses=problem_responses(404, 409, 422, 500, 503))
     app.state.tasks, app.state.sessions, app.state.runs = [], [], 0
     app.state.noted = asyncio.Queue()
     app.state.together = asyncio.Barrier(10)
-    for kind, status in STATUS.items():
-        app.add_exception_handler(kind, partial(problem, status=status))
+    app.state.begun, app.state.go_on = asyncio.Event(), asyncio.Event()
+    install(app, Base.metadata, statuses={InsufficientCredits: 422})
     app.include_router(router)
     app.include_router(retried)
     return app
@@ -171,20 +152,54 @@ async def change_in_a_get(reads: Reads, author: Key) -> None:
     reads.session.add(Post(author_id=author, title="never", body=""))
 
 
+@router.get("/writes/{author}")
+@transaction_options(read_only=False, isolation_level="SERIALIZABLE")
+async def write_in_a_get(uow: Work, author: Key) -> str:
+    await uow.posts.add(Post(author_id=author, title="by a GET", body=""))
+    return str(await uow.session.scalar(text("SHOW transaction_isolation")))
+
+
+@router.post("/users/{name}", status_code=201)
+async def add_user(uow: Work, name: str) -> None:
+    await uow.users.add(UserFactory.build(username=name))
+
+
+@router.get("/loops/{times}")
+async def run_a_statement_in_a_loop(reads: Reads, times: int) -> None:
+    for _ in range(times):
+        await reads.session.execute(text("SELECT 'loop'"))
+
+
+@router.get("/waits")
+async def wait(reads: Reads, request: Request) -> None:
+    await reads.session.execute(text("SELECT 1"))
+    request.app.state.begun.set()
+    await request.app.state.go_on.wait()
+
+
+@router.get("/errors/{name}")
+async def raise_an_error(name: str) -> None:
+    raise getattr(errors, name)("secret at /srv/shop/db.py:1 on db.example")
+
+
 @router.get("/posts/{post}")
 async def post_title(reads: Reads, post: Key) -> str:
     return (await reads.posts.get_one(post)).title
 
 
 @router.get("/pages")
-async def page_of_posts(reads: Reads, cursor: str | None = None) -> list[str]:
-    return [post.title for post in (await reads.posts.published(limit=3, cursor=cursor)).items]
+async def page_of_posts(
+    reads: Reads, paging: Paging, request: Request, response: Response
+) -> PageOf[Title]:
+    page = await reads.posts.published(limit=paging.limit, cursor=paging.cursor)
+    set_page_links(request, response, page)
+    return PageOf[Title].model_validate(page, from_attributes=True)
 
 
 @router.get("/posts")
 async def all_posts(database: App) -> StreamingResponse:
     async def lines() -> AsyncIterator[str]:
-        # The handler and its dependencies have ended when this begins.
+        # The route and its dependencies have ended when this begins.
         async with database.unit_of_work(read_only=True) as reads:
             rows = await reads.session.stream(select(Post.title, Post.body))
             async for part in rows.partitions(200):
@@ -218,10 +233,50 @@ async def move_in_a_function_that_runs_again(database: App, order: Move) -> int:
 
 
 @retried.post("/retried-moves")
-async def move_in_a_route_that_runs_again(uow: Work, order: Move, request: Request) -> int:
+async def move_in_a_route_that_runs_again(
+    uow: Work, order: Move, request: Request, background: BackgroundTasks
+) -> int:
     request.app.state.runs += 1
+    background.add_task(request.app.state.noted.put, request.app.state.runs)
     await obey(uow, order, request.app.state.runs)
     return int(request.app.state.runs)
+
+
+async def until_the_response(request: Request) -> AsyncIterator[None]:
+    request.app.state.noted.put_nowait("begin")
+    try:
+        yield
+    finally:
+        request.app.state.noted.put_nowait("end")
+
+
+@retried.post("/retried-bodies", dependencies=[Depends(until_the_response)])
+async def read_the_body_in_each_run(request: Request) -> str:
+    request.app.state.runs += 1
+    body = b"".join([part async for part in request.stream()])
+    if request.app.state.runs < 3:
+        raise errors.DeadlockDetected
+    return body.decode()
+
+
+@retried.post("/late-retried/{author}")
+async def add_post_late_in_each_run(uow: LateWork, author: Key, request: Request) -> int:
+    request.app.state.runs += 1
+    await uow.posts.add(Post(author_id=author, title=str(request.app.state.runs), body=""))
+    if request.app.state.runs < 2:
+        raise errors.DeadlockDetected
+    return int(request.app.state.runs)
+
+
+@retried.post("/uploads")
+async def upload(file: UploadFile, request: Request) -> None:
+    request.app.state.runs += 1
+    raise errors.DeadlockDetected
+
+
+@router.post("/lost-moves")
+async def lose_the_connection(uow: Work, order: Move) -> None:
+    await obey(uow, order.model_copy(update={"faults": 1, "fault": "lost connection"}), 1)
 
 
 @router.post("/nested-moves")

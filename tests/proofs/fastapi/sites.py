@@ -1,4 +1,4 @@
-"""The web application of `asgi_app.py`: in the task of the test, and behind a server."""
+"""The web application of `application.py`: in the task of the test, and behind a server."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from sqlalchemy import URL, text
 from shop.db import DatabaseSettings
 from shop.models import Key
 from shop.unit_of_work import Database
-from tests.proofs.support.asgi_app import application, the_database
+from tests.proofs.fastapi.application import application
 from tests.proofs.support.faults import assert_whole, make_users
 
 TOTAL = 2000  # credits of the two users
@@ -54,7 +54,7 @@ async def in_this_task(database: Database, **transport: Any) -> AsyncIterator[Si
         transport: arguments of httpx's transport.
     """
     app = application(database.settings)
-    app.dependency_overrides[the_database] = lambda: database
+    app.state.database = database
     users = await make_users(database, 2, TOTAL // 2)
     calls = httpx.ASGITransport(app, **transport)
     async with httpx.AsyncClient(transport=calls, base_url="http://shop") as client:
@@ -70,12 +70,12 @@ async def served(url: URL, **values: Any) -> AsyncIterator[Site]:
     """
     app = application(DatabaseSettings(_env_file=None, url=url, **values))
     listener = socket.create_server(("127.0.0.1", 0))  # clients can connect now
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with httpx.AsyncClient(base_url=address, timeout=30, trust_env=False) as client:
-            await client.get("/docs")  # it answers when the application has started
+            await client.get("/health/live")  # it answers when the application has started
             database = app.state.database
             yield Site(app, client, database, await make_users(database, 2, TOTAL // 2))
             await assert_whole(database, TOTAL)

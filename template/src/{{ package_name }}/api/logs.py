@@ -1,0 +1,55 @@
+"""The log of the service: lines with time, level, logger and request id.
+
+In a terminal they are for people, and otherwise JSON.
+
+The loggers of the layer, of the server and of other libraries write into it, too. Your code may log by
+`logging` or by `structlog`.
+"""
+
+import logging
+import sys
+
+import structlog
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import Processor
+
+_log = logging.getLogger(__name__)
+
+_PROCESSORS: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def configure_logging(level: str) -> None:
+    """Send every log of this process to standard error, from this level on."""
+    structlog.configure(
+        processors=[*_PROCESSORS, ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    if sys.stderr.isatty():
+        end: list[Processor] = [structlog.dev.ConsoleRenderer()]
+    else:
+        end = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[*_PROCESSORS, structlog.stdlib.ExtraAdder()],
+            processors=[ProcessorFormatter.remove_processors_meta, *end],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = name != "uvicorn.access"  # request_log.py says more
+    set_on_retry_hooks([log_retry])
+
+
+def log_retry(details: RetryDetails) -> None:
+    """Log why a transaction runs again. The hook of stamina would also log its arguments."""
+    _log.warning("running again in %.2f s after: %s", details.wait_for, details.caused_by)

@@ -1,0 +1,153 @@
+"""What requests and responses contain.
+
+Responses are read from the attributes of entities. An attribute that the route has not loaded is an
+error, and never a query.
+"""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from ..models import Key
+
+# PostgreSQL stores no zero character.
+Text = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+Username = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]+$")]
+Password = Annotated[str, Field(min_length=12, max_length=200)]
+Credits = Annotated[int, Field(gt=0, le=1_000_000_000)]
+
+
+def absent() -> str:
+    """Stand for a field that was not sent and cannot be null: `exclude_unset` leaves it out."""
+    return ""
+
+
+class FromEntity(BaseModel):
+    """A response, from the attributes of an entity."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class NewUser(BaseModel):
+    email: Email
+    username: Username
+    password: Password
+
+
+class UserChange(BaseModel):
+    """A field that is not sent stays as it is. A null deletes the value."""
+
+    bio: Text | None = None
+
+
+class PublicUser(FromEntity):
+    id: Key
+    username: str
+    bio: str | None
+    created_at: datetime.datetime
+
+
+class Account(PublicUser):
+    """The fields that only the user sees."""
+
+    email: str
+    credits: int
+
+
+class Token(BaseModel):
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  # the name in RFC 6749
+    expires_in: int
+
+
+class NewPost(BaseModel):
+    title: Title
+    body: Text
+    published: bool = False
+    publish_at: AwareDatetime | None = None
+
+
+class PostChange(BaseModel):
+    """A field that is not sent stays as it is. A null deletes the value."""
+
+    title: Title = Field(default_factory=absent)
+    body: Text = Field(default_factory=absent)
+    publish_at: AwareDatetime | None = None
+
+
+class PostFilter(BaseModel):
+    """What a client may filter posts by. The names are those of `AllowedFields`: `field.operator`."""
+
+    author: Key | None = None
+    created_from: AwareDatetime | None = Field(default=None, alias="created.ge")
+    created_before: AwareDatetime | None = Field(default=None, alias="created.lt")
+
+
+class Author(FromEntity):
+    id: Key
+    username: str
+
+
+class FoundPost(FromEntity):
+    id: Key
+    title: str
+    created_at: datetime.datetime
+
+
+class OwnPost(FoundPost):
+    body: str
+    author_id: Key
+    published: bool
+    publish_at: datetime.datetime | None
+    updated_at: datetime.datetime
+
+
+class ListedPost(FoundPost):
+    author: Author
+
+
+class NewComment(BaseModel):
+    text: Title
+
+
+class AddedComment(FromEntity):
+    id: Key
+    text: str
+    created_at: datetime.datetime
+
+
+class CommentOfPost(AddedComment):
+    author: Author
+
+
+class FullPost(OwnPost):
+    author: Author
+    comments: list[CommentOfPost]
+
+
+class NewTransfer(BaseModel):
+    recipient: Key
+    amount: Credits
+
+
+class Transfer(BaseModel):
+    recipient: Key
+    amount: int
+    credits: int
+    """The credits of the sender afterwards."""
+
+
+class RejectedLine(BaseModel):
+    line: int
+    reason: str
+
+
+class ImportReport(BaseModel):
+    imported: int
+    rejected: list[RejectedLine]
+    """At most 100 of them."""
+
+    rejected_in_all: int

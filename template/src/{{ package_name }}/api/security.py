@@ -1,0 +1,123 @@
+"""The user of a request: passwords and tokens.
+
+A token is a signed JWT (RFC 7519) with the key of the user. It cannot be taken back, so it is valid for
+a short time, and each request reads the user again.
+"""
+
+import asyncio
+import datetime
+from functools import cache
+from typing import Annotated
+
+import jwt
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from fastapi import Depends, HTTPException
+from fastapi.security import OAuth2PasswordBearer
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+
+from ..db import RowLock
+from ..db.fastapi import WebSettings
+from ..models import Key, User
+from ..unit_of_work import ReadUnitOfWork, UnitOfWork
+from .dependencies import open_unit_of_work
+
+_ALGORITHM = "HS256"
+_bearer = OAuth2PasswordBearer(tokenUrl="tokens", auto_error=False)
+
+
+class TokenSettings(WebSettings):
+    """The settings of tokens. All processes of the service need the same secret."""
+
+    token_secret: Annotated[SecretStr, Field(min_length=32)]
+    """The secret that signs tokens. A new one ends all sessions."""
+
+    token_lifetime: Annotated[int, Field(gt=0)] = 3600
+    """How long a token is valid, in seconds."""
+
+
+@cache
+def token_settings() -> TokenSettings:
+    """Return the settings. They are read once."""
+    return TokenSettings()
+
+
+Tokens = Annotated[TokenSettings, Depends(token_settings)]
+
+
+def create_token(user: Key, settings: TokenSettings) -> str:
+    """Return a token for a user who has given the right password."""
+    now = datetime.datetime.now(datetime.UTC)
+    end = now + datetime.timedelta(seconds=settings.token_lifetime)
+    claims = {"sub": str(user), "iat": now, "exp": end}
+    return jwt.encode(claims, settings.token_secret.get_secret_value(), _ALGORITHM)
+
+
+async def get_token_user(
+    settings: Tokens, token: Annotated[str | None, Depends(_bearer)]
+) -> Key | None:
+    """Return the key in the token of a request, or None if there is no token.
+
+    Raises:
+        HTTPException: the token is not ours, or no longer valid (401).
+    """
+    if token is None:
+        return None
+    secret = settings.token_secret.get_secret_value()
+    try:
+        claims = jwt.decode(token, secret, [_ALGORITHM], options={"require": ["exp", "sub"]})
+        return TypeAdapter(Key).validate_python(claims["sub"])
+    except (jwt.InvalidTokenError, ValidationError):
+        raise unauthorized("the token is not valid: log in") from None
+
+
+TokenUser = Annotated[Key | None, Depends(get_token_user)]
+"""The key of the user, or None. The user may be gone or inactive."""
+
+
+async def get_current_user(
+    uow: Annotated[UnitOfWork | ReadUnitOfWork, Depends(open_unit_of_work, scope="function")],
+    key: TokenUser,
+) -> User:
+    """Return the user of a request, in the unit of work of the request."""
+    return await get_active_user(uow, key)
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_active_user(uow: UnitOfWork | ReadUnitOfWork, key: Key | None) -> User:
+    """Return the user of a token. In a transaction that writes, nobody can delete the user meanwhile.
+
+    Raises:
+        HTTPException: there was no token, or the user is gone or inactive (401).
+    """
+    share: RowLock = {"read": True, "key_share": True}
+    lock = share if isinstance(uow, UnitOfWork) else False
+    user = None if key is None else await uow.users.get(key, with_for_update=lock)
+    if user is None or not user.active:
+        raise unauthorized("log in first")
+    return user
+
+
+async def has_password(user: User | None, password: str) -> bool:
+    """Whether a user has this password. It takes the same time if there is no such user."""
+    return await asyncio.to_thread(_verify, user.password_hash if user else None, password)
+
+
+def _verify(password_hash: str | None, password: str) -> bool:
+    try:
+        PasswordHasher().verify(password_hash or _hash_of_nobody(), password)
+    except VerificationError:
+        return False
+    return password_hash is not None
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return PasswordHasher().hash("")
+
+
+def unauthorized(detail: str) -> HTTPException:
+    """Return the error of a request without a valid token."""
+    return HTTPException(401, detail, headers={"WWW-Authenticate": "Bearer"})

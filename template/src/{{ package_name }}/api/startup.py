@@ -1,0 +1,30 @@
+"""Why the service does not start: one sentence in the log, and no traceback."""
+
+import sys
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..db.errors import SchemaMismatch, SettingsError
+
+
+class StartupError:
+    """The middleware that makes one sentence of the errors that a person can correct.
+
+    These are a missing or malformed setting, and a schema that is older than the code. Other errors
+    keep their traceback.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on. The server logs the message of a start that failed."""
+
+        async def in_one_sentence(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                error = sys.exception()  # Starlette sends the message while it handles the error
+                if isinstance(error, SchemaMismatch | SettingsError):
+                    message["message"] = str(error)
+            await send(message)
+
+        await self._app(scope, receive, in_one_sentence if scope["type"] == "lifespan" else send)

@@ -1,0 +1,55 @@
+"""Optimistic locking by HTTP: a client sends back the version that it has read.
+
+::
+
+    @router.patch("/posts/{key}", responses=problem_responses(404, 412))
+    async def edit(uow: Work, key: Key, given: PostChange, response: Response, if_match: IfMatch):
+        post = await uow.posts.get_one(key)
+        check_if_match(post, if_match)
+        await uow.posts.update(post, **given.model_dump(exclude_unset=True))
+        set_etag(response, post)
+        return post
+
+The model is `Versioned`. The check compares the version that was read, and the UPDATE compares it
+once more. So of two clients with the same version one gets 412.
+"""
+
+from typing import Annotated
+
+from fastapi import Header, Response
+from sqlalchemy import inspect
+
+from ..errors import StaleData
+
+IfMatch = Annotated[str | None, Header(alias="If-Match")]
+"""The header `If-Match`: an ETag, several ETags, `*`, or None."""
+
+
+def set_etag(response: Response, entity: object) -> None:
+    """Send the version of an entity as the header `ETag`.
+
+    Raises:
+        TypeError: the model has no version.
+    """
+    response.headers["ETag"] = _etag(entity)
+
+
+def check_if_match(entity: object, if_match: str | None) -> None:
+    """Compare the version of an entity with the header `If-Match`. None agrees with every version.
+
+    Raises:
+        StaleData: the client has read another version. The answer is 412.
+        TypeError: the model has no version.
+    """
+    etag = _etag(entity)
+    given = {"*"} if if_match is None else {each.strip() for each in if_match.split(",")}
+    if not given & {"*", etag}:
+        raise StaleData
+
+
+def _etag(entity: object) -> str:
+    mapper = inspect(entity, raiseerr=True).mapper
+    if mapper.version_id_col is None:
+        raise TypeError(f"{mapper.class_.__name__} has no version: add the mixin Versioned")
+    version = getattr(entity, mapper.get_property_by_column(mapper.version_id_col).key)
+    return f'"{version}"'

@@ -1,0 +1,53 @@
+"""Pages of a list by HTTP: the parameters `limit` and `cursor`, and the header `Link`.
+
+::
+
+    @router.get("/posts")
+    async def posts(reads: Reads, paging: Paging, request: Request, response: Response) -> PageOf[PostOut]:
+        page = await reads.posts.published(limit=paging.limit, cursor=paging.cursor)
+        set_page_links(request, response, page)
+        return page
+
+A cursor that does not belong to the list is a 422.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from ..paging.page import Page
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PageParameters:
+    """What a client asks for: how many items at most, and `next` or `previous` of another page."""
+
+    limit: Annotated[int, Query(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Query(max_length=2000)] = None
+
+
+Paging = Annotated[PageParameters, Depends()]
+
+
+class PageOf(BaseModel, Generic[T]):
+    """A page as a response. A route returns a `Page`, and FastAPI reads its attributes."""
+
+    items: list[T]
+    next: str | None
+    previous: str | None
+
+
+def set_page_links(request: Request, response: Response, page: Page[Any]) -> None:
+    """Send the links of the pages beside a page as the header `Link` (RFC 8288)."""
+    links = []
+    for relation, cursor in (("next", page.next), ("prev", page.previous)):
+        if cursor:
+            # A relative link: behind a proxy, this process may not know the name of its host.
+            url = request.url.include_query_params(cursor=cursor)
+            links.append(f'<{url.path}?{url.query}>; rel="{relation}"')
+    if links:
+        response.headers["Link"] = ", ".join(links)

@@ -1,0 +1,84 @@
+"""One line in the log for each request, with its id, its time and the number of its statements.
+
+The id comes from the header `X-Request-ID`, if it has only letters, digits, `-` and `_`. Otherwise it
+is new. The response has it, and every line that is logged meanwhile.
+"""
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from contextvars import ContextVar
+from time import monotonic
+from urllib.parse import quote
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from ..engine.query_log import RecordedQuery, listen
+from .problems import answer
+
+HEADER = "X-Request-ID"
+
+_SAFE = re.compile(r"[\w-]{1,64}", re.ASCII)
+_log = logging.getLogger(__name__)
+_statements: ContextVar[Counter[str]] = ContextVar("statements")
+
+
+class RequestLog:
+    """The middleware that gives each request an id, and logs its end.
+
+    Args:
+        app: the application inside.
+        running: the tasks of the requests that run. A request is there until it ends.
+    """
+
+    def __init__(self, app: ASGIApp, running: set[object]) -> None:
+        self._app = app
+        self._running = running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if _SAFE.fullmatch(given) else uuid4().hex
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
+        _statements.set(statements := Counter[str]())
+        task, start, status = asyncio.current_task(), monotonic(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        self._running.add(task)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            if not status:
+                response = answer(500, "the service made a mistake, and its log has the reason")
+                await response(scope, receive, send_with_id)
+            raise  # the server logs the traceback
+        finally:
+            self._running.discard(task)
+            path = quote(scope["path"])  # a line break in it would look like another line
+            fields = {"method": scope["method"], "path": path, "status": status}
+            figures = {"seconds": monotonic() - start, "statements": statements.total()}
+            _log.info("%(method)s %(path)s %(status)d", fields, extra=fields | figures)
+
+
+def count_statements(engine: AsyncEngine) -> None:
+    """Count the statements that each request runs on an engine."""
+
+    def count(_: object, query: RecordedQuery, __: bool) -> None:
+        if (statements := _statements.get(None)) is not None:
+            statements[query.text] += 1
+
+    listen(engine, count)

@@ -1,0 +1,97 @@
+"""The dependency that opens a request's unit of work.
+
+::
+
+    open_unit_of_work = unit_of_work_dependency()
+    Work = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
+    Reads = Annotated[ReadUnitOfWork, Depends(open_unit_of_work, scope="function")]
+
+With `scope="function"` the transaction ends before the response begins. So a commit that fails
+becomes an error response. With FastAPI's default it ends after the response: the client would read
+201, and the row would be lost.
+
+An application has one such dependency, because a task has one unit of work at a time. GET and HEAD
+get a `ReadUnitOfWork`, and other methods get a `UnitOfWork`. A route may choose otherwise::
+
+    @router.get("/tickets/next")
+    @transaction_options(read_only=False)
+    async def next_ticket(uow: Work) -> Ticket: ...
+
+A background task or a streamed response runs after the transaction. It opens its own unit of work, in
+the function that runs later::
+
+    async def lines() -> AsyncIterator[str]:
+        async with database.unit_of_work(read_only=True) as reads:
+            ...
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, TypeVar, Unpack
+
+from fastapi import Depends, Request
+
+from ..unit_of_work.database import Database, TransactionOptions
+from ..unit_of_work.unit_of_work import ReadUnitOfWork, UnitOfWork
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = "__transaction_options__"
+
+
+class RouteTransactionOptions(TransactionOptions, total=False):
+    """The options that a route may choose."""
+
+    read_only: bool
+    """Whether the route gets a `ReadUnitOfWork`. By default GET and HEAD do."""
+
+
+def transaction_options(**options: Unpack[RouteTransactionOptions]) -> Callable[[F], F]:
+    """Choose the transaction of one route. Write it below the decorator of the route.
+
+    Args:
+        options: `read_only`, and those of `Database.unit_of_work`.
+    """
+
+    def choose(function: F) -> F:
+        setattr(function, _OPTIONS, options)
+        return function
+
+    return choose
+
+
+async def get_database(request: Request) -> Any:
+    """Return the application's database: a dependency. It is `app.state.database`."""
+    return request.app.state.database
+
+
+async def no_info() -> object:
+    """Return what a transaction has to know when it has to know nothing."""
+    return ()
+
+
+def unit_of_work_dependency(
+    info: Callable[..., object] = no_info,
+) -> Callable[..., AsyncIterator[UnitOfWork | ReadUnitOfWork]]:
+    """Return the dependency that opens a request's unit of work.
+
+    Args:
+        info: a dependency that returns the `info` of the transaction, such as `Actor(user.name)`. It
+            must not use the unit of work.
+
+    Returns:
+        A dependency for `Depends(…, scope="function")`. It raises the errors of
+        `Database.unit_of_work`.
+    """
+
+    async def open_unit_of_work(
+        request: Request,
+        database: Annotated[Database[Any, Any], Depends(get_database)],
+        info: Annotated[object, Depends(info)],
+    ) -> AsyncIterator[UnitOfWork | ReadUnitOfWork]:
+        chosen = getattr(request.scope["endpoint"], _OPTIONS, {})
+        reads = request.method in {"GET", "HEAD"}
+        options: dict[str, Any] = {"read_only": reads, "info": info, **chosen}
+        async with database.unit_of_work(**options) as uow:
+            yield uow
+
+    return open_unit_of_work

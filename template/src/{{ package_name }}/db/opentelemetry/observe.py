@@ -1,0 +1,69 @@
+"""The function that observes a database: spans of statements, events, and the figures of its pool."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+from weakref import WeakSet
+
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import CallbackOptions, Observation
+from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
+
+from ..engine.pool import PoolStatus
+from ..settings import DatabaseSettings
+from ..unit_of_work.database import Database
+from .spans import trace_statements
+
+_STATE = "db.client.connection.state"
+
+_Figures = Callable[[DatabaseSettings, PoolStatus], dict[str, int]]  # by the state of connections
+_observed: WeakSet[Database[Any, Any]] = WeakSet()
+
+
+def observe(database: Database[Any, Any]) -> None:
+    """Send traces and metrics of a database to the providers of this process.
+
+    Call it after the log is configured, which replaces the hooks of retries. In FastAPI's lifespan that
+    is inside of `serving`.
+    """
+    for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
+        trace_statements(engine, slow=database.settings.log_statements_longer_than)
+    hooks = [each for each in get_on_retry_hooks() if each is not _add_retry]
+    set_on_retry_hooks([*hooks, _add_retry])
+    _observed.add(database)
+    _measure_pools()
+
+
+def _add_retry(details: RetryDetails) -> None:
+    error = type(details.caused_by).__name__
+    trace.get_current_span().add_event("retry", {"attempt": details.retry_num, "error.type": error})
+
+
+@cache  # an instrument is created once in a process
+def _measure_pools() -> None:
+    meter = metrics.get_meter(__name__)
+    count = meter.create_observable_up_down_counter
+    count("db.client.connection.count", [_read(_connections)], "{connection}")
+    count("db.client.connection.max", [_read(_most)], "{connection}")
+    timeouts = [_read(lambda _, pool: {"": pool.timeouts})]
+    meter.create_observable_counter("db.client.connection.timeouts", timeouts, "{timeout}")
+
+
+def _read(figures: _Figures) -> Callable[[CallbackOptions], Iterator[Observation]]:
+    def observations(_: CallbackOptions) -> Iterator[Observation]:
+        for database in list(_observed):
+            labels = {"db.client.connection.pool.name": database.settings.application_name}
+            if pool := database.pool:
+                for state, value in figures(database.settings, pool).items():
+                    yield Observation(value, labels | ({_STATE: state} if state else {}))
+
+    return observations
+
+
+def _connections(_: DatabaseSettings, pool: PoolStatus) -> dict[str, int]:
+    idle = max(0, pool.opened - pool.closed - pool.checked_out)
+    return {"used": pool.checked_out, "idle": idle}
+
+
+def _most(settings: DatabaseSettings, _: PoolStatus) -> dict[str, int]:
+    return {"": settings.pool_size + settings.max_overflow}

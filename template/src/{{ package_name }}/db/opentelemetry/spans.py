@@ -1,0 +1,49 @@
+"""One span for each statement, made after the statement has ended."""
+
+import sys
+from time import time_ns
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..engine.query_log import RecordedQuery, listen
+
+_NANOSECONDS = 1_000_000_000
+
+
+def trace_statements(engine: AsyncEngine, *, slow: float) -> None:
+    """Make a span for each statement of an engine, as a child of the current span.
+
+    Args:
+        engine: each call adds spans, so call it once.
+        slow: a statement that takes more seconds is an event of the current span, too. 0 is never.
+    """
+    tracer = trace.get_tracer(__name__)
+    server = {
+        "db.system.name": engine.dialect.name,
+        "db.namespace": engine.url.database or "",
+        "server.address": engine.url.host or "",
+    }
+
+    def end(_: Connection, query: RecordedQuery, __: bool) -> None:
+        request, now = trace.get_current_span(), time_ns()
+        span = tracer.start_span(
+            query.text.split(maxsplit=1)[0].upper(),
+            kind=SpanKind.CLIENT,
+            attributes={**server, "db.query.text": str(query)},
+            start_time=now - int(query.seconds * _NANOSECONDS),
+        )
+        # Each call of SQLAlchemy has its greenlet, so there is only an error if the statement failed.
+        if error := sys.exception():
+            code = getattr(error, "sqlstate", None) or type(error).__name__
+            span.set_attribute("error.type", code)
+            span.set_status(StatusCode.ERROR)
+        span.end(now)
+        if slow and query.seconds > slow:
+            request.add_event(
+                "slow statement", {"db.query.text": str(query), "seconds": query.seconds}
+            )
+
+    listen(engine, end)

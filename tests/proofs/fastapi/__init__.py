@@ -1,0 +1,1 @@
+"""Proofs of the option web_framework=fastapi. They run only in a project with this option."""

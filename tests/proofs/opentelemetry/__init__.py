@@ -1,0 +1,1 @@
+"""Proofs of the option observability=opentelemetry. They run only in a project with this option."""

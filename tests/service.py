@@ -1,0 +1,66 @@
+"""Serve a rendered project as people do, for tests that call it from outside."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import NO_DOCKER
+
+
+@contextlib.contextmanager
+def serving(project: Path) -> Iterator[str]:
+    """Run `just serve`, and yield the URL of the service when it is ready. End it by Ctrl-C."""
+    url = f"http://127.0.0.1:{free_port()}"
+    log = project / "serve.log"
+    command = ["uv", "run", "--quiet", "just", "serve", "--no-reload", "--port", url.split(":")[2]]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=project,
+            env=os.environ | NO_DOCKER,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        wait_until_ready(url, process, log)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
+        process.wait(60)
+        log.unlink()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Ask until the service is ready. Fail with its log if it ends, or after two minutes."""
+    deadline = time.monotonic() + 120
+    while status_of(f"{url}/health/ready") != 200:
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"the service is not ready:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+def status_of(url: str) -> int | None:
+    """Return the status of a GET, or None if nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,82 @@
+"""The service starts by one command, and a deployed one says in one sentence what it lacks."""
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT, attempt, run
+from tests.requirements import chromium
+from tests.service import free_port, serving, status_of
+
+pytestmark = pytest.mark.slow
+
+UVICORN = ["uv", "run", "--quiet", "uvicorn", "shop.api.app:app", "--port"]
+# Nobody serves it. The service starts, and is not ready, so a setting that is missing is found first.
+NOBODY = "postgresql://shop:hunter2@127.0.0.1:1/shop"
+PLAYWRIGHT = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", "playwright==1.65.*"]
+
+
+def test_the_service_starts_on_a_bare_machine(shop: Path) -> None:
+    with serving(shop) as url:
+        with urllib.request.urlopen(f"{url}/openapi.json") as answer:
+            assert b'"/users/me"' in answer.read()
+        log = (shop / "serve.log").read_text()
+        assert "this starts a temporary PostgreSQL" in log
+
+    assert status_of(f"{url}/health/live") is None
+    assert not (shop / ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "DATABASE_URL is not set; see .env.example"),
+        ({"DATABASE_URL": NOBODY}, "WEB_TOKEN_SECRET is not set; see .env.example"),
+        (
+            {"DATABASE_URL": NOBODY, "WEB_TOKEN_SECRET": "short"},
+            "WEB_TOKEN_SECRET is not valid: Value should have at least 32 items after validation",
+        ),
+        (
+            {"DATABASE_URL": NOBODY, "WEB_TOKEN_SECRET": "s" * 32, "WEB_LOG_LEVEL": "hunter2"},
+            "WEB_LOG_LEVEL is not valid: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'",
+        ),
+    ],
+)
+def test_a_deployed_service_says_in_one_sentence_what_it_lacks(
+    shop: Path, settings: dict[str, str], sentence: str
+) -> None:
+    result = attempt([*UVICORN, str(free_port())], shop, **settings)
+
+    assert result.returncode != 0
+    assert sentence in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "hunter2" not in result.stdout
+
+
+@pytest.mark.requires("chromium")
+def test_the_documentation_opens_without_a_network_and_drives_the_example(
+    shop: Path, tmp_path: Path
+) -> None:
+    account = {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}
+    with serving(shop) as url:
+        post(f"{url}/users", account)
+        arguments = [url, account["email"], account["password"], str(tmp_path / "docs.png")]
+        program = [*PLAYWRIGHT, "python", str(ROOT / "tests/drive_swagger_ui.py")]
+        lines = run([*program, str(chromium()), *arguments], tmp_path).splitlines()
+
+    [answer] = [line for line in lines if line.startswith("answer ")]
+    requests = {line.removeprefix("request ") for line in lines if line.startswith("request ")}
+    assert f'"email": "{account["email"]}"' in answer
+    assert f"{url}/docs/swagger-ui-bundle.js" in requests
+    assert {each for each in requests if not each.startswith((f"{url}/", "data:"))} == set()
+    # The browser would report here what the Content-Security-Policy forbids.
+    assert [line for line in lines if line.split()[0] in {"error", "warning"}] == []
+
+
+def post(url: str, given: dict[str, str]) -> None:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(given).encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 201

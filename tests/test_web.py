@@ -1,0 +1,182 @@
+"""The web is an option: without it there is no trace, and an update can bring it and take it away."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import (
+    NO_DOCKER,
+    Render,
+    attempt,
+    commit,
+    git,
+    publish,
+    render_project,
+    snapshot,
+    update,
+)
+from tests.ownership import files
+
+WORDS = re.compile(r"fastapi|uvicorn|structlog|starlette|\bWEB_|src/shop/api", re.IGNORECASE)
+
+# A line of the import contracts, and the command of the image with its comment.
+REPLACED = ("layers = ", "# This command migrates", "CMD ")
+
+
+@pytest.fixture(scope="module")
+def without(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render(tmp_path_factory.mktemp("none") / "shop", web_framework="none")
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A template whose first version did not have the question, and whose second version has it."""
+    versions = snapshot(tmp_path / "template")
+    questions = (versions / "copier.yml").read_text()
+    hidden = "web_framework:\n  type: str\n  when: false\n  default: none\n"
+    before = re.sub(r"^web_framework:\n(  .*\n)+", hidden, questions, flags=re.MULTILINE)
+    (versions / "copier.yml").write_text(before)
+    publish(versions, "v1.0.0")
+    (versions / "copier.yml").write_text(questions)
+    return versions
+
+
+def test_a_project_without_the_web_has_no_trace_of_it(without: Path) -> None:
+    found = {name: (without / name).read_text() for name in files(without)}
+    del found[".copier-answers.yml"]
+
+    assert not [name for name, text in found.items() if WORDS.search(name + text)]
+
+
+def test_the_web_adds_files_and_lines_and_changes_no_other_line(
+    without: Path, project: Path
+) -> None:
+    for name in files(without):
+        text = (without / name).read_text()
+        kept = [each for each in text.splitlines() if not each.startswith(REPLACED)]
+        lines = iter((project / name).read_text().splitlines())
+        assert name == ".copier-answers.yml" or all(line in lines for line in kept), name
+
+
+@pytest.mark.slow
+def test_an_update_keeps_a_project_without_the_web(older: Path, tmp_path: Path) -> None:
+    project = render_project(older, tmp_path / "shop")
+    commit(project, "Render")
+    before = {name: (project / name).read_bytes() for name in files(project)}
+    publish(older, "v2.0.0")
+
+    update(project)
+
+    after = {name: (project / name).read_bytes() for name in files(project)}
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert {name for name in changed if not name.startswith(".git/")} == {".copier-answers.yml"}
+    assert "web_framework: none" in (project / ".copier-answers.yml").read_text()
+
+
+def test_an_update_brings_the_web_without_the_routes_of_the_example(
+    older: Path, tmp_path: Path
+) -> None:
+    project = render_project(older, tmp_path / "shop")
+    commit(project, "Render")
+    publish(older, "v2.0.0")
+
+    update(project, web_framework="fastapi")
+
+    new = set(git(project, "diff", "--name-only", "--diff-filter=A", "HEAD^").splitlines())
+    assert {name for name in new if "/api/" in name} == {
+        f"src/shop/api/{name}"
+        for name in ("__init__.py", "app.py", "dependencies.py", "logs.py", "routes/__init__.py")
+    }
+    assert "src/shop/db/fastapi/__init__.py" in new
+    assert "tests/db/fastapi/fixtures.py" in new
+    assert (
+        "ROUTERS: list[APIRouter] = []" in (project / "src/shop/api/routes/__init__.py").read_text()
+    )
+    (project / "src/shop/api/app.py").write_text("# ours\n")
+    commit(project, "Work")
+    (older / "template/tools/new.py").write_text('"""A new tool."""\n')
+    publish(older, "v3.0.0")
+    update(project)
+    assert (project / "tools/new.py").exists()
+    assert (project / "src/shop/api/app.py").read_text() == "# ours\n"
+
+
+@pytest.mark.slow
+def test_an_update_that_brings_the_web_leaves_a_package_of_the_same_name_alone(
+    older: Path, tmp_path: Path
+) -> None:
+    project = render_project(older, tmp_path / "shop")
+    (project / "src/shop/api").mkdir()
+    (project / "src/shop/api/app.py").write_text("# ours\n")
+    commit(project, "Work")
+    publish(older, "v2.0.0")
+
+    update(project, web_framework="fastapi")
+
+    assert [path.name for path in (project / "src/shop/api").iterdir()] == ["app.py"]
+    assert (project / "src/shop/api/app.py").read_text() == "# ours\n"
+
+
+@pytest.mark.slow
+def test_after_the_web_is_switched_off_each_file_that_needs_it_is_named(
+    template: Path, tmp_path: Path
+) -> None:
+    versions = snapshot(tmp_path / "template", template)
+    publish(versions, "v1.0.0")
+    project = render_project(versions, tmp_path / "shop")
+    commit(project, "Render")
+
+    update(project, web_framework="none")
+
+    assert not (project / "src/shop/db/fastapi").exists()
+    assert "fastapi" not in (project / "pyproject.toml").read_text()
+    result = attempt(["python3", "-m", "tools.updated", "HEAD"], project)
+    assert result.returncode == 1
+    for name in ("app.py", "dependencies.py"):
+        assert f"    src/shop/api/{name}\n" in result.stdout
+    git(project, "rm", "-r", "--quiet", "src/shop/api")
+    commit(project, "Remove the web")
+    assert attempt(["python3", "-m", "tools.updated", "HEAD"], project).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_service_is_served_where_there_is_nothing(shop: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = ["uv", "run", "--quiet", "just", "serve", "--port", address.rpartition(":")[2]]
+    with subprocess.Popen(
+        command,
+        cwd=shop,
+        env=os.environ | NO_DOCKER,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as serving:
+        assert serving.stdout is not None
+        printed = []
+        for line in serving.stdout:
+            printed.append(line)
+            if "Application startup complete" in line:
+                break
+        try:
+            assert get(f"{address}/health/ready") == {"status": "ok"}, printed
+            assert "/health/live" in get(f"{address}/openapi.json")["paths"]
+        finally:
+            os.killpg(serving.pid, signal.SIGINT)
+            rest = serving.stdout.read()
+    assert "ready" not in rest
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url) as response:
+        return json.load(response)
