@@ -64,10 +64,11 @@ FROZEN = {
         "unit_of_work_dependency",
     },
     "shop.db.migrations": {"run_migrations"},
-    "shop.db.mixins": {"Timestamps"},
+    "shop.db.mixins": {"Timestamps", "Versioned"},
     "shop.db.mixins.bigint": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid4": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid7": {"Key", "PrimaryKey"},
+    "tests.db.fastapi.fixtures": {"client_of"},
     "tests.db.plugin": set(),  # pytest loads it by its name
 }
 FIXTURES = {"database", "fresh_database_url", "isolated", "max_queries", "session", "uow"}

@@ -40,7 +40,8 @@ class RetriedRoute(APIRoute):
             return handle
 
         async def handle_with_retries(request: Request) -> Response:
-            await request.body()  # the request keeps it
+            if not self.body_field:  # the function may read it
+                await request.body()  # the request keeps it
             ending = request.scope["fastapi_inner_astack"]
             return await retry(partial(_attempt, handle, request, ending), attempts=self.attempts)
 
