@@ -64,6 +64,10 @@ render *args:
 port project:
     python -m maintenance.port "{{ project }}"
 
+# release a version: checks, writes, commits and tags; `just release 0.1.0`
+release version:
+    python -m maintenance.release "{{ version }}"
+
 # renew requirements.lock
 lock:
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev --output-file requirements.lock

@@ -41,6 +41,7 @@ RUN_BY = {
     "dev just port": "test_a_project_is_rendered_to_work_on_and_ported",
     "dev just proofs": "test_the_tiers_have_all_tests_between_them",
     "dev just proofs -k option": "test_the_tiers_have_all_tests_between_them",
+    "dev just release": "test_a_version_is_released_by_the_command",
     "dev just render": "test_a_project_is_rendered_to_work_on_and_ported",
     "dev just render --data": "test_a_project_is_rendered_to_work_on_and_ported",
     "dev just slow": ".ci/run",
@@ -86,6 +87,7 @@ RUN_BY = {
     "just test -n": "test_the_suite_runs_in_parallel_and_in_any_order",
     "just types": "test_bad_code_is_found",
     "just updated": "test_the_messages_next_steps_can_be_followed",
+    "just updated --check": "test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it",
     "just worker": "test_a_worker_that_is_told_to_stop_ends_well",
     "psql --set": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "psql --set --file": "test_psql_makes_of_the_script_what_the_upgrade_makes",
@@ -101,6 +103,7 @@ RUN_BY = {
 
 # The commands that no test runs, and why.
 NOT_RUN = {
+    "git push --follow-tags": "it writes to another machine",
     "dev just mutate": "it runs the proofs of a module once for each mutant, which takes minutes",
     "dev just mutate --sample --seed": "it takes an hour or more",
 }

@@ -99,7 +99,7 @@ def test_an_update_that_is_committed_is_compared_with_the_commit_before(project:
 
     assert "tools/psql.py" not in left(project)[1]
     assert "    tools/psql.py\n" in left(project, "HEAD~1")[1]
-    assert "git diff failed: " in left(project, "nothing")[1]
+    assert "git ls-tree failed: " in left(project, "nothing")[1]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from sqlalchemy import URL, text
@@ -81,13 +82,17 @@ def _with_random_values(example: str) -> str:
 
 def up(url: URL) -> str:
     """Start the server and create the database, if they are missing. Return the new status."""
+    server = url.set(database="postgres")
     if _embedded_port() is None and _compose(url, "ls", quiet=True):
         if not _compose(url, "up", "--detach", "--wait", "postgres"):
             raise ServerError("docker compose could not start postgres: read its message above")
-        asyncio.run(_make_role(url))
+        query = "SELECT 1 FROM pg_roles WHERE rolname = :name"
+        asyncio.run(_make(server.set(username=SUPERUSER), url.username, query, *_role(url)))
     else:
         _start_embedded(url)
-    asyncio.run(_make_database(url))
+    create = "CREATE DATABASE " + quote(str(url.database), '"')
+    query = "SELECT 1 FROM pg_database WHERE datname = :name"
+    asyncio.run(_make(server, url.database, query, create))
     return status(url)
 
 
@@ -102,7 +107,7 @@ def down(url: URL) -> str:
 
 def status(url: URL) -> str:
     """Return which server has the database. If no server has it, the driver raises its error."""
-    asyncio.run(_find_database(url))
+    asyncio.run(_make(url, url.database, "SELECT CAST(:name AS text)"))  # connects only
     kind = "embedded, data in .postgres" if _embedded_port() == url.port else "not embedded"
     return f"{kind}, port {url.port}, database {url.database}"
 
@@ -143,31 +148,17 @@ def _compose(url: URL, *arguments: str, quiet: bool = False) -> bool:
     if not (ROOT / "compose.yaml").exists() or not shutil.which("docker"):
         return False
     parts = {"POSTGRES_PASSWORD": str(url.password), "POSTGRES_PORT": str(url.port)}
-    environment = os.environ | parts
-    command = ["docker", "compose", *arguments]
-    run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=quiet)
-    return run.returncode == 0
+    process: dict[str, Any] = {"cwd": ROOT, "env": os.environ | parts, "capture_output": quiet}
+    done = subprocess.run(["docker", "compose", *arguments], check=False, **process)
+    return done.returncode == 0
 
 
-async def _find_database(url: URL) -> None:
-    async with connect(url):
-        pass
-
-
-async def _make_role(url: URL) -> None:
-    async with connect(url.set(username=SUPERUSER, database="postgres")) as server:
-        query = text("SELECT 1 FROM pg_roles WHERE rolname = :name")
-        if not await server.scalar(query, {"name": url.username}):
-            for statement in _role(url):
+async def _make(url: URL, name: str | None, query: str, *statements: str) -> None:
+    """Connect, and run the statements unless the query finds the name."""
+    async with connect(url) as server:
+        if not await server.scalar(text(query), {"name": name}):
+            for statement in statements:
                 await server.exec_driver_sql(statement)
-
-
-async def _make_database(url: URL) -> None:
-    async with connect(url.set(database="postgres")) as server:
-        query = text("SELECT 1 FROM pg_database WHERE datname = :name")
-        if not await server.scalar(query, {"name": url.database}):
-            name = quote(str(url.database), '"')
-            await server.exec_driver_sql(f"CREATE DATABASE {name}")
 
 
 def _role(url: URL) -> list[str]:
@@ -189,9 +180,8 @@ def main() -> None:
         fcntl.flock(os.open(BASE, os.O_RDONLY), fcntl.LOCK_EX)
     parser = argparse.ArgumentParser(prog="python -m tools.develop")
     parser.add_argument("command", choices=commands)
-    command = commands[parser.parse_args().command]
     try:
-        print("PostgreSQL:", command(database_url()))
+        print("PostgreSQL:", commands[parser.parse_args().command](database_url()))
     except ServerError as error:
         sys.exit(str(error))
     except (DBAPIError, OSError) as error:  # often the password: the data keeps its first one

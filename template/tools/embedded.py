@@ -84,7 +84,7 @@ class Cluster:
         self.data, self._log, self._base = base / "data", base / "log", base
         self._binaries = binaries
         environment = os.environ | {"LC_ALL": "C"}  # `start` reads messages in English
-        self._process: dict[str, Any] = {"cwd": base, "env": environment}
+        self._process: dict[str, Any] = {"cwd": base, "env": environment, "check": False}
         if sys.platform == "win32":
             return
         entry, user = base.lstat(), os.geteuid()
@@ -157,7 +157,7 @@ class Cluster:
         """The port of the running server, or None if it does not run."""
         # Do not read postmaster.pid: `nobody` could replace it by a link to another file.
         command = [str(self._binaries / "pg_ctl"), "status", f"--pgdata={self.data}"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, **self._process)
+        done = subprocess.run(command, capture_output=True, text=True, **self._process)
         found = re.search(r'"port=(\d+)"', done.stdout)
         return int(found[1]) if done.returncode == 0 and found else None
 
@@ -171,12 +171,7 @@ class Cluster:
         with self._log.open("a") as log:
             try:
                 done = subprocess.run(
-                    command,
-                    check=False,
-                    input=script.encode(),
-                    stdout=log,
-                    stderr=log,
-                    **self._process,
+                    command, input=script.encode(), stdout=log, stderr=log, **self._process
                 )
             except PermissionError as error:
                 raise ServerError(
@@ -277,9 +272,8 @@ def _supervise(binaries: Path) -> None:
         try:
             script = f"ALTER ROLE postgres PASSWORD '{password}'\n"
             cluster.create("postgres", script, "--no-sync")
-            port = _free_port()
-            while not cluster.start(FAST | {"port": port}):  # another program took it meanwhile
-                port = _free_port()
+            while not cluster.start(FAST | {"port": (port := _free_port())}):
+                pass  # another program took it meanwhile
             answer = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
         except (ServerError, OSError) as error:
             answer = str(error)

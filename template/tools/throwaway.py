@@ -29,14 +29,12 @@ def main(command: list[str]) -> int:
     environment = os.environ | missing_secrets()
     if configured("DATABASE_URL"):
         print("using the database that DATABASE_URL names")
-        check = [*ALEMBIC, "current", "--check-heads"]
-        current = subprocess.run(check, capture_output=True, text=True, check=False)
-        if "head" in current.stderr + current.stdout and current.returncode != 0:
-            raise ServerError(
-                "the database is not at the newest revision: run `uv run just migrate`"
-            )
+        heads = [*ALEMBIC, "current", "--check-heads"]
+        current = subprocess.run(heads, capture_output=True, text=True, check=False)
+        said = (current.stderr + current.stdout).strip()
         if current.returncode != 0:
-            raise ServerError((current.stderr + current.stdout).strip().partition("FAILED: ")[2])
+            behind = "the database is not at the newest revision: run `uv run just migrate`"
+            raise ServerError(behind if "head" in said else said.partition("FAILED: ")[2])
         return subprocess.run(command, env=environment, check=False).returncode
     server = EmbeddedPostgres()
     print("DATABASE_URL is not set, so this starts a temporary PostgreSQL")

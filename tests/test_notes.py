@@ -1,0 +1,268 @@
+"""The notes of versions are right, and `just updated` prints those that concern a project."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import copier
+import pytest
+
+from maintenance import notes
+from maintenance.archive import versions
+from maintenance.notes import Note
+from tests.helpers import (
+    ROOT,
+    Render,
+    attempt,
+    commit,
+    edit,
+    git,
+    prepend,
+    publish,
+    render_project,
+    snapshot,
+)
+from tests.released import sources
+
+pytestmark = pytest.mark.slow
+
+
+class Shown(NamedTuple):
+    """A project that a note concerns: its answers, and what makes the note matter."""
+
+    answers: dict[str, Any]
+    live: Callable[[Path], object]
+
+
+# By the first sentence of each note: a project that it concerns.
+SHOWN: dict[str, Shown] = {}
+
+
+def without_a_test(found: dict[str, list[Note]], shown: dict[str, Shown]) -> list[str]:
+    """Return the notes without a project that shows them."""
+    return [note["what"] for each in found.values() for note in each if note["what"] not in shown]
+
+
+def test_every_note_has_a_project_that_shows_it() -> None:
+    assert not without_a_test(notes.read(), SHOWN)
+    assert SHOWN.keys() <= {note["what"] for each in notes.read().values() for note in each}
+
+
+def test_a_note_without_a_test_is_found(tmp_path: Path) -> None:
+    (tmp_path / "maintenance").mkdir()
+    (tmp_path / notes.UNRELEASED).write_text('[[notes]]\nwhat = "New."\ndo = "Read."\n')
+
+    assert without_a_test(notes.read(tmp_path), SHOWN) == ["New."]
+
+
+def test_every_note_is_well_formed(tmp_path: Path) -> None:
+    for version, listed in notes.read().items():
+        names = versions()
+        earlier = names[: names.index(version)] if version in names else names
+        released = [sources(each, tmp_path / each) for each in earlier]
+        for note in listed:
+            assert not [*notes.problems(note, released)], note
+
+
+def test_every_note_is_printed_for_the_project_that_it_concerns(
+    render: Render, tmp_path: Path
+) -> None:
+    for number, (what, shown) in enumerate(SHOWN.items()):
+        [version] = [name for name, each in notes.read().items() if what in str(each)]
+        source = notes.UNRELEASED if version == "unreleased" else f"{notes.RELEASED}/{version}.toml"
+        project = render(tmp_path / str(number) / "shop", **shown.answers)
+        shutil.rmtree(project / "tools/releases", ignore_errors=True)
+        commit(project, "Before")
+        shown.live(project)
+        (project / "tools/releases").mkdir()
+        shutil.copy(ROOT / source, project / "tools/releases/1000.0.0.toml")
+
+        assert what in updated(project, "HEAD")[1]
+
+
+WRONG: list[tuple[Note, str]] = [
+    ({"what": "no full stop", "do": "Read."}, "what: write a sentence"),
+    ({"what": "word " * 31 + ".", "do": "Read."}, "what: write a sentence"),
+    ({"what": "New."}, "do: write a sentence"),
+    ({"what": "New.", "do": "Read.", "since": "0.1.0"}, "since is not a key"),
+    ({"what": "New.", "do": "Read.", "words": "DATABASE_URL"}, "words is not a list"),
+    ({"what": "New.", "do": "Read.", "words": ["two words"]}, "'two words' is not a word"),
+    ({"what": "New.", "do": "Read.", "answers": ["audit: events"]}, "no question has the answer"),
+    ({"what": "New.", "do": "Read.", "files": {"tools/psql.py": []}}, "do not name tools/psql.py"),
+    (
+        {"what": "psql.py has moved.", "do": "Read.", "files": {"tools/psql.py": ["a"]}},
+        "the releases had other contents",
+    ),
+]
+
+
+@pytest.mark.parametrize(("note", "problem"), WRONG)
+def test_a_note_that_is_wrong_is_found(template: Path, note: Note, problem: str) -> None:
+    assert any(problem in each for each in notes.problems(note, [template]))
+
+
+def test_a_note_that_is_right_has_no_problem(template: Path) -> None:
+    blobs = [notes.blob((template / "template/tools/psql.py").read_bytes())]
+    note: Note = {
+        "what": "tools/psql.py is gone.",
+        "do": "Set DATABASE_ECHO to see what it showed.",
+        "answers": ["audit: triggers", "docker: true"],
+        "words": ["DATABASE_POOL"],
+        "files": {"tools/psql.py": blobs},
+    }
+
+    assert not [*notes.problems(note, [template])]
+
+
+NOTES = """
+[[notes]]
+what = "Everybody reads this."
+do = "Set DATABASE_ECHO for the old behaviour."
+[[notes]]
+what = "The setting DATABASE_POOL is gone."
+do = "Remove it."
+words = ["DATABASE_POOL", "old_name"]
+[[notes]]
+what = "Nobody has this setting."
+do = "Remove it."
+words = ["DATABASE_NOTHING"]
+[[notes]]
+what = "The log is new."
+do = "Read it."
+answers = ["audit: triggers"]
+[[notes]]
+what = "tools/psql.py is now tools/console.py."
+do = "Move your changes."
+files = {{ "tools/psql.py" = ["{blob}"] }}
+[[notes]]
+what = "tools/develop.py is now tools/server.py."
+do = "Move your changes."
+files = {{ "tools/develop.py" = ["{other}"] }}
+[[notes]]
+what = "A table needs an index."
+do = "Write a revision."
+revision = "ix_posts_body"
+"""
+
+
+@pytest.fixture(scope="module")
+def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that shows that notes matter, after an update and before its commit."""
+    directory = tmp_path_factory.mktemp("notes")
+    template = snapshot(directory / "template")
+    publish(template, "v0.1.0")
+    project = render_project(template, directory / "shop")
+    prepend(project / "tools/psql.py", "# ours\n")
+    prepend(project / "src/shop/settings.py", "# old_name\n")
+    commit(project, "Live")
+    (project / ".env").write_text("DATABASE_POOL=null\n")
+    tools = template / "template/tools"
+    names = {"blob": "psql.py", "other": "develop.py"}
+    blobs = {key: notes.blob((tools / name).read_bytes()) for key, name in names.items()}
+    (tools / "psql.py").rename(tools / "console.py")
+    (tools / "releases").mkdir(exist_ok=True)
+    (tools / "releases/0.2.0.toml").write_text(NOTES.format(**blobs))
+    publish(template, "v0.2.0")
+    copier.run_update(project, defaults=True, overwrite=True, quiet=True)
+    return project
+
+
+@pytest.fixture
+def project(after_update: Path, tmp_path: Path) -> Path:
+    """A copy that the test may change."""
+    return shutil.copytree(after_update, tmp_path / "shop", symlinks=True)
+
+
+def updated(project: Path, *arguments: str) -> tuple[int, str]:
+    """Return the exit code and the output of `just updated`, without the time of `uv run`."""
+    done = attempt([sys.executable, "-m", "tools.updated", *arguments], project)
+    assert "Traceback" not in done.stdout
+    return done.returncode, done.stdout
+
+
+INDEX = "0.2.0: A table needs an index. Write a revision.\n    migrations/versions: no revision has ix_posts_body\n"
+MOVED = "0.2.0: tools/psql.py is now tools/console.py. Move your changes.\n    tools/psql.py\n"
+SETTING = "0.2.0: The setting DATABASE_POOL is gone. Remove it.\n"
+
+
+def test_the_notes_that_concern_a_project_are_printed_with_the_places(project: Path) -> None:
+    code, output = updated(project)
+
+    assert code == 1
+    assert "0.2.0: Everybody reads this. Set DATABASE_ECHO for the old behaviour.\n" in output
+    assert SETTING + "    .env\n    src/shop/settings.py\n" in output
+    assert MOVED in output
+    assert INDEX in output
+    assert not [
+        each for each in ("Nobody has", "The log is new", "tools/server.py") if each in output
+    ]
+
+
+def test_an_update_that_is_committed_is_recognized_and_done_when_the_work_is_done(
+    project: Path,
+) -> None:
+    commit(project, "Update")
+    commit_more = project / "README.md"
+    prepend(commit_more, "\n")
+    commit(project, "Work goes on")
+
+    assert SETTING in updated(project)[1]
+    assert MOVED not in updated(project)[1]  # a commit agrees with what is gone
+    assert MOVED in updated(project, "HEAD~2")[1]
+
+    (project / ".env").unlink()
+    edit(project / "src/shop/settings.py", "# old_name\n", "")
+    assert SETTING not in updated(project)[1]
+    assert INDEX in updated(project)[1]
+    (project / "migrations/versions/0002.py").write_text('"""Add ix_posts_body."""\n')
+    code, output = updated(project)
+    assert code == 0
+    assert output.startswith("0.2.0: Everybody reads this.")
+
+
+def test_a_project_that_was_never_updated_has_no_notes(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+    commit(project, "Render")
+
+    assert updated(project) == (0, "")
+
+
+def test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it(project: Path) -> None:
+    git(project, "stash", "--include-untracked")
+    (project / ".env").write_text("DATABASE_POOL=null\n")
+
+    code, output = updated(project, "--check")
+
+    assert code == 1
+    assert output.startswith("Newer versions: v0.2.0\n")
+    assert SETTING in output
+    assert MOVED in output
+
+    git(project, "stash", "pop")
+    assert updated(project, "--check")[1].startswith("Newer versions: none\n")
+
+
+@pytest.mark.parametrize("address", ["/nowhere", "https://nowhere.invalid/template"])
+def test_the_check_says_one_sentence_if_the_template_does_not_answer(
+    project: Path, address: str
+) -> None:
+    answers = project / ".copier-answers.yml"
+    old = next(line for line in answers.read_text().splitlines() if line.startswith("_src_path"))
+    edit(answers, old, f"_src_path: {address}")
+
+    code, output = updated(project, "--check")
+
+    assert code == 1
+    assert output.count("\n") == 1
+    assert output.startswith("git ls-remote failed: fatal: ")
+
+
+def test_the_check_needs_a_version_of_the_template(project: Path) -> None:
+    edit(project / ".copier-answers.yml", "_commit: v0.2.0", "_commit: v0.2.0-1-g1234567")
+
+    code, output = updated(project, "--check")
+
+    assert code == 1
+    assert "has no version v0.2.0-1-g1234567: update the project" in output
