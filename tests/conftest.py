@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import Render, commit, render_project, run, snapshot
 
-pytest_plugins = ["tests.requirements"]
+pytest_plugins = ["tests.matrix", "tests.requirements"]
 
 # Proofs import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]
