@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import copier
 import pytest
 from copier._jinja_ext import SandboxedEnvironment, YieldExtension  # private: no hook is public
 from jinja2 import nodes
@@ -26,26 +27,24 @@ Seen = set[tuple[Condition, bool]]
 def watched() -> Iterator[Seen]:
     """Note the outcome of each condition that Copier evaluates in this process."""
     seen: Seen = set()
-    parse = SandboxedEnvironment._parse
 
-    def watching(
-        self: SandboxedEnvironment, source: str, name: str | None, filename: str | None
-    ) -> nodes.Template:
-        tree = parse(self, source, name, filename)
-        for number, node in enumerate(conditional(tree)):
-            where = nodes.Const((name or source, number))
-            note = nodes.EnvironmentAttribute("note")
-            node.test = nodes.Call(note, [where, node.test], [], None, None)
-            node.test.set_lineno(node.lineno).set_environment(self)
-        return tree
+    class Watching(SandboxedEnvironment):
+        def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+            tree = super()._parse(source, name, filename)
+            for number, node in enumerate(conditional(tree)):
+                where = nodes.Const((name or source, number))
+                note = nodes.EnvironmentAttribute("note")
+                node.test = nodes.Call(note, [where, node.test], [], None, None)
+                node.test.set_lineno(node.lineno).set_environment(self)
+            return tree
 
-    def note(condition: Condition, value: Any) -> Any:
-        seen.add((condition, bool(value)))
-        return value
+        @staticmethod
+        def note(condition: Condition, value: Any) -> Any:
+            seen.add((condition, bool(value)))
+            return value
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SandboxedEnvironment, "_parse", watching)
-        patch.setattr(SandboxedEnvironment, "note", staticmethod(note), raising=False)
+        patch.setattr(copier._main, "SandboxedEnvironment", Watching)
         yield seen
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests import array
 from tests.conditions import Seen, watched
-from tests.helpers import NO_DOCKER, Render, run
+from tests.helpers import NO_DOCKER, render_project, run
 
 CELLS = array.cells()
 PROGRAMS = array.representatives()
@@ -42,19 +42,19 @@ class Matrix:
 
     Args:
         directory: A directory that the workers share.
-        render: The function that renders a project.
+        template: The sources of the template.
     """
 
-    def __init__(self, directory: Path, render: Render) -> None:
+    def __init__(self, directory: Path, template: Path) -> None:
         self._directory = directory
-        self._render = render
+        self._template = template
 
     def cell(self, number: int) -> Path:
         """Return a project. Do not change it."""
 
         def build(directory: Path) -> None:
             with watched() as seen:
-                self._render(directory / "project", **CELLS[number])
+                render_project(self._template, directory / "project", **CELLS[number])
             (directory / "seen.json").write_text(json.dumps(sorted(seen)))
 
         return self._once(f"cell {number}", build) / "project"
@@ -130,12 +130,12 @@ def distinct(paths: list[Path]) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def matrix(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Matrix:
+def matrix(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     """The projects of the covering array."""
     own = tmp_path_factory.getbasetemp()
     directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "matrix"
     directory.mkdir(exist_ok=True)
-    return Matrix(directory, render)
+    return Matrix(directory, template)
 
 
 @pytest.fixture(scope="session")
