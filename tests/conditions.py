@@ -9,17 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import copier
 import pytest
+from copier import _main
 from copier._jinja_ext import SandboxedEnvironment, YieldExtension  # private: no hook is public
 from jinja2 import nodes
 
 from tests.helpers import SOURCES
 
 CONDITIONAL = (nodes.If, nodes.CondExpr, nodes.For)
-Condition = tuple[
-    str, int
-]  # the file, or the text of copier.yml; the number of the condition in it
+# The file, or the text of copier.yml; the number of the condition in it.
+Condition = tuple[str, int]
 Seen = set[tuple[Condition, bool]]
 
 
@@ -44,7 +43,7 @@ def watched() -> Iterator[Seen]:
             return value
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copier._main, "SandboxedEnvironment", Watching)
+        patch.setattr(_main, "SandboxedEnvironment", Watching)
         yield seen
 
 
