@@ -39,14 +39,10 @@ def python_files(project: Path) -> dict[str, str]:
     texts = {name: (project / name).read_text() for name in files(project) if name.endswith(".py")}
     texts["dependencies"] = str(dependencies(metadata))
     texts["settings"] = metadata.partition("[dependency-groups]")[2]
-    names = {answers["description"]: "DESCRIPTION", answers["package_name"]: "PACKAGE"}
-    pattern = re.compile("|".join(map(re.escape, names)))
-    return {
-        pattern.sub(lambda found: names[found[0]], name): pattern.sub(
-            lambda found: names[found[0]], text
-        )
-        for name, text in texts.items()
-    }
+    package = answers["package_name"]
+    spellings = [answers["description"], package, package.upper(), package.replace("_", "-")]
+    pattern = re.compile("|".join(map(re.escape, spellings)))
+    return {pattern.sub("…", name): pattern.sub("…", text) for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("number", PROGRAMS)
