@@ -12,7 +12,7 @@ import pytest
 from tests.helpers import Render, commit, run, snapshot
 from tests.renders import compile_once, make_once, render_once
 
-pytest_plugins = ["tests.requirements"]
+pytest_plugins = ["tests.matrix", "tests.requirements"]
 
 # Proofs import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]

@@ -15,7 +15,7 @@ from pathspec import PathSpec
 
 from tests.helpers import ROOT
 
-ZONE = "# Yours."
+ZONES = {"# Yours.", "// Yours."}
 SEEDS: list[str] = [
     pattern
     for name in ("seeds.yml", "example.yml")
@@ -36,8 +36,8 @@ def files(project: Path) -> list[str]:
 def classes(project: Path, name: str) -> list[str]:
     """Return the classes of a file. A file that the template rendered has one."""
     found = [each for each, patterns in PATTERNS.items() if matches(patterns, name)]
-    lines = (project / name).read_text().splitlines()
-    return [*found, "shared"] if ZONE in map(str.strip, lines) else found
+    lines = {line.strip() for line in (project / name).read_text().splitlines()}
+    return [*found, "shared"] if ZONES & lines else found
 
 
 def matches(patterns: list[str], name: str) -> bool:

@@ -2,66 +2,81 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT, Render, run
+from tests.helpers import ROOT, run
+from tests.matrix import Matrix, distinct
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    directory = tmp_path_factory.mktemp("checkers")
-    return [
-        render(directory / "github", license="MIT", user_name="Ada", user_email="ada@example.com"),
-        render(directory / "gitlab", ci="gitlab", example=False),
-        render(directory / "small", docker=False, ci="none", user_email="ada@example.com"),
-    ]
+def each(matrix: Matrix) -> Callable[[str], list[Path]]:
+    """A function that returns the files of a name in all projects, and in the template: each text once."""
+    return lambda name: distinct([project / name for project in [ROOT, *matrix.cells()]])
 
 
-def check_schema(name: str, *files: Path) -> None:
-    run(["check-jsonschema", "--builtin-schema", name, *map(str, files)], ROOT)
+Each = Callable[[str], list[Path]]
 
 
-def test_the_metadata_is_valid(projects: list[Path]) -> None:
-    for project in projects:
-        # Otherwise it asks the network for the list of classifiers.
-        run(["validate-pyproject", "pyproject.toml"], project, VALIDATE_PYPROJECT_NO_NETWORK="1")
+def check_schema(name: str, files: list[Path]) -> None:
+    assert files
+    run(["check-jsonschema", "--builtin-schema", f"vendor.{name}", *map(str, files)], ROOT)
 
 
-def test_the_workflows_are_valid(projects: list[Path]) -> None:
-    workflows = [each / ".github/workflows/ci.yml" for each in (ROOT, projects[0])]
-
-    check_schema("vendor.github-workflows", *workflows)
-    check_schema("vendor.gitlab-ci", projects[1] / ".gitlab-ci.yml")
-
-
-def test_the_workflows_are_safe(projects: list[Path]) -> None:
-    for project in (ROOT, projects[0]):
-        run(["zizmor", "--offline", "--persona=pedantic", ".github/workflows"], project)
+def test_the_metadata_is_valid(each: Each) -> None:
+    # Otherwise it asks the network for the list of classifiers.
+    offline = {"VALIDATE_PYPROJECT_NO_NETWORK": "1"}
+    run(["validate-pyproject", *map(str, each("pyproject.toml"))], ROOT, **offline)
 
 
-def test_the_workflows_pin_their_actions(projects: list[Path]) -> None:
-    for project in (ROOT, projects[0]):
-        text = (project / ".github/workflows/ci.yml").read_text()
-        for action in re.findall(r"uses: (.*)", text):
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        (".github/workflows/ci.yml", "github-workflows"),
+        (".gitlab-ci.yml", "gitlab-ci"),
+        (".github/dependabot.yml", "dependabot"),
+        ("compose.yaml", "compose-spec"),
+        ("renovate.json5", "renovate"),
+    ],
+)
+def test_a_file_keeps_its_schema(each: Each, name: str, schema: str) -> None:
+    check_schema(schema, each(name))
+
+
+def test_what_runs_on_github_is_safe(each: Each) -> None:
+    names = (".github/workflows/ci.yml", ".github/dependabot.yml")
+    files = [str(path) for name in names for path in each(name)]
+
+    run(["zizmor", "--offline", "--persona=pedantic", *files], ROOT)
+
+
+def test_the_workflows_pin_their_actions(each: Each) -> None:
+    for path in each(".github/workflows/ci.yml"):
+        for action in re.findall(r"uses: (.*)", path.read_text()):
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", action)
 
 
-def test_every_ci_calls_the_check_and_nothing_else(projects: list[Path]) -> None:
-    for path in (projects[0] / ".github/workflows/ci.yml", projects[1] / ".gitlab-ci.yml"):
-        assert "uv run just check" in path.read_text()
-        assert "pytest" not in path.read_text()
+def test_every_ci_calls_the_check_and_nothing_else(each: Each) -> None:
+    for path in [*each(".github/workflows/ci.yml"), *each(".gitlab-ci.yml")]:
+        if not path.is_relative_to(ROOT):
+            assert "uv run just check" in path.read_text()
+            assert "pytest" not in path.read_text()
 
 
-def test_the_compose_file_is_valid(projects: list[Path]) -> None:
-    check_schema("vendor.compose-spec", projects[0] / "compose.yaml")
+def test_the_dockerfile_passes_its_checker(each: Each) -> None:
+    files = [str(path) for path in each("Dockerfile")]
+    # DL3013 wants one version for `pip install uv`. A range is renewed with the image.
+    run(["hadolint", "--ignore", "DL3013", *files], ROOT)
 
 
-def test_the_dockerfile_passes_its_checker(projects: list[Path]) -> None:
-    for project in projects[:2]:
-        # DL3013 wants one version for `pip install uv`. A range is renewed with the image.
-        run(["hadolint", "--ignore", "DL3013", "Dockerfile"], project)
+def test_the_hooks_are_valid(each: Each, tmp_path: Path) -> None:
+    files = [str(path) for path in each(".pre-commit-config.yaml")]
+    for tool in ("prek", "pre-commit"):
+        run([tool, "validate-config", *files], ROOT, PRE_COMMIT_HOME=str(tmp_path))
 
 
 def test_scripts_are_executable() -> None:

@@ -89,6 +89,7 @@ RUN_BY = {
     "just updated": "test_the_messages_next_steps_can_be_followed",
     "just updated --check": "test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it",
     "just worker": "test_a_worker_that_is_told_to_stop_ends_well",
+    "prek install": "test_a_mistake_that_nothing_can_correct_stops_a_commit",
     "psql --set": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "psql --set --file": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "python3 -m pip install --target uv": "test_the_readmes_first_command_holds_in_a_clone",

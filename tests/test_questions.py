@@ -67,6 +67,7 @@ BAD_ANSWERS = [
     ("python_version", "3.10", "Invalid choice"),
     ("primary_key", "serial", "Invalid choice"),
     ("ci", "jenkins", "Invalid choice"),
+    ("bot", "snyk", "Invalid choice"),
     ("audit", "events", "Invalid choice"),
     ("web_framework", "django", "Invalid choice"),
     ("ejected", "src/shop/db/unit_of_work/retry.py", "a list of paths"),

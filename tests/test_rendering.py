@@ -1,49 +1,24 @@
 """Rendered projects are complete, deterministic and well formed, and follow the answers."""
 
 import ast
-import itertools
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.helpers import ROOT, Render, edit, render_project, run
+from tests.helpers import QUESTIONS, ROOT, Render, edit, render_project, run
+from tests.matrix import CELLS, Matrix
 from tests.ownership import classes
-
-# Each row is a project. Together they have every value of the answers that add or change files.
-COMBINATIONS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "uuid4, GitLab": {"primary_key": "uuid4", "ci": "gitlab", "license": "MIT"},
-    "audit": {"audit": "triggers"},
-    "bigint, no Docker": {"primary_key": "bigint", "docker": False, "ci": "none"},
-    "no example": {"example": False, "license": "Apache-2.0", "python_version": "3.12"},
-    "no example, bigint": {"example": False, "primary_key": "bigint", "license": "BSD-3-Clause"},
-    "Python 3.13": {"python_version": "3.13"},
-    "Python 3.14": {"python_version": "3.14"},
-    "a name that sorts last": {"package_name": "zoo"},
-    "long names": {
-        "package_name": "an_extraordinarily_long_name_x",
-        "project_name": "An Extraordinarily Long Name X " + "y" * 29,
-        "user_name": "Ada Lovelace",
-        "user_email": "ada@example.com",
-        "description": "A" * 120,
-    },
-}
 
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(name, marks=pytest.mark.slow if answers else ())
-        for name, answers in COMBINATIONS.items()
-    ],
+    params=["default", *(pytest.param(each, marks=pytest.mark.slow) for each in range(len(CELLS)))],
 )
-def rendered(
-    request: pytest.FixtureRequest, render: Render, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    return render(tmp_path_factory.mktemp("combination") / "shop", **COMBINATIONS[request.param])
+def rendered(request: pytest.FixtureRequest, project: Path, matrix: Matrix) -> Path:
+    """The default project, and each project of the covering array."""
+    return project if request.param == "default" else matrix.cell(request.param)
 
 
 def files(project: Path) -> dict[str, Path]:
@@ -99,8 +74,9 @@ def test_no_directory_is_empty(rendered: Path) -> None:
 
 
 def test_formatting_and_linting_change_nothing(rendered: Path) -> None:
-    run(["ruff", "format", "--check", "--diff", "."], rendered)
-    run(["ruff", "check", "."], rendered)
+    # Other tests read the same project, so there must be no cache in it.
+    run(["ruff", "format", "--no-cache", "--check", "--diff", "."], rendered)
+    run(["ruff", "check", "--no-cache", "."], rendered)
 
 
 def test_the_length_of_lines_can_change_without_a_change_of_the_templates_files(
@@ -129,22 +105,27 @@ def test_the_same_answers_render_the_same_bytes(
     assert contents(again) == contents(project)
 
 
-LAYOUT: dict[str, dict[str, object]] = {
-    ".github/workflows/ci.yml": {"ci": "github"},
-    ".gitlab-ci.yml": {"ci": "gitlab"},
-    "Dockerfile": {"docker": True},
-    ".dockerignore": {"docker": True},
-    "compose.yaml": {"docker": True},
-    "src/shop/models/user.py": {"example": True},
-    "src/shop/services/users.py": {"example": True},
-    "src/shop/entrypoints/worker.py": {"example": True},
-    "scripts/demo.py": {"example": True},
-    "tests/unit/fakes.py": {"example": True},
-    "migrations/versions/0001_users_posts_comments.py": {"example": True},
-    "LICENSE": {"license": "MIT"},
-    "src/shop/db/audit/triggers.py": {"audit": "triggers"},
-    "tests/db/test_audit.py": {"audit": "triggers"},
-    "src/shop/db/opentelemetry/observe.py": {"observability": "opentelemetry"},
+LAYOUT: dict[str, dict[str, list[object]]] = {
+    ".github/workflows/ci.yml": {"ci": ["github"]},
+    ".github/dependabot.yml": {"bot": ["dependabot"]},
+    ".gitlab-ci.yml": {"ci": ["gitlab"]},
+    ".pre-commit-config.yaml": {"hooks": [True]},
+    "renovate.json5": {"bot": ["renovate"]},
+    "Dockerfile": {"docker": [True]},
+    ".dockerignore": {"docker": [True]},
+    "compose.yaml": {"docker": [True]},
+    "src/shop/models/user.py": {"example": [True]},
+    "src/shop/services/users.py": {"example": [True]},
+    "src/shop/entrypoints/worker.py": {"example": [True]},
+    "scripts/demo.py": {"example": [True]},
+    "tests/unit/fakes.py": {"example": [True]},
+    "migrations/versions/0001_users_posts_comments.py": {"example": [True]},
+    "LICENSE": {"license": ["MIT", "Apache-2.0", "BSD-3-Clause"]},
+    "src/shop/db/audit/triggers.py": {"audit": ["triggers"]},
+    "tests/db/test_audit.py": {"audit": ["triggers"]},
+    "src/shop/db/fastapi/problems.py": {"web_framework": ["fastapi"]},
+    "src/shop/api/app.py": {"web_framework": ["fastapi"]},
+    "src/shop/db/opentelemetry/observe.py": {"observability": ["opentelemetry"]},
 }
 ALWAYS = [
     "README.md",
@@ -160,28 +141,18 @@ ALWAYS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("ci", "docker", "example", "licence", "audit"),
-    [
-        *itertools.product(
-            ["github", "gitlab", "none"],
-            [True, False],
-            [True, False],
-            ["proprietary", "MIT"],
-            ["none", "triggers"],
-        )
-    ],
-)
-def test_an_answer_adds_its_files_and_no_others(
-    render: Render, tmp_path: Path, ci: str, docker: bool, example: bool, licence: str, audit: str
-) -> None:
-    answers = {"ci": ci, "docker": docker, "example": example, "license": licence, "audit": audit}
-    project = render(tmp_path / "shop", **answers)
+@pytest.mark.parametrize("number", range(len(CELLS)))
+def test_an_answer_adds_its_files_and_no_others(matrix: Matrix, number: int) -> None:
+    defaults = {name: question["default"] for name, question in QUESTIONS.items()}
+    answers = defaults | CELLS[number]
+    own = {"shop": answers["package_name"], "ejected": answers["ejected"]}
 
-    names = files(project)
-    assert set(ALWAYS) <= names.keys()
+    names = files(matrix.cell(number))
+    assert {name.replace("shop", own["shop"]) for name in ALWAYS} <= names.keys()
     for name, condition in LAYOUT.items():
-        assert (name in names) == (condition.items() <= answers.items()), name
+        wanted = all(answers[question] in values for question, values in condition.items())
+        assert (name.replace("shop", own["shop"]) in names) == wanted, name
+    assert names.keys().isdisjoint(own["ejected"])
 
 
 @pytest.mark.parametrize("primary_key", ["uuid7", "uuid4", "bigint"])

@@ -1,0 +1,92 @@
+"""Each condition of the template was true once, and false once."""
+
+import shutil
+from pathlib import Path
+
+import copier
+import pytest
+
+from tests.conditions import Condition, Seen, conditions, watched
+from tests.helpers import CONFIG, Record, commit, edit, publish, render_project, snapshot, update
+from tests.matrix import Matrix
+from tests.test_questions import BAD_ANSWERS
+
+pytestmark = pytest.mark.slow
+
+ANSWERS = "{{ _copier_conf.answers_file }}.jinja"
+
+
+def one_sided(every: set[Condition], seen: Seen) -> list[tuple[Condition, bool]]:
+    """Return the outcomes that were not seen."""
+    return sorted({(each, outcome) for each in every for outcome in (True, False)} - seen)
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """The template's questions, with almost no file to render."""
+    template = snapshot(tmp_path / "template")
+    answers = (template / "template" / ANSWERS).read_text()
+    shutil.rmtree(template / "template")
+    (template / "template").mkdir()
+    (template / "template" / ANSWERS).write_text(answers)
+    return template
+
+
+def test_every_condition_was_true_and_false(
+    matrix: Matrix, questions: Path, tmp_path: Path, record_property: Record
+) -> None:
+    every = conditions(snapshot(tmp_path / "all"), CONFIG)
+    with watched() as seen:
+        for name in ("shop", "2024"):  # a folder with a good name, and one with a bad name
+            for example in (True, False):
+                copier.run_copy(
+                    str(questions),
+                    tmp_path / f"{name} {example}" / name,
+                    data={"example": example, "bot": "none"},
+                    defaults=True,
+                )
+        refuse(questions, tmp_path / "refused")
+        live(questions, tmp_path / "living")
+
+    assert one_sided(every, seen | matrix.seen()) == []
+    assert len(every) > 60
+    record_property("conditions of the template", f"{len(every)}, each seen true and false")
+
+
+def refuse(questions: Path, directory: Path) -> None:
+    """Give one bad answer for each sentence of a validator."""
+    bad = {(name, sentence): answer for name, answer, sentence in BAD_ANSWERS}
+    refused = [{name: answer} for (name, _), answer in bad.items()]
+    refused += [{"ejected": ["../a", "../b"]}, {"bot": "dependabot", "ci": "gitlab"}]
+    for answers in refused:
+        with pytest.raises(ValueError, match=r"Validation error|Invalid"):
+            render_project(questions, directory, **answers)
+
+
+def live(questions: Path, directory: Path) -> None:
+    """Update a project, and change answers that are decided once."""
+    publish(questions, "v1.0.0")
+    project = render_project(questions, directory)
+    commit(project, "Render")
+    (questions / "template/new.txt").touch()
+    publish(questions, "v2.0.0")
+    decided = {"package_name": "other", "primary_key": "bigint", "example": False}
+    for name, answer in [*decided.items(), ("ejected", ["a.py"])]:
+        with pytest.raises(ValueError, match=r"Decided once|Write the list into"):
+            update(project, **{name: answer})
+    for name in ("bot: renovate\n", "hooks: true\n"):  # as if a later version asked for them
+        edit(project / ".copier-answers.yml", name, "")
+    commit(project, "Forget two answers")
+    update(project)
+
+
+def test_a_condition_that_is_never_true_is_found(questions: Path, tmp_path: Path) -> None:
+    text = "{% if license == 'GPL' %}a{% endif %}{{ 'b' if user_name else 'c' }}"
+    (questions / "template/new.txt.jinja").write_text(text)
+    every = conditions(questions, {"_envops": CONFIG["_envops"]})
+
+    with watched() as seen:
+        for name in ("Ada", ""):
+            render_project(questions, tmp_path / f"by {name}", user_name=name)
+
+    assert one_sided(every, seen) == [(("template/new.txt.jinja", 0), True)]
