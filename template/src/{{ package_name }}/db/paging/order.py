@@ -77,8 +77,7 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
         nullable = not is_key and (not own or expression.nullable)
         column = sa.type_coerce(expression, stored_type(expression.type))
         terms.append(Term(column, descending, nulls_first, nullable))
-        missing = others
-        if not missing:
+        if not (missing := others):
             break  # the key is unique, so later terms change nothing
     return terms
 
