@@ -75,7 +75,7 @@ def form(command: str, ours: bool = False) -> str:
         r"^uv run (?:--isolated --no-project --with-requirements \S+ )(?=just)", "dev ", command
     )
     command = re.sub(r"^uv run (?:--directory \S+ |--quiet )?(?=\w)", "", command)
-    command = command.replace("uvx copier", "copier")
+    command = re.sub(r"^uvx (?=copier|prek)", "", command)
     if ours and command.startswith("just"):
         command = f"dev {command}"
     words = re.sub(r"\"[^\"]*\"|'[^']*'", "", command).split()

@@ -1,4 +1,4 @@
-"""Renders for tests, without repeated work. What is rendered stays the same."""
+"""Renders for tests, without repeated work. They have the same bytes as Copier's."""
 
 import hashlib
 import shutil

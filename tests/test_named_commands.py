@@ -11,6 +11,7 @@ from tests.named_commands import form, named_commands
 # The form of a command, and the test or script that runs it.
 RUN_BY = {
     "alembic current --check-heads": "test_an_existing_database_is_adopted",
+    "alembic -x upgrade head": "test_the_image_brings_a_database_to_the_newest_revision",
     "alembic check": "test_a_change_is_written_and_deployed_as_the_documents_say",
     "alembic merge": "test_two_heads_are_merged",
     "alembic revision": "test_a_revision_by_hand_begins_empty_and_passes_every_check",

@@ -27,8 +27,8 @@ from tests.ownership import files
 
 WORDS = re.compile(r"fastapi|uvicorn|structlog|starlette|\bWEB_|src/shop/api", re.IGNORECASE)
 
-# A line of the import contracts, and the command of the image with its comment.
-REPLACED = ("layers = ", "# This command migrates", "CMD ")
+# A line of the import contracts, the fixtures, and the command of the image with its comment.
+REPLACED = ("layers = ", "pytest_plugins = ", "# This command migrates", "CMD ")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,10 @@ def test_an_update_brings_the_web_without_the_routes_of_the_example(
     new = set(git(project, "diff", "--name-only", "--diff-filter=A", "HEAD^").splitlines())
     assert {name for name in new if "/api/" in name} == {
         f"src/shop/api/{name}"
-        for name in ("__init__.py", "app.py", "dependencies.py", "logs.py", "routes/__init__.py")
+        for name in (
+            *("__init__.py", "app.py", "dependencies.py", "logs.py", "routes/__init__.py"),
+            *("startup.py", "swagger_ui.py"),
+        )
     }
     assert "src/shop/db/fastapi/__init__.py" in new
     assert "tests/db/fastapi/fixtures.py" in new

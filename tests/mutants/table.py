@@ -59,6 +59,7 @@ PROOFS = {
     "migrations/operations/backfill": ["migrations/backfill"],
     "migrations/operations/concurrently": [*AUTOGENERATE, "migrations/environment"],
     "migrations/operations/progress": ["migrations/backfill"],
+    "migrations/operations/types": ["migrations/kinds"],
     "migrations/postgresql/__init__": ["migrations/environment"],
     "migrations/postgresql/activity": ["migrations/locks"],
     "migrations/postgresql/advisory_lock": ["migrations/environment", "migrations/faults"],

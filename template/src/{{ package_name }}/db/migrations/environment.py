@@ -26,7 +26,6 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.exc import SAWarning
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
@@ -117,7 +116,7 @@ def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
     steps.restrict(context.get_context())
     with context.begin_transaction(), warnings.catch_warnings():
         # A type that SQLAlchemy does not know is compared by the name that the server gives it.
-        warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
+        warnings.filterwarnings("ignore", "Did not recognize type")
         context.run_migrations()
 
 

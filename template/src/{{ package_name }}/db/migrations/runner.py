@@ -52,9 +52,8 @@ async def run_alone(
                 if attempt.num > 1:
                     patience = max(patience, await dialect.find_autovacuum_delay(observer))
                 try:
-                    await run_once(
-                        engine_settings.model_copy(update={"lock_timeout": patience}), work
-                    )
+                    patient = engine_settings.model_copy(update={"lock_timeout": patience})
+                    await run_once(patient, work)
                 except (LockNotAvailable, DeadlockDetected) as error:
                     then = "giving up" if attempt.num == settings.attempts else "trying again"
                     tell(f"  {error}; {await dialect.find_oldest_transaction(observer)}; {then}")
