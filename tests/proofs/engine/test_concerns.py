@@ -1,7 +1,7 @@
 """A violation knows the columns of its constraint, by the models and not by the texts of names."""
 
 import pytest
-from sqlalchemy import MetaData, UniqueConstraint, insert
+from sqlalchemy import Column, MetaData, UniqueConstraint, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateSchema
@@ -62,7 +62,9 @@ async def test_a_violation_concerns_the_columns_of_its_constraint_in_its_schema(
     assert other.concerns(OtherMember.email)
     assert not email.concerns(OtherMember.email)
     assert both.concerns(Member.tenant)
-    assert both.concerns(Member.__table__.c.another_long_name)  # its name was made shorter
+    column = Member.__table__.c.another_long_name
+    assert isinstance(column, Column)
+    assert both.concerns(column)  # the name of the constraint was made shorter
     assert missing.concerns(Member.tenant)
     assert both.constraint is not None
     assert len(both.constraint) < len(

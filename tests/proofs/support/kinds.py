@@ -58,7 +58,8 @@ def column(*types: Any, **options: Any) -> Kind:
 
     def make(number: int) -> Sequence[Any]:
         kind = types[min(number, len(types)) - 1]
-        return [sa.Column("thing", kind() if callable(kind) else kind, **options)]
+        made: Any = kind() if callable(kind) else kind
+        return [sa.Column("thing", made, **options)]
 
     return make
 

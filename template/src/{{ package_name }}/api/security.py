@@ -7,7 +7,7 @@ a short time, and each request reads the user again.
 import asyncio
 import datetime
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import jwt
 from argon2 import PasswordHasher
@@ -34,6 +34,9 @@ class TokenSettings(WebSettings):
 
     token_lifetime: Annotated[int, Field(gt=0)] = 3600
     """How long a token is valid, in seconds."""
+
+    def __init__(self, **values: Any) -> None:  # otherwise type checkers demand the secret here
+        super().__init__(**values)
 
 
 @cache

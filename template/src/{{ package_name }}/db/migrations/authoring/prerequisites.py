@@ -25,7 +25,7 @@ def compare(context: Any, changes: ops.UpgradeOps, _: set[str | None]) -> Priori
 def find_missing(context: Any, tables: Iterable[Table]) -> Iterator[Statement]:
     """Yield the statements that create what these tables need and the database does not have."""
     kinds, sequences = _named_types(context, tables), context.metadata._sequences.values()
-    schemas = {each.schema for each in (*tables, *kinds, *sequences)} - {None}
+    schemas = {each.schema for each in (*tables, *kinds, *sequences) if each.schema}
     ddl: list[Any] = []
     for schema in sorted(schemas.difference(context.inspector.get_schema_names())):
         ddl += [CreateSchema(schema, if_not_exists=True), DropSchema(schema)]

@@ -72,7 +72,7 @@ class Backfill:
             if context.opts.get("judged"):
                 return  # The gate knows what a backfill does.
             if context.as_sql:
-                context.impl.static_output("-- All rows in one statement. Alembic itself uses batches.")
+                context.impl.static_output("-- All rows in one statement. Alembic uses batches.")
                 operations.execute(self._update.change_all())
             else:
                 tell = context.opts.get("tell") or (lambda _: None)
