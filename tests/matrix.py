@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import array
+from tests import covering_array
 from tests.conditions import Seen, watched
 from tests.helpers import NO_DOCKER, render_project, run
 
-CELLS = array.cells()
-PROGRAMS = array.representatives()
+CELLS = covering_array.cells()
+PROGRAMS = covering_array.representatives()
 
 # In the recipes of a justfile this takes the place of uv, which would install each project.
 UV = '#!/bin/sh\nshift # "run"\nexec "$@"\n'

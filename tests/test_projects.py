@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import array
+from tests import covering_array
 from tests.helpers import CONFIG, NO_DOCKER, Record, Render, commit, just, run
 from tests.matrix import CELLS, PROGRAMS, Matrix, dependencies
 from tests.ownership import files
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.slow
 
 def test_every_project_has_the_python_files_of_its_program(matrix: Matrix) -> None:
     programs = {
-        tuple(sorted(array.program(row).items())): python_files(matrix.cell(number))
-        for number, row in enumerate(array.rows())
+        tuple(sorted(covering_array.program(row).items())): python_files(matrix.cell(number))
+        for number, row in enumerate(covering_array.rows())
         if number in PROGRAMS
     }
-    for number, row in enumerate(array.rows()):
-        program = tuple(sorted(array.program(row).items()))
+    for number, row in enumerate(covering_array.rows()):
+        program = tuple(sorted(covering_array.program(row).items()))
         assert python_files(matrix.cell(number)) == programs[program], number
 
     assert len({str(files) for files in programs.values()}) == len(PROGRAMS)
@@ -52,7 +52,7 @@ def test_a_project_passes_its_own_checks(
     output = matrix.run(number, ["just", "check"], TEST_DATABASE_URL=server)
 
     assert "PostgreSQL: external, because TEST_DATABASE_URL is set" in output
-    answers = ", ".join(f"{name}={CELLS[number][name]}" for name in array.programs())
+    answers = ", ".join(f"{name}={CELLS[number][name]}" for name in covering_array.programs())
     [summary] = re.findall(r"\d+ passed.*", output)
     record_property(f"suite of the project with {answers}", summary.strip("= "))
     assert not re.search(r"\d+ (skipped|failed|xfailed|warning)", output)
