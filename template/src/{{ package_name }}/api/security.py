@@ -70,8 +70,8 @@ async def get_token_user(
     try:
         claims = jwt.decode(token, secret, [_ALGORITHM], options={"require": ["exp", "sub"]})
         return TypeAdapter(Key).validate_python(claims["sub"])
-    except (jwt.InvalidTokenError, ValidationError):
-        raise unauthorized("the token is not valid: log in") from None
+    except (jwt.InvalidTokenError, ValidationError) as error:
+        raise unauthorized("the token is not valid: log in") from error
 
 
 TokenUser = Annotated[Key | None, Depends(get_token_user)]

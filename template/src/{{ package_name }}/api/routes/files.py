@@ -57,8 +57,8 @@ async def upload_posts(database: Opened, key: TokenUser, file: UploadFile) -> Im
     try:
         rows = csv.DictReader(StringIO((await file.read()).decode("utf-8-sig"), newline=""))
         given = [{**row, "author": user.username} for row in rows]
-    except (UnicodeError, csv.Error):
-        raise HTTPException(422, "the file is not CSV in UTF-8") from None
+    except (UnicodeError, csv.Error) as error:
+        raise HTTPException(422, "the file is not CSV in UTF-8") from error
     if missing := [name for name in ("title", "body") if name not in (rows.fieldnames or ())]:
         raise HTTPException(422, f"the first line of the file lacks columns: {', '.join(missing)}")
     rejected: list[RejectedLine] = []
