@@ -92,7 +92,7 @@ def test_one_sentence_says_which_command_needs_the_source_tree(
 
 
 def test_the_layer_needs_no_library_for_terminals(render: Render, tmp_path: Path) -> None:
-    project = render(tmp_path / "shop", example=False)
+    project = render(tmp_path / "shop", example=False, web_framework="none")
 
     settings = tomllib.loads((project / "pyproject.toml").read_text())
 

@@ -1,7 +1,8 @@
 """One line in the log for each request, with its id, its time and the number of its statements.
 
 The id comes from the header `X-Request-ID`, if it has only letters, digits, `-` and `_`. Otherwise it
-is new. The response has it, and every line that is logged meanwhile.
+is new. The response has it, and every line that is logged meanwhile. A request for the health is logged
+at the level DEBUG, because an orchestrator sends one every few seconds.
 """
 
 import asyncio
@@ -71,7 +72,8 @@ class RequestLog:
             path = quote(scope["path"])  # a line break in it would look like another line
             fields = {"method": scope["method"], "path": path, "status": status}
             figures = {"seconds": monotonic() - start, "statements": statements.total()}
-            _log.info("%(method)s %(path)s %(status)d", fields, extra=fields | figures)
+            level = logging.DEBUG if path.startswith("/health/") else logging.INFO
+            _log.log(level, "%(method)s %(path)s %(status)d", fields, extra=fields | figures)
 
 
 def count_statements(engine: AsyncEngine) -> None:
