@@ -1,11 +1,7 @@
 """The web is an option: without it there is no trace, and an update can bring it and take it away."""
 
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -13,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    NO_DOCKER,
     Render,
     attempt,
     commit,
@@ -24,6 +19,7 @@ from tests.helpers import (
     update,
 )
 from tests.ownership import files
+from tests.service import serving
 
 WORDS = re.compile(r"fastapi|uvicorn|structlog|starlette|\bWEB_|src/shop/api", re.IGNORECASE)
 
@@ -152,33 +148,12 @@ def test_after_the_web_is_switched_off_each_file_that_needs_it_is_named(
 
 @pytest.mark.slow
 def test_the_service_is_served_where_there_is_nothing(shop: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    command = ["uv", "run", "--quiet", "just", "serve", "--port", address.rpartition(":")[2]]
-    with subprocess.Popen(
-        command,
-        cwd=shop,
-        env=os.environ | NO_DOCKER,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as serving:
-        assert serving.stdout is not None
-        printed = []
-        for line in serving.stdout:
-            printed.append(line)
-            # The order of the two depends on whether the server reloads the code.
-            if all(each in "".join(printed) for each in ("startup complete", "running on http")):
-                break
-        try:
-            assert get(f"{address}/health/ready") == {"status": "ok"}, printed
-            assert "/health/live" in get(f"{address}/openapi.json")["paths"]
-        finally:
-            os.killpg(serving.pid, signal.SIGINT)
-            rest = serving.stdout.read()
-    assert "ready" not in rest
+    with serving(shop) as url:
+        assert get(f"{url}/health/ready") == {"status": "ok"}
+        assert "/health/live" in get(f"{url}/openapi.json")["paths"]
+        log = (shop / "serve.log").read_text()
+
+    assert "/health/" not in log
 
 
 def get(url: str) -> Any:
