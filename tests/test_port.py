@@ -122,7 +122,7 @@ def test_changes_that_cannot_be_ported_are_named_and_stay_in_the_project(
 
     assert port(project, sources) == [
         ".gitlab-ci.yml: the template has a file of this name for other answers.",
-        "src/shop/models/__init__.py: line 8 is not ported, because a tag of Jinja is beside"
+        "src/shop/models/__init__.py: line 9 is not ported, because a tag of Jinja is beside"
         " them, and nobody knows whether they belong to it.",
         "tests/conftest.py: it names the package, and has braces that Jinja would read.",
     ]

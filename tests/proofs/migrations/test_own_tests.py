@@ -103,7 +103,7 @@ async def test_a_model_without_a_revision_fails_with_the_command_to_write_one(
 ) -> None:
     Table("forgotten", metadata, Column("id", Integer, primary_key=True))
 
-    with pytest.raises(pytest.fail.Exception, match=r"`just revision MESSAGE`: .*forgotten"):
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)`just revision MESSAGE`: .*forgotten"):
         await test_migrations.test_the_models_are_what_the_migrations_build(
             alembic, fresh_database_url
         )

@@ -1,5 +1,6 @@
 """Write operations as Python code of a revision."""
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,7 +65,9 @@ def _render_alteration(context: Any, operation: ops.AlterColumnOp) -> str:
     types = [each.compile(context.dialect) for each in (before, after)]
     column = context.dialect.identifier_preparer.quote(operation.column_name)
     using = f", {dialect.NAME}_using={f'{column}::{types[1]}'!r})"
-    return plain if dialect.widens(*types) else f"{plain[:-1]}{using}"
+    # A cast in USING would cut long values. Without it, PostgreSQL refuses them.
+    has_one_kind = len({re.sub(r"\([\d, ]+\)", "", each) for each in types}) == 1
+    return plain if has_one_kind or dialect.widens(*types) else f"{plain[:-1]}{using}"
 
 
 @renderers.dispatch_for(Concurrently)

@@ -10,6 +10,7 @@ change.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -99,6 +100,9 @@ class Trial:
         plain = getattr(operation, "plain", operation)
         if isinstance(plain, SetNotNull | BackfillOp):
             return ""  # They are about rows.
+        if isinstance(plain, ops.CreateUniqueConstraintOp):
+            plain = copy(plain)  # Without INCLUDE: Alembic does not know these columns of the table.
+            plain.kw = {key: each for key, each in plain.kw.items() if "include" not in key}
         parts: list[MigrateOperation] = [plain]
         if isinstance(plain, ReplaceIndex):
             index = plain.to_index()
