@@ -5,6 +5,8 @@ rows after them. The pages that are written by hand select the ranges by UNION A
 OR would read all rows before the page.
 """
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_, union_all
 from sqlalchemy.orm import aliased
 
@@ -14,7 +16,7 @@ from .rows import ITEMS
 from .tables import Item
 from .world import World
 
-ORDER = [Item.published.asc(), Item.views.desc(), Item.id.desc()]
+ORDER: list[ColumnElement[Any]] = [Item.published.asc(), Item.views.desc(), Item.id.desc()]
 LIMITED = f"ORDER BY published, views DESC, id DESC LIMIT {SIZE}"
 SAME = f"SELECT {COLUMNS} FROM items WHERE published = $1 AND (views, id) < ($2, $3) {LIMITED}"
 AFTER = f"SELECT {COLUMNS} FROM items WHERE published > $1 {LIMITED}"
