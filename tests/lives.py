@@ -65,8 +65,9 @@ def add_a_command(project: Path) -> None:
 
 def add_a_dependency(project: Path) -> None:
     """Edit the file as `uv add` does."""
-    line = '    "uuid-utils>=0.12.0",\n    # Yours.\n'
-    edit(project / "pyproject.toml", line, f'{line}    "anyio>=4.0",\n')
+    path = project / "pyproject.toml"
+    before, line, after = path.read_text().partition("    # Yours.\n")
+    path.write_text(f'{before}{line}    "anyio>=4.0",\n{after}')
 
 
 def add_a_setting(project: Path) -> None:

@@ -74,10 +74,14 @@ def live(questions: Path, directory: Path) -> None:
     for name, answer in [*decided.items(), ("ejected", ["a.py"])]:
         with pytest.raises(ValueError, match=r"Decided once|Write the list into"):
             update(project, **{name: answer})
-    for name in ("bot: renovate\n", "hooks: true\n"):  # as if a later version asked for them
+    # As if a later version asked for them.
+    for name in ("bot: renovate\n", "hooks: true\n", "web_framework: fastapi\n"):
         edit(project / ".copier-answers.yml", name, "")
-    commit(project, "Forget two answers")
+    commit(project, "Forget three answers")
     update(project)
+    commit(project, "Update")
+    publish(questions, "v3.0.0")
+    update(project, web_framework="fastapi", observability="opentelemetry")
 
 
 def test_a_condition_that_is_never_true_is_found(questions: Path, tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def test_the_lines_for_a_later_switch_are_those_of_a_new_project(
     application = (project / "src/shop/api/app.py").read_text()
     [section] = re.findall(r"If you switch it on later(.*?)\n\n", DOCUMENT, re.DOTALL)
 
-    lines = re.findall(r"`([^`]*(?:import|\(|=)[^`]*)`", section)
+    codes = re.findall(r"`([^`]+)`", section)
+    lines = [each for each in codes if re.search(r"import|\(|=", each)]
     assert len(lines) == 3
     for line in lines:
         assert line in application

@@ -40,7 +40,13 @@ def python_files(project: Path) -> dict[str, str]:
     texts["dependencies"] = str(dependencies(metadata))
     texts["settings"] = metadata.partition("[dependency-groups]")[2]
     package = answers["package_name"]
-    spellings = [answers["description"], package, package.upper(), package.replace("_", "-")]
+    spellings = [
+        answers["description"],
+        answers["project_name"],
+        package,
+        package.upper(),
+        package.replace("_", "-"),
+    ]
     pattern = re.compile("|".join(map(re.escape, spellings)))
     return {pattern.sub("…", name): pattern.sub("…", text) for name, text in texts.items()}
 
@@ -124,6 +130,7 @@ def test_an_ordinary_user_needs_no_more_than_root(render: Render, open_directory
         "HOME": str(open_directory),
         "PATH": f"{open_directory}:{os.environ['PATH']}",
         "UV_CACHE_DIR": str(open_directory / "cache"),
+        "MYPY_CACHE_DIR": str(open_directory / "mypy"),  # root owns that of the other tests
     }
 
     result = subprocess.run(

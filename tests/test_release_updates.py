@@ -224,8 +224,9 @@ def test_a_project_that_was_never_asked_later_questions_is_updated_with_their_de
     renovate(project, PRESENT)
 
     after = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    assert {key: after[key] for key in answers if key != "_commit"} == {
-        key: answers[key] for key in answers if key != "_commit"
+    expected = answers | {"web_framework": "none", "hooks": False, "bot": "none"}
+    assert {key: after[key] for key in expected if key != "_commit"} == {
+        key: expected[key] for key in expected if key != "_commit"
     }
 
 

@@ -101,7 +101,8 @@ class Trial:
         if isinstance(plain, SetNotNull | BackfillOp):
             return ""  # They are about rows.
         if isinstance(plain, ops.CreateUniqueConstraintOp):
-            plain = copy(plain)  # Without INCLUDE: Alembic does not know these columns of the table.
+            # Without INCLUDE: Alembic does not know these columns of the table.
+            plain = copy(plain)
             plain.kw = {key: each for key, each in plain.kw.items() if "include" not in key}
         parts: list[MigrateOperation] = [plain]
         if isinstance(plain, ReplaceIndex):
