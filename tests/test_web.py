@@ -148,6 +148,7 @@ def test_files_that_need_the_web_are_named_after_it_is_switched_off(
 
 @pytest.mark.slow
 def test_the_service_is_served_where_there_is_nothing(shop: Path) -> None:
+    """`just serve` needs no database and no settings."""
     with serving(shop) as url:
         assert get(f"{url}/health/ready") == {"status": "ok"}
         assert "/health/live" in get(f"{url}/openapi.json")["paths"]
