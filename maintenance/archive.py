@@ -1,7 +1,7 @@
 """The sources of a released version in one small file, `tests/releases/0.1.0.tar.xz`.
 
-Tests update projects from each released version. A checkout may have no tags, so the sources of each
-version are here too. An archive has only what Copier reads. The same sources give the same bytes.
+Tests update projects from each released version. A checkout may have no tags, so an archive keeps the
+sources of each version. It has only the files that Copier reads. The same sources give the same bytes.
 """
 
 import io
@@ -20,7 +20,7 @@ def number(version: str) -> tuple[int, ...]:
     """Return a version as numbers, which can be compared.
 
     Raises:
-        ValueError: it is not three numbers, such as 0.1.0.
+        ValueError: the version is not three numbers, such as 0.1.0.
     """
     numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
     if len(numbers) != 3 or version != ".".join(map(str, numbers)):
@@ -35,7 +35,7 @@ def versions(archives: Path = ARCHIVES) -> list[str]:
 
 
 def pack(root: Path) -> bytes:
-    """Return the archive of the sources that git knows below `root`."""
+    """Return an archive of the sources in `root` that git knows."""
     command = ["git", "ls-files", "-z", "--", *SOURCES]
     listed = subprocess.run(command, cwd=root, check=True, capture_output=True).stdout.decode()
     buffer = io.BytesIO()

@@ -1,16 +1,17 @@
-"""The notes of a version. They say what it means for a project, and projects read them after an update.
+"""The notes of a version. After an update, `just updated` prints those that concern the project.
 
-A released version has them in `template/tools/releases/0.2.0.toml`. The next version has them in
-`maintenance/unreleased.toml`, which `just release` moves. A note is a table `[[notes]]`:
+The notes of a released version are in a file such as `template/tools/releases/0.2.0.toml`. The notes of
+the next version are in `maintenance/unreleased.toml`, and `just release` moves them. A note is a table
+`[[notes]]`:
 
 | key | |
 |---|---|
-| `what` | one sentence: what is new. It begins with `Security: ` if that is so |
-| `do` | one sentence: what people do, and which setting restores the old behaviour |
-| `answers` | lines of the answers file. The note is for projects that have one of them |
-| `words` | names or settings that are gone. A file of the project that has one shows that the note matters |
-| `files` | files of the template that moved or are gone, each with the git blobs that releases had |
-| `seeds` | files of the project that look different in new projects |
+| `what` | one sentence about the change. The note about a fix of a vulnerability begins with `Security: ` |
+| `do` | one sentence: what people must do, and which setting restores the old behaviour |
+| `answers` | lines of the answers file. The note concerns projects that have one of these lines |
+| `words` | names or settings that are gone. The note concerns projects that use one of them |
+| `files` | files of the template that moved or are gone, each with the git blobs of its released contents |
+| `seeds` | files of the project that are different in new projects |
 | `revision` | a name that the project's revisions must have |
 """
 
@@ -52,7 +53,7 @@ def problems(note: Note, released: list[Path]) -> Iterator[str]:
 
     Args:
         note: The note.
-        released: The directories with the sources of the versions before it.
+        released: The directories with the sources of the earlier versions.
     """
     for key in sorted(note.keys() - KEYS.keys()):
         yield f"{key} is not a key of a note"
@@ -79,7 +80,7 @@ def problems(note: Note, released: list[Path]) -> Iterator[str]:
 
 
 def possible_answers() -> set[str]:
-    """Return the lines that an answers file can have, for the questions with choices."""
+    """Return each line that an answers file can have for a question with choices, or with yes and no."""
     lines = set()
     for name, question in CONFIG.items():
         if isinstance(question, dict) and "type" in question:
@@ -92,9 +93,9 @@ def possible_answers() -> set[str]:
 
 
 def blobs(name: str, released: list[Path]) -> list[str]:
-    """Return git's names of the contents that releases had for a file.
+    """Return the git blobs of a file's contents in the releases.
 
-    The list is empty for a file that Jinja renders. Then each project with the file counts as edited.
+    The list is empty if Jinja renders the file. Then the file counts as edited in every project.
     """
     name = name.replace("<package>", "{{ package_name }}")
     files = [directory / "template" / name for directory in released]
@@ -102,5 +103,5 @@ def blobs(name: str, released: list[Path]) -> list[str]:
 
 
 def blob(content: bytes) -> str:
-    """Return git's name of a content."""
+    """Return the name of the git blob with this content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # git uses SHA-1

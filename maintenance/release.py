@@ -1,7 +1,8 @@
 """Release a version of the template: `just release 0.2.0`.
 
-It checks the work tree, the version, CHANGELOG.md, the notes, and the rules between versions. Then it writes the version, the changelog, the notes
-and the archive of the sources, commits them, and sets the tag. It does not push.
+It checks the work tree, the version, CHANGELOG.md, the notes, and the rules between versions. Then it
+writes the version, the changelog, the notes and the archive of the sources. It commits them, and sets
+the tag. It does not push.
 
 `pyproject.toml` has the version of the last release.
 """
@@ -21,7 +22,7 @@ from tests.helpers import ROOT
 from . import notes
 from .archive import ARCHIVES, SUFFIX, number, pack, unpack, versions
 
-# The tests of the rules between versions.
+# These tests check the rules between versions.
 RULES = ["tests/test_compatibility.py", "tests/test_notes.py", "tests/test_releases.py"]
 
 UNRELEASED = "## [Unreleased]\n"
@@ -35,7 +36,7 @@ def current(root: Path) -> str:
 
 
 def problems(root: Path, version: str) -> Iterator[str]:
-    """Yield a sentence for each reason against this release."""
+    """Yield a sentence for each reason why this version cannot be released."""
     if _git(root, "status", "--porcelain"):
         yield "the work tree has changes: commit them"
     if _git(root, "tag", "--list", f"v{version}"):
@@ -65,7 +66,7 @@ def write(root: Path, version: str, today: datetime.date) -> None:
     changelog.write_text(changelog.read_text().replace(UNRELEASED, heading, 1))
     note, unreleased = root / notes.RELEASED / f"{version}.toml", root / notes.UNRELEASED
     note.parent.mkdir(exist_ok=True)
-    text = unreleased.read_text() if unreleased.exists() else "# It asks projects for nothing.\n"
+    text = unreleased.read_text() if unreleased.exists() else "# This version has no notes.\n"
     unreleased.unlink(missing_ok=True)
     note.write_text(text)
     _git(root, "add", "--all")
@@ -80,7 +81,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def main() -> None:
-    """Check, write, commit and tag a release, or print the reasons against it."""
+    """Check, write, commit and tag a release, or print the reasons why it cannot be released."""
     parser = argparse.ArgumentParser(prog="just release", description="Release a version.")
     parser.add_argument("version", help="three numbers, such as 0.1.0")
     version = parser.parse_args().version
@@ -88,7 +89,7 @@ def main() -> None:
         sys.exit("\n".join(f"release: {reason}." for reason in reasons))
     rules = [sys.executable, "-m", "pytest", "-q", *RULES]
     if subprocess.run(rules, cwd=ROOT, check=False).returncode != 0:
-        sys.exit("release: the rules between versions do not hold, see the tests above.")
+        sys.exit("release: a rule between versions is broken: see the tests that failed above.")
     write(ROOT, version, datetime.datetime.now(datetime.UTC).date())
     _git(ROOT, "add", "--all")
     _git(ROOT, "commit", "--quiet", "--message", f"Release {version}")

@@ -1,7 +1,7 @@
 """The rules between two versions of the template. Each function yields a sentence for each broken rule.
 
-A version may break most rules if a note names the change, since then people read about it after the update.
-No note helps if a question, a choice, a frozen name or the DDL of a released mixin is gone or changed.
+A version may break most rules if a note names the change. Then people read about it after the update. A
+note does not help if a question, a choice or a frozen name is gone, or the DDL of a released mixin changes.
 """
 
 import ast
@@ -16,7 +16,7 @@ from tests.helpers import render_project, run
 from tests.ownership import classes, files
 from tests.test_seams import imported, read
 
-# The answers with which versions are compared. Together they render each file of the template.
+# Versions are compared with these answers. Together they render each file of the template.
 ANSWERS: dict[str, dict[str, Any]] = {
     "default answers": {},
     "no example, bigint": {
@@ -26,7 +26,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "uuid4 with audit": {"primary_key": "uuid4", "audit": "triggers", "python_version": "3.12"},
 }
 
-# It prints the DDL of a table for each mixin of a version, and of a table with each type and constraint.
+# This program prints the DDL of a table for each mixin, and of a table with all types and constraints.
 DDL = """
 import enum
 import sqlalchemy as sa
@@ -70,7 +70,7 @@ for table in Base.metadata.sorted_tables:
 
 
 def questions(old: Path, new: Path) -> Iterator[str]:
-    """Compare the questions of two directories with sources."""
+    """Compare the questions of two versions, in two directories with sources."""
     before, after = (asked(load_template_config(each / "copier.yml")) for each in (old, new))
     for name, question in after.items():
         if "default" not in question:
@@ -99,7 +99,7 @@ def choices(question: dict[str, Any]) -> set[str]:
 
 
 def rendered_files(old: Path, new: Path, notes: list[Note]) -> Iterator[str]:
-    """Compare the files of two projects that two versions rendered with the same answers."""
+    """Compare the files of two projects. Two versions rendered them with the same answers."""
     gone = {name.replace("<package>", "shop") for note in notes for name in note.get("files", {})}
     noted = {name.replace("<package>", "shop") for note in notes for name in note.get("seeds", [])}
     before, after = ({name: classes(each, name) for name in files(each)} for each in (old, new))
@@ -107,7 +107,7 @@ def rendered_files(old: Path, new: Path, notes: list[Note]) -> Iterator[str]:
         if name not in after and "seed" not in owners and name not in gone:
             yield f"{name} is gone or renamed: name it in the files of a note"
         if name in after and "seed" in after[name] and "seed" not in owners:
-            continue  # it belongs to the project from now on
+            continue  # the file now belongs to the project
         if owners == ["frozen"] and name in after and differs(old, new, name):
             yield f"{name} is frozen, and has changed"
     for name in {name for each in (before, after) for name in each if "seed" in each[name]} - noted:
@@ -120,7 +120,7 @@ def differs(old: Path, new: Path, name: str) -> bool:
 
 
 def names(old: Path, new: Path, notes: list[Note]) -> Iterator[str]:
-    """Compare the names that the layer of two projects defines, and the settings that it reads."""
+    """Compare two projects by the names that the layer defines and the settings that it reads."""
     words = {word for note in notes for word in note.get("words", [])}
     frozen = imported([*read(old)], by="seed", owner="owned")
     for module, needed in frozen.items():
@@ -183,7 +183,7 @@ def settings(project: Path) -> set[str]:
 
 
 def ddl(old: Path, new: Path, python: Path) -> Iterator[str]:
-    """Compare the DDL that the mixins of two projects emit, with the libraries of a third project."""
+    """Compare the DDL of the mixins of two projects. `python` has the libraries of a project."""
     before, after = (tables(project, python) for project in (old, new))
     for name in before:
         if before[name] != after.get(name):

@@ -1,7 +1,7 @@
-"""Which conditions of the template were true, and which were false: `with watched() as seen:`.
+"""Find the conditions of the template that were true or false: `with watched() as seen:`.
 
-Copier compiles the files of template/ and the texts of copier.yml with Jinja. While this watches, each
-`{% if %}`, each `a if b else c` and each `{% for … if %}` reports its outcome.
+Copier compiles the files of template/ and the texts of copier.yml with Jinja. In the `with` block, each
+`{% if %}`, each `a if b else c` and each `{% for … if %}` reports whether it was true.
 """
 
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 from copier import _main
-from copier._jinja_ext import SandboxedEnvironment, YieldExtension  # private: no hook is public
+from copier._jinja_ext import SandboxedEnvironment, YieldExtension  # not public
 from jinja2 import nodes
 
 from tests.helpers import SOURCES
 
 CONDITIONAL = (nodes.If, nodes.CondExpr, nodes.For)
-# The file, or the text of copier.yml; the number of the condition in it.
+# A file or a text of copier.yml, and the number of the condition in it.
 Condition = tuple[str, int]
 Seen = set[tuple[Condition, bool]]
 
 
 @contextmanager
 def watched() -> Iterator[Seen]:
-    """Note the outcome of each condition that Copier evaluates in this process."""
+    """Record the outcome of each condition that Copier evaluates in this process."""
     seen: Seen = set()
 
     class Watching(SandboxedEnvironment):

@@ -17,13 +17,13 @@ pytest_plugins = ["tests.matrix", "tests.requirements"]
 # Proofs import the package of a rendered project, and run inside of it: see test_proofs.py.
 collect_ignore = ["proofs"]
 
-# Settings of the user's that would change what the tests run. Without the last one, each of the many
-# programs that the tests start compiles all of its modules.
+# Settings of the user that would change the tests. With the last one, each program that the tests start
+# would compile all of its modules again.
 HIDDEN = {"VIRTUAL_ENV", "UV_RESOLUTION", "PYTHONDONTWRITEBYTECODE"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest tests begin first. Otherwise one worker is still busy with them at the end."""
+    """Start the longest tests first. Otherwise one worker would run them alone at the end."""
     items.sort(key=lambda item: item.get_closest_marker("proof") is None)
 
 
@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def environment(pytestconfig: pytest.Config, worker_id: str) -> Iterator[None]:
-    """Hide the user's own settings from the tests, and let programs keep what they have compiled."""
+    """Hide the user's own settings from the tests, and keep compiled modules and templates."""
     assert pytestconfig.cache
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
         settings = Path(directory, "settings.yml")
@@ -51,7 +51,7 @@ def environment(pytestconfig: pytest.Config, worker_id: str) -> Iterator[None]:
             ours = ("DATABASE_", "MIGRATION_DATABASE_", "PG", "TEST_")
             if name in HIDDEN or name.startswith(ours):
                 patch.delenv(name)
-        # Two runs of mypy cannot write into one cache.
+        # Two processes of mypy cannot write into the same cache.
         cache = pytestconfig.cache.mkdir(f"mypy-{worker_id}")
         patch.setenv("MYPY_CACHE_DIR", str(cache))
         patch.setattr(jinja2.Environment, "compile", compile_once())
@@ -60,7 +60,7 @@ def environment(pytestconfig: pytest.Config, worker_id: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A directory of this run that all workers of pytest-xdist use."""
+    """A directory of this run that all workers of pytest-xdist share."""
     directory = tmp_path_factory.getbasetemp()
     return directory if worker_id == "master" else directory.parent
 

@@ -1,11 +1,11 @@
 """The covering array: a few projects that together have every pair of answers.
 
 The values come from copier.yml: each choice, yes and no, and the EXAMPLES of questions without choices.
-A validator that compares two answers makes pairs that no project can have. So a new question, and a new
-rule, change the array without a change here.
+If a validator compares two answers, there are pairs that no project can have. A new question or a new
+validator changes the array without a change here.
 
-Few answers change Python files. The array takes them from a smaller array, so that there are only a few
-different programs, and their checks take little time.
+The Python files of a project are its program. Few answers change Python files. The array takes these
+answers from a smaller array. So there are only a few programs, and their checks take little time.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from tests.helpers import CONFIG, QUESTIONS, ROOT
 
 Answers = dict[str, Any]
-Pair = frozenset[tuple[str, int]]  # the questions, and the numbers of their values
+Pair = frozenset[tuple[str, int]]  # two questions, each with the number of its value
 
 DERIVED = {name for name in CONFIG if name[0] != "_"} - QUESTIONS.keys()
 
@@ -61,7 +61,7 @@ def environment() -> SandboxedEnvironment:
 
 
 def named(text: str) -> set[str]:
-    """Return the questions that a text of Jinja names, also by way of a derived value."""
+    """Return the questions that a text of Jinja names, directly or by a derived value."""
     found = meta.find_undeclared_variables(environment().parse(text))
     derived = [CONFIG[name]["default"] for name in found & DERIVED]
     texts = [each for each in derived if isinstance(each, str)]
@@ -105,7 +105,7 @@ def answers(row: dict[str, int]) -> Answers:
 
 
 def make(names: Iterable[str], within: list[dict[str, int]] | None = None) -> list[dict[str, int]]:
-    """Return rows with every pair of these questions. Their programs are those of `within`."""
+    """Return rows with every pair of values of these questions. Their programs are in `within`."""
     known = values()
     constraints: list[tuple[set[str], Callable[[dict[str, int]], bool]]] = [
         (tied, partial(keeps, rule)) for tied, rule in rules() if tied <= {*names}
@@ -123,7 +123,7 @@ def make(names: Iterable[str], within: list[dict[str, int]] | None = None) -> li
 
 
 def keeps(rule: Template, row: dict[str, int]) -> bool:
-    """Return whether a row keeps a rule."""
+    """Return whether a row follows a rule."""
     return accepts(rule, answers(row))
 
 
@@ -134,7 +134,7 @@ def program(row: dict[str, int]) -> dict[str, int]:
 
 @cache
 def rows() -> list[dict[str, int]]:
-    """Return the covering array, with the numbers of the values."""
+    """Return the covering array. A row has the numbers of the values."""
     return make(QUESTIONS, within=make(programs()))
 
 
@@ -156,7 +156,7 @@ def pairs(row: dict[str, int]) -> Iterator[Pair]:
 
 
 def reachable() -> set[Pair]:
-    """Return the pairs that a project can have. This asks the rules, and not covertable."""
+    """Return the pairs that a project can have. This uses the rules, and not covertable."""
     numbers = {name: range(len(each)) for name, each in values().items()}
     bound = sorted({name for names, _ in rules() for name in names})
     accepted = [

@@ -1,7 +1,7 @@
-"""Drive the page `/docs` in Chromium: log in, and read one's account, as a person does.
+"""Use the page `/docs` in Chromium as a person does: log in, and read the account.
 
-It prints the URL of each request, each error, and the answer. It needs playwright, which is no tool of
-this repository. Usage: drive_swagger_ui.py CHROMIUM URL EMAIL PASSWORD SCREENSHOT
+It prints the URL of each request, each error, and the response. It needs playwright, which
+`requirements.lock` does not have. Usage: drive_swagger_ui.py CHROMIUM URL EMAIL PASSWORD SCREENSHOT
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What people do to a project between two updates. Each life is a function that changes the project."""
+"""The changes that people make to a project between two updates. A function for a change is a life."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Life = Callable[[Path], None]
 
 OURS = "# Our own line.\n"
 
-# A file that these lives take over, and one that they edit. Later the template moves both.
+# These lives take over the first file, and edit the second one. Later the template moves both files.
 TAKEN_OVER, EDITED = "tools/psql.py", "tools/shell.py"
 
 INVOICE = '''"""An invoice."""
@@ -64,7 +64,7 @@ def add_a_command(project: Path) -> None:
 
 
 def add_a_dependency(project: Path) -> None:
-    """Edit the file as `uv add` does."""
+    """Add a line to pyproject.toml as `uv add` does."""
     path = project / "pyproject.toml"
     before, line, after = path.read_text().partition("    # Yours.\n")
     path.write_text(f'{before}{line}    "anyio>=4.0",\n{after}')
@@ -111,7 +111,7 @@ def choose_another_line_length(project: Path) -> None:
 
 
 def let_a_hook_reformat(project: Path) -> None:
-    """Let each commit format the project, as a pre-commit does, by the ruff of this environment."""
+    """Add a git hook that formats the project at each commit, by the ruff of this environment."""
     hook = Path(git(project, "rev-parse", "--git-path", "hooks/pre-commit").strip())
     hook = project / hook
     hook.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ LIVES: dict[str, Life] = {
     "a hook that formats": let_a_hook_reformat,
 }
 
-# The lives that need the example, or the files for Docker.
+# The lives that need a file of the example or of Docker, with that file.
 NEED = {
     "a column of the example": "src/shop/models/user.py",
     "without the example": "scripts/remove_example.py",
@@ -151,9 +151,9 @@ NEED = {
 
 
 def live(project: Path, *, without_example: bool = False) -> list[str]:
-    """Live all lives that a project can have, commit after each, and return their names.
+    """Apply all lives that are possible in a project, commit after each, and return their names.
 
-    The column of the example and its removal exclude each other.
+    A project can have only one of two lives: a column of the example, or the removal of the example.
     """
     other = "a column of the example" if without_example else "without the example"
     lived = [

@@ -1,7 +1,7 @@
-"""The projects of the covering array: each is rendered once, also for several workers of pytest-xdist.
+"""The projects of the covering array. Each is rendered once, even if pytest-xdist has several workers.
 
-Their programs share an environment if they have the same dependencies. They share a cache of mypy, and a
-PostgreSQL. So their checks take a small part of the time that `uv run just check` takes in a new project.
+Projects with the same dependencies share an environment. All of them share a cache of mypy and a
+PostgreSQL. So their checks take much less time than `uv run just check` in a new project.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from tests.helpers import NO_DOCKER, render_project, run
 CELLS = covering_array.cells()
 PROGRAMS = covering_array.representatives()
 
-# In the recipes of a justfile this takes the place of uv, which would install each project.
+# The recipes of a justfile call this program and not uv, because uv would install each project.
 UV = '#!/bin/sh\nshift # "run"\nexec "$@"\n'
 SERVE = """
 import sys
@@ -50,7 +50,7 @@ class Matrix:
         self._template = template
 
     def cell(self, number: int) -> Path:
-        """Return a project. Do not change it."""
+        """Return a project. Tests must not change it."""
 
         def build(directory: Path) -> None:
             with watched() as seen:
@@ -64,12 +64,12 @@ class Matrix:
         return [self.cell(number) for number in range(len(CELLS))]
 
     def seen(self) -> Seen:
-        """Return the outcomes of the conditions while the projects were rendered."""
+        """Return the outcomes of the conditions in the renders of all projects."""
         texts = [(cell.parent / "seen.json").read_text() for cell in self.cells()]
         return {((name, i), outcome) for text in texts for (name, i), outcome in json.loads(text)}
 
     def program(self, number: int) -> Path:
-        """Return a copy of a project, in which checks may leave files."""
+        """Return a copy of a project. Checks may write files into it."""
 
         def build(directory: Path) -> None:
             shutil.copytree(self.cell(number), directory, dirs_exist_ok=True)
@@ -89,12 +89,12 @@ class Matrix:
         return run(command, project, **NO_DOCKER, **own, **environment)
 
     def environment(self, number: int) -> Path:
-        """Return the environment of a project. Projects with the same dependencies have one."""
+        """Return the environment of a project. Projects with the same dependencies share it."""
         text = (self.cell(number) / "pyproject.toml").read_text()
         key = hashlib.sha256(repr(dependencies(text)).encode()).hexdigest()[:8]
 
         def build(directory: Path) -> None:
-            # The answer may be a newer Python than the one that runs here.
+            # The project may need a newer Python than the one that runs the tests.
             here = re.sub('requires-python = ".*"', 'requires-python = ">=3.11"', text)
             (directory / "pyproject.toml").write_text(here)
             run(["uv", "sync", "--quiet", "--no-install-project"], directory)
@@ -113,19 +113,19 @@ class Matrix:
 
 
 def write_uv(directory: Path) -> None:
-    """Write a program `uv` that runs the command behind `uv run`."""
+    """Write a program `uv` that runs the command after `uv run`."""
     (directory / "uv").write_text(UV)
     (directory / "uv").chmod(0o755)
 
 
 def dependencies(pyproject: str) -> tuple[object, object]:
-    """Return what an environment needs, from the text of a pyproject.toml."""
+    """Return the dependencies in the text of a pyproject.toml."""
     table = tomllib.loads(pyproject)
     return table["project"]["dependencies"], table["dependency-groups"]
 
 
 def distinct(paths: list[Path]) -> list[Path]:
-    """Return the files that exist, one for each text."""
+    """Return the files that exist. If several files have the same text, return one of them."""
     return list({path.read_bytes(): path for path in paths if path.exists()}.values())
 
 

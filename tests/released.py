@@ -1,6 +1,6 @@
 """The released versions of the template, from the archives in tests/releases/.
 
-Tests work with any number of releases. Without one, the work tree is its own predecessor.
+Tests work with any number of releases. Before the first release, the work tree is its own predecessor.
 """
 
 from pathlib import Path
@@ -8,13 +8,13 @@ from pathlib import Path
 from maintenance.archive import ARCHIVES, unpack, versions
 from tests.helpers import ROOT, commit, git, snapshot
 
-# The versions of the work tree, and of the sources that a test changes after it.
+# The version of the work tree, and the version of sources that a test changes.
 PRESENT, FUTURE = "v1000.0.0", "v1001.0.0"
 FIRST = "0.0.1"
 
 
 def predecessors(archives: Path = ARCHIVES) -> list[str]:
-    """Return the versions from which a project can come, the newest first."""
+    """Return the versions from which a project can be updated, the newest first."""
     return versions(archives)[::-1] or [FIRST]
 
 
@@ -27,7 +27,7 @@ def sources(version: str, directory: Path, archives: Path = ARCHIVES) -> Path:
 
 
 def repository(directory: Path, archives: Path = ARCHIVES, root: Path = ROOT) -> Path:
-    """Make a repository with a tag for each version, the last of them for the work tree."""
+    """Make a repository with a tag for each version. The last tag is for the work tree."""
     directory.mkdir(parents=True)
     git(directory, "init", "--quiet", "--initial-branch=main")
     for version in reversed(predecessors(archives)):

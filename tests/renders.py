@@ -1,4 +1,4 @@
-"""Renders for tests, without repeated work. They have the same bytes as Copier's."""
+"""Render projects for tests without repeated work. The bytes are the same as from Copier."""
 
 import hashlib
 import shutil
@@ -15,14 +15,14 @@ from tests.helpers import QUESTIONS, Render, render_project
 
 
 def make_once(path: Path, make: Callable[[Path], object]) -> Path:
-    """Let `make` write a file or directory, unless it exists. Workers may call it together."""
+    """Let `make` write a file or directory, unless it exists. Several workers may call this."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            # A copy under another name, because another worker must not see half of it.
+            # This uses another name, because another worker must not see an unfinished file.
             made = Path(scratch, path.name)
             make(made)
-            with suppress(OSError):  # the other worker was first
+            with suppress(OSError):  # another worker was first
                 made.rename(path)
     return path
 
@@ -30,8 +30,8 @@ def make_once(path: Path, make: Callable[[Path], object]) -> Path:
 def render_once(template: Path, kept: Path, destination: Path, **answers: Any) -> Path:
     """Render a project like `render_project`, or copy the project that has the same answers.
 
-    Projects are kept by their answers and by the name of their folder, which is the default of two
-    answers. Refusals are not kept.
+    A kept project is found by its answers and by the name of its folder, because the defaults of two
+    questions come from that name. Refusals are not kept.
     """
     key = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()[:16]
     source = make_once(
@@ -65,9 +65,9 @@ def choices(question: dict[str, Any]) -> list[Any]:
 def compile_once() -> Callable[..., CodeType | str]:
     """Return a function that replaces `Environment.compile`, and compiles each text once.
 
-    Copier makes an environment for each project, and compiles more than 2,000 texts in it: each
-    path, and each default. This takes half of its time. Code does not depend on the environment
-    beyond its syntax and its extensions.
+    For each project, Copier makes an environment and compiles more than 2,000 texts in it: each path
+    and each default. This takes half of its time. The code depends only on the syntax and the
+    extensions of the environment.
     """
     compile_text = Environment.compile
     compiled: dict[Hashable, CodeType | str] = {}
@@ -76,7 +76,7 @@ def compile_once() -> Callable[..., CodeType | str]:
         environment: Environment, source: str, name: str | None = None, *rest: Any, **options: Any
     ) -> CodeType | str:
         syntax = environment.lexer, environment.undefined, *sorted(environment.extensions)
-        # The file's path, in `rest`, is shown in tracebacks only.
+        # `rest` begins with the path of the file, which only tracebacks show.
         key = type(environment), syntax, source, name, rest[1:], tuple(options.items())
         if key not in compiled:
             compiled[key] = compile_text(environment, source, name, *rest, **options)

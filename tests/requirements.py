@@ -29,7 +29,7 @@ def docker_answers() -> bool:
 
 
 def chromium() -> str | None:
-    """Return the path of a browser that Chromium's protocol drives, or None."""
+    """Return the path of Chromium or of a browser with the same protocol, or None."""
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 

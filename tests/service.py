@@ -1,4 +1,4 @@
-"""Serve a rendered project as people do, for tests that call it from outside."""
+"""Run the service of a rendered project, for tests that send requests to it."""
 
 import contextlib
 import os
@@ -35,13 +35,13 @@ def serving(project: Path) -> Iterator[str]:
         wait_until_ready(url, process, log)
         yield url
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
+        os.killpg(process.pid, signal.SIGINT)  # Ctrl-C in a terminal reaches all processes
         process.wait(60)
         log.unlink()
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Ask until the service is ready. Fail with its log if it ends, or after two minutes."""
+    """Wait until the service is ready. If it ends, or after two minutes, fail with its log."""
     deadline = time.monotonic() + 120
     while status_of(f"{url}/health/ready") != 200:
         if process.poll() is not None or time.monotonic() > deadline:

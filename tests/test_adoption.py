@@ -1,4 +1,4 @@
-"""An existing database is adopted as docs/migrations.md says, word for word."""
+"""An existing database is adopted exactly as docs/migrations.md says."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from tests.helpers import NO_DOCKER, ROOT, Render, commit, edit, just, run
 
 pytestmark = pytest.mark.slow
 
-# The draft of the models has each of these in another form, or does not have it.
+# The draft of the models lacks each of these objects, or has it in another form.
 EXISTING = """
 CREATE TYPE mood AS ENUM ('calm', 'loud');
 CREATE DOMAIN grams AS integer CHECK (VALUE > 0);
@@ -62,7 +62,7 @@ def project(render: Render, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(project: Path) -> Iterator[str]:
-    """The URL of a server that ends with the test, without the name of a database."""
+    """The URL of a server for this test, without the name of a database."""
     program = (
         "from tools.embedded import EmbeddedPostgres\n"
         "server = EmbeddedPostgres()\nprint(server.start(), flush=True)\ninput()\nserver.stop()"
@@ -115,7 +115,7 @@ def test_an_existing_database_is_adopted_as_the_document_says(project: Path, ser
 
 
 def follower(project: Path, existing: str, empty: str) -> Callable[[str], str]:
-    """Return a function that runs the block of the recipe that has these words."""
+    """Return a function that runs the block of the recipe with given words."""
     recipe = (ROOT / "docs/migrations.md").read_text().partition("## Adopt an existing")[2]
     blocks = re.findall(r"```sh\n(.*?)```", recipe, re.DOTALL)
 
@@ -129,7 +129,7 @@ def follower(project: Path, existing: str, empty: str) -> Callable[[str], str]:
 
 
 def correct_the_models(project: Path) -> None:
-    """Do by hand what the recipe says."""
+    """Make the corrections that the recipe asks for."""
     models = project / "src/shop/models"
     path = models / "existing.py"
     for name in ("Early", "Late"):
@@ -152,7 +152,7 @@ def correct_the_models(project: Path) -> None:
 
 
 def write_what_the_tables_need(project: Path) -> None:
-    """Create by hand what comes before the tables, and drop it in the downgrade."""
+    """Create the objects that the tables need, and drop them in the downgrade."""
     [path] = (project / "migrations/versions").glob("*.py")
     dropped = ("DROP SEQUENCE visit_no", "DROP DOMAIN grams")
     for function, statements in {"upgrade": found(BEFORE), "downgrade": dropped}.items():
@@ -160,7 +160,7 @@ def write_what_the_tables_need(project: Path) -> None:
 
 
 def complete_the_revision(project: Path) -> None:
-    """Add what the models do not describe, and drop it in the downgrade."""
+    """Add the objects that the models do not describe, and drop them in the downgrade."""
     [path] = (project / "migrations/versions").glob("*_what_is_there.py")
     replace(path, r"(def upgrade.*?\n)(?=    # ### end)", rf"\1{executed(found(AFTER))}")
     first = executed(["DROP VIEW loud"])
@@ -179,7 +179,7 @@ def executed(statements: Iterable[str]) -> str:
 
 
 def replace(path: Path, pattern: str, new: str) -> None:
-    """Replace a pattern that a file has once."""
+    """Replace a pattern that must occur once in a file."""
     text, count = re.subn(pattern, new, path.read_text(), flags=re.DOTALL | re.MULTILINE)
     assert count == 1, (pattern, count)
     path.write_text(text)
@@ -191,5 +191,5 @@ def psql(project: Path, url: str, query: str) -> str:
 
 
 def contents(project: Path, url: str) -> list[str]:
-    """Return what is in a database, in no order."""
+    """Return the objects and rows of a database, in any order."""
     return psql(project, url, CONTENTS).splitlines()

@@ -1,4 +1,4 @@
-"""A bot updates what is the project's, and leaves the lines of the template to `copier update`."""
+"""A bot updates the project's own lines. `copier update` updates the template's lines."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ HOOKS_AND_BOTS = [".github/dependabot.yml", ".pre-commit-config.yaml", "renovate
 
 
 def rules(project: Path) -> list[dict[str, object]]:
-    """Read the rules of renovate.json5, whose layout is close to YAML's."""
+    """Return the rules of renovate.json5. Without comments, YAML can read it."""
     text = re.sub(r"(^|\s)//.*", "", (project / "renovate.json5").read_text())
     config = yaml.safe_load(text)
     assert config["lockFileMaintenance"] == {"enabled": True}
@@ -44,7 +44,7 @@ def test_renovate_leaves_the_templates_actions_and_images_alone(
 
 
 def test_renovate_may_update_the_template(project: Path) -> None:
-    # Its manager `copier` is on by default, and reads the answers file.
+    # Renovate's manager `copier` is on by default, and reads the answers file.
     for rule in rules(project):
         assert "matchManagers" in rule
         assert "copier" not in str(rule)
@@ -63,9 +63,9 @@ def test_dependabot_leaves_the_templates_actions_alone(render: Render, tmp_path:
 
 
 @pytest.mark.slow
-def test_an_update_adds_neither_hooks_nor_a_bot_until_they_are_asked_for(tmp_path: Path) -> None:
+def test_an_update_adds_hooks_and_a_bot_only_if_somebody_chooses_them(tmp_path: Path) -> None:
     template = snapshot(tmp_path / "template")
-    for name in ("src", "tests", "tools", "scripts", "migrations"):  # they play no part here
+    for name in ("src", "tests", "tools", "scripts", "migrations"):  # this test does not need them
         shutil.rmtree(template / "template" / name)
     config = (template / "copier.yml").read_text()
     older = re.sub(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def each(matrix: Matrix) -> Callable[[str], list[Path]]:
-    """A function that returns the files of a name in all projects, and in the template: each text once."""
+    """A function that returns the distinct files with a name, in all projects and in this repository."""
     return lambda name: distinct([project / name for project in [ROOT, *matrix.cells()]])
 
 
@@ -43,11 +43,11 @@ def test_the_metadata_is_valid(each: Each) -> None:
         ("renovate.json5", "renovate"),
     ],
 )
-def test_a_file_keeps_its_schema(each: Each, name: str, schema: str) -> None:
+def test_a_file_follows_its_schema(each: Each, name: str, schema: str) -> None:
     check_schema(schema, each(name))
 
 
-def test_what_runs_on_github_is_safe(each: Each) -> None:
+def test_the_files_for_github_are_safe(each: Each) -> None:
     names = (".github/workflows/ci.yml", ".github/dependabot.yml")
     files = [str(path) for name in names for path in each(name)]
 

@@ -1,4 +1,4 @@
-"""Each released version is compatible with the present one, and doctored copies show that this is checked."""
+"""Each released version is compatible with the present one. Broken copies show that the checks work."""
 
 import shutil
 from collections.abc import Callable
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def crossed(version: str) -> list[Note]:
-    """Return the notes of the versions after this one, and of the next one."""
+    """Return the notes of all later versions, and of the next version."""
     after = {*versions()[versions().index(version) + 1 :], "unreleased"}
     return [note for name, notes in read_notes().items() if name in after for note in notes]
 
@@ -37,7 +37,7 @@ def test_every_release_is_compatible_with_the_present_version(
             )
             problems += compatibility.rendered_files(before, after, notes)
             problems += compatibility.names(before, after, notes)
-        # The last answers have the audit.
+        # The last ANSWERS include the audit.
         problems += compatibility.ddl(before, after, shop / ".venv/bin/python")
 
     assert not problems, "\n".join(dict.fromkeys(problems))
@@ -124,7 +124,7 @@ def test_a_frozen_file_that_changed_is_found(doctored: Path, tmp_path: Path) -> 
     ]
 
 
-def test_a_frozen_name_that_is_gone_is_found_although_there_is_a_note(
+def test_a_missing_frozen_name_is_found_even_with_a_note(
     doctored: Path, before: Path, after: Callable[[], Path]
 ) -> None:
     errors = layer(doctored) / "errors.py"

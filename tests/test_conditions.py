@@ -1,4 +1,4 @@
-"""Each condition of the template was true once, and false once."""
+"""The tests render each condition of the template when it is true, and when it is false."""
 
 import shutil
 from pathlib import Path
@@ -17,13 +17,13 @@ ANSWERS = "{{ _copier_conf.answers_file }}.jinja"
 
 
 def one_sided(every: set[Condition], seen: Seen) -> list[tuple[Condition, bool]]:
-    """Return the outcomes that were not seen."""
+    """Return the outcomes that no render had."""
     return sorted({(each, outcome) for each in every for outcome in (True, False)} - seen)
 
 
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
-    """The template's questions, with almost no file to render."""
+    """The questions of the template, with only one file to render."""
     template = snapshot(tmp_path / "template")
     answers = (template / "template" / ANSWERS).read_text()
     shutil.rmtree(template / "template")
@@ -54,7 +54,7 @@ def test_every_condition_was_true_and_false(
 
 
 def refuse(questions: Path, directory: Path) -> None:
-    """Give one bad answer for each sentence of a validator."""
+    """Give a bad answer for each message of a validator."""
     bad = {(name, sentence): answer for name, answer, sentence in BAD_ANSWERS}
     refused = [{name: answer} for (name, _), answer in bad.items()]
     refused += [{"ejected": ["../a", "../b"]}, {"bot": "dependabot", "ci": "gitlab"}]
@@ -64,7 +64,7 @@ def refuse(questions: Path, directory: Path) -> None:
 
 
 def live(questions: Path, directory: Path) -> None:
-    """Update a project, and change answers that are decided once."""
+    """Update a project, and try to change answers that are decided once."""
     publish(questions, "v1.0.0")
     project = render_project(questions, directory)
     commit(project, "Render")

@@ -73,5 +73,5 @@ def test_answers_that_contradict_each_other_are_refused(render: Render, tmp_path
 
 
 def test_no_question_is_hidden_by_another_answer() -> None:
-    # Copier would keep its default then, and the array would have pairs that no project has.
+    # A hidden question keeps its default, so the array would have pairs that no project has.
     assert not [name for name, question in QUESTIONS.items() if "when" in question]

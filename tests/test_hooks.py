@@ -1,4 +1,4 @@
-"""The git hooks of a project pass in a new project, and stop a bad commit; prek and pre-commit agree."""
+"""The git hooks accept a new project, and stop a bad commit. prek and pre-commit give the same results."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ BAD = "import os\nx = { 'a':1 }\n"
 
 @pytest.fixture
 def project(shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """The default project. Afterwards it is as it was."""
+    """The default project. After the test it is restored."""
     for name in ("PREK_HOME", "PRE_COMMIT_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     yield shop
@@ -23,7 +23,7 @@ def project(shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
 
 
 @pytest.mark.parametrize("tool", ["prek", "pre-commit"])
-def test_a_new_project_passes_and_bad_code_does_not(project: Path, tool: str) -> None:
+def test_the_hooks_accept_a_new_project_and_refuse_bad_code(project: Path, tool: str) -> None:
     run([tool, "run", "--all-files"], project)
     assert git(project, "status", "--porcelain", "--untracked-files=no") == ""
 

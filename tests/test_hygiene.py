@@ -115,7 +115,7 @@ def test_the_rendered_code_is_within_its_budget() -> None:
 
 
 def code_lines(text: str) -> int:
-    """Count the lines with code. Names in braces count as names, and tags do not count."""
+    """Count the lines with code. An expression in braces counts as a name. A tag does not count."""
     text = re.sub(r"\{% .*? %\}", "", re.sub(r"\{\{ \w+ \}\}", "name", text))
     layout = {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),

@@ -1,4 +1,4 @@
-"""The rendered Dockerfile builds an image that migrates a database, serves, and has nothing else."""
+"""The image of the rendered Dockerfile migrates a database and runs the service. It has no other tools."""
 
 import secrets
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ docker inspect --format 'exit code {{{{.State.ExitCode}}}}' {name}
 """
 
 
-def test_a_container_serves_is_healthy_and_ends_on_sigterm(image: str, shop: Path) -> None:
+def test_a_container_serves_becomes_healthy_and_ends_on_sigterm(image: str, shop: Path) -> None:
     # The container uses the network of this machine, so it needs its own port.
     name, port = f"shop-{secrets.token_hex(4)}", free_port()
     try:
@@ -76,7 +76,7 @@ def test_a_container_serves_is_healthy_and_ends_on_sigterm(image: str, shop: Pat
 
 
 @pytest.mark.parametrize("command", [MIGRATE, []])
-def test_the_image_without_a_database_says_so(
+def test_the_image_without_a_database_prints_the_reason(
     image: str, tmp_path: Path, command: list[str]
 ) -> None:
     result = attempt(in_the_image(image, *command), tmp_path)

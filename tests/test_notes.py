@@ -30,18 +30,18 @@ pytestmark = pytest.mark.slow
 
 
 class Shown(NamedTuple):
-    """A project that a note concerns: its answers, and what makes the note matter."""
+    """A project that a note concerns: its answers, and the change that makes the note concern it."""
 
     answers: dict[str, Any]
     live: Callable[[Path], object]
 
 
-# By the first sentence of each note: a project that it concerns.
+# For the first sentence of each note, a project that the note concerns.
 SHOWN: dict[str, Shown] = {}
 
 
 def without_a_test(found: dict[str, list[Note]], shown: dict[str, Shown]) -> list[str]:
-    """Return the notes without a project that shows them."""
+    """Return the notes that no project shows."""
     return [note["what"] for each in found.values() for note in each if note["what"] not in shown]
 
 
@@ -149,7 +149,7 @@ revision = "ix_posts_body"
 
 @pytest.fixture(scope="module")
 def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that shows that notes matter, after an update and before its commit."""
+    """A project that some of the NOTES concern, after an update and before its commit."""
     directory = tmp_path_factory.mktemp("notes")
     template = snapshot(directory / "template")
     publish(template, "v0.1.0")
@@ -200,7 +200,7 @@ def test_the_notes_that_concern_a_project_are_printed_with_the_places(project: P
     ]
 
 
-def test_an_update_that_is_committed_is_recognized_and_done_when_the_work_is_done(
+def test_a_committed_update_is_recognized_and_its_notes_end_with_the_work(
     project: Path,
 ) -> None:
     commit(project, "Update")
@@ -209,7 +209,7 @@ def test_an_update_that_is_committed_is_recognized_and_done_when_the_work_is_don
     commit(project, "Work goes on")
 
     assert SETTING in updated(project)[1]
-    assert MOVED not in updated(project)[1]  # a commit agrees with what is gone
+    assert MOVED not in updated(project)[1]  # after a commit, files that are gone are not listed
     assert MOVED in updated(project, "HEAD~2")[1]
 
     (project / ".env").unlink()
@@ -245,7 +245,7 @@ def test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it(project
 
 
 @pytest.mark.parametrize("address", ["/nowhere", "https://nowhere.invalid/template"])
-def test_the_check_says_one_sentence_if_the_template_does_not_answer(
+def test_the_check_prints_one_sentence_if_the_template_does_not_answer(
     project: Path, address: str
 ) -> None:
     answers = project / ".copier-answers.yml"

@@ -33,7 +33,7 @@ def test_every_project_has_the_python_files_of_its_program(matrix: Matrix) -> No
 
 
 def python_files(project: Path) -> dict[str, str]:
-    """Return the texts that the checks of a program read, with its name and description replaced."""
+    """Return the texts that the checks of a program read, without its name and description."""
     answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
     metadata = (project / "pyproject.toml").read_text()
     texts = {name: (project / name).read_text() for name in files(project) if name.endswith(".py")}
@@ -74,7 +74,7 @@ def test_pyright_finds_nothing_in_any_project(matrix: Matrix, tmp_path: Path) ->
         ],
     }
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(config))
-    # The largest environment has the dependencies of all. The checks above find a missing one.
+    # The largest environment has all dependencies. The checks above find a missing dependency.
     environments = {matrix.environment(number) for number in PROGRAMS}
     largest = max(
         environments, key=lambda each: len(list((each / "lib").glob("*/site-packages/*")))
@@ -160,7 +160,7 @@ def test_the_reserved_names_cover_what_a_project_depends_on(shop: Path) -> None:
 
 
 def test_the_suite_runs_in_parallel_and_in_any_order(shop: Path) -> None:
-    # The order is another one in each run: pytest-randomly prints its seed.
+    # Each run has another order. pytest-randomly prints its seed.
     output = just(shop, "test", "-n", "2", **NO_DOCKER)
 
     assert re.search(r"\d+ passed", output)

@@ -63,7 +63,7 @@ def install_proofs(shop: Path) -> Path:
 
 
 def install_option(shop: Path, option: str) -> Path:
-    """Put the proofs of an option among a project's tests, with what several rooms share."""
+    """Copy the proofs of an option into a project's tests, with the files that several rooms share."""
     proofs = shop / "tests/proofs"
     ignored = shutil.ignore_patterns("__pycache__")
     for room in (option, "support"):

@@ -1,7 +1,7 @@
 """Projects of each released version are updated to the present version, and then to a future one.
 
-The future version changes the first line of all files of the template, and moves some of them. A test prints
-the number of projects: versions, answers and lives.
+The future version adds a first line to all files of the template, and moves some of them. Each test prints
+the versions, answers and lives of its projects.
 """
 
 import re
@@ -41,7 +41,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def future(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a version after it, in another place."""
+    """A clone of this repository in another place, with a future version."""
     directory = tmp_path_factory.mktemp("future") / "template"
     git(template, "clone", "--quiet", str(template), str(directory))
     sources = directory / "template"
@@ -67,7 +67,7 @@ def future(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unchanged(name: str) -> bool:
-    """Return whether the future version leaves a file as it is."""
+    """Return whether the future version does not change a file."""
     return name.endswith(".toml") or "answers" in name or "LICENSE" in name
 
 
@@ -80,7 +80,7 @@ def render(template: Path, version: str, directory: Path, answers: dict[str, Any
 
 
 def renovate(project: Path, version: str) -> str:
-    """Update a project by the command line that Renovate runs."""
+    """Update a project with the command that Renovate runs."""
     options = ["--skip-answered", "--defaults", "--answers-file", ".copier-answers.yml"]
     return run(["copier", "update", *options, "--vcs-ref", version], project)
 
@@ -91,12 +91,12 @@ def contents(project: Path) -> dict[str, str]:
 
 
 def owners(project: Path, *kinds: str) -> dict[str, str]:
-    """Return the files that an update may change."""
+    """Return the texts of the files with one of these classes."""
     texts = contents(project)
     return {name: texts[name] for name in texts if {*classes(project, name)} & {*kinds}}
 
 
-def test_an_untouched_project_is_updated_to_what_a_fresh_one_has(
+def test_an_updated_project_without_edits_has_the_files_of_a_fresh_one(
     template: Path, tmp_path: Path, record_property: Record
 ) -> None:
     for number, (version, name) in enumerate(sampled(CASES)):
@@ -146,7 +146,7 @@ def test_a_project_with_many_lives_is_updated_twice_and_loses_nothing(
 def check_own(
     project: Path, rendered: dict[str, str], before: dict[str, str], after: dict[str, str]
 ) -> None:
-    """Check that nothing conflicts, no file of the project changed, and no file came back."""
+    """Check that there is no conflict, the project's files are the same, and no deleted file is back."""
     assert not any("<<<<<<<" in text or name.endswith(".rej") for name, text in after.items())
     for name in before.keys() | after.keys():
         if name not in after or not {*classes(project, name)} & {"owned", "shared"}:
@@ -163,7 +163,7 @@ def update_again(project: Path) -> None:
 
 
 def update_to_the_future(project: Path, future: Path) -> None:
-    """Update from another address to a version that changes and moves files, and look at each file."""
+    """Update from another address to the future version, and check each file."""
     answers = project / ".copier-answers.yml"
     address = re.sub(r"(?m)^_src_path: .*$", f"_src_path: {future}", answers.read_text())
     answers.write_text(address)
@@ -210,7 +210,7 @@ def test_the_answers_of_each_release_can_be_given_again(template: Path, tmp_path
         assert given.items() <= replayed.items()
 
 
-def test_a_project_that_was_never_asked_later_questions_is_updated_with_their_defaults(
+def test_an_update_gives_questions_without_an_answer_their_defaults(
     template: Path, tmp_path: Path
 ) -> None:
     version = predecessors()[-1]
@@ -234,7 +234,7 @@ def test_a_project_that_was_never_asked_later_questions_is_updated_with_their_de
     ("question", "answer"),
     [("package_name", "store"), ("primary_key", "bigint"), ("example", "no")],
 )
-def test_an_answer_of_a_release_that_is_decided_once_is_refused(
+def test_an_update_refuses_to_change_an_answer_that_is_decided_once(
     template: Path, tmp_path: Path, question: str, answer: str
 ) -> None:
     project = render(template, f"v{predecessors()[-1]}", tmp_path / "shop", {})

@@ -1,4 +1,4 @@
-"""A release is checked, written and tagged; its archive has the sources that Copier reads."""
+"""A release is checked, written and tagged. Its archive has the sources that Copier reads."""
 
 import datetime
 import re
@@ -24,7 +24,7 @@ AUTHOR = {
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A repository with the files of a release, without the earlier ones."""
+    """A repository with the files of a release, without earlier releases."""
     clone = tmp_path / "clone"
     for name in [*SOURCES, "CHANGELOG.md", "pyproject.toml"]:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -46,7 +46,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def cut(clone: Path, version: str) -> None:
-    """Release a version without the tests."""
+    """Release a version without running the tests."""
     assert not [*release.problems(clone, version)]
     release.write(clone, version, TODAY)
     commit(clone, f"Release {version}")
@@ -163,7 +163,7 @@ def test_ten_is_greater_than_nine() -> None:
     assert number("0.10.0") > number("0.9.9")
 
 
-def test_the_version_the_changelog_the_notes_and_the_archives_agree() -> None:
+def test_version_changelog_notes_and_archives_agree() -> None:
     listed = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     released = versions()
 
@@ -185,7 +185,7 @@ def test_the_changelog_keeps_its_format() -> None:
         )
 
 
-def test_the_versions_that_are_supported_are_those_of_the_template() -> None:
+def test_the_supported_versions_are_those_of_the_template() -> None:
     table = (ROOT / "docs/support.md").read_text()
     template = (ROOT / "template/pyproject.toml.jinja").read_text()
     pythons = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]

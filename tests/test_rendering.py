@@ -74,7 +74,7 @@ def test_no_directory_is_empty(rendered: Path) -> None:
 
 
 def test_formatting_and_linting_change_nothing(rendered: Path) -> None:
-    # Other tests read the same project, so there must be no cache in it.
+    # Other tests read the same project, so this test must leave no cache in it.
     run(["ruff", "format", "--no-cache", "--check", "--diff", "."], rendered)
     run(["ruff", "check", "--no-cache", "."], rendered)
 
@@ -172,4 +172,4 @@ def test_copier_needs_no_trust_and_says_what_to_do_next(
 
     assert "uv run just check" in output
     assert f"cd {tmp_path / 'shop'}" in output
-    assert contents(tmp_path / "shop") == contents(project)  # renders.py changes nothing
+    assert contents(tmp_path / "shop") == contents(project)  # renders.py gives the same bytes

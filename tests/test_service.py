@@ -1,4 +1,4 @@
-"""The service starts by one command, and a deployed one says in one sentence what it lacks."""
+"""One command starts the service. If a deployed service lacks a setting, it says so in one sentence."""
 
 import json
 import urllib.request
@@ -13,7 +13,7 @@ from tests.service import free_port, serving, status_of
 pytestmark = pytest.mark.slow
 
 UVICORN = ["uv", "run", "--quiet", "uvicorn", "shop.api.app:app", "--port"]
-# Nobody serves it. The service starts, and is not ready, so a setting that is missing is found first.
+# No server has this address. The service does not need a database to find a missing setting.
 NOBODY = "postgresql://shop:hunter2@127.0.0.1:1/shop"
 PLAYWRIGHT = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", "playwright==1.65.*"]
 
@@ -44,7 +44,7 @@ def test_the_service_starts_on_a_bare_machine(shop: Path) -> None:
         ),
     ],
 )
-def test_a_deployed_service_says_in_one_sentence_what_it_lacks(
+def test_a_deployed_service_names_a_missing_or_wrong_setting_in_one_sentence(
     shop: Path, settings: dict[str, str], sentence: str
 ) -> None:
     result = attempt([*UVICORN, str(free_port())], shop, **settings)
@@ -56,9 +56,7 @@ def test_a_deployed_service_says_in_one_sentence_what_it_lacks(
 
 
 @pytest.mark.requires("chromium")
-def test_the_documentation_opens_without_a_network_and_drives_the_example(
-    shop: Path, tmp_path: Path
-) -> None:
+def test_the_page_of_the_documentation_works_without_a_network(shop: Path, tmp_path: Path) -> None:
     account = {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}
     with serving(shop) as url:
         post(f"{url}/users", account)
@@ -71,7 +69,7 @@ def test_the_documentation_opens_without_a_network_and_drives_the_example(
     assert f'"email": "{account["email"]}"' in answer
     assert f"{url}/docs/swagger-ui-bundle.js" in requests
     assert {each for each in requests if not each.startswith((f"{url}/", "data:"))} == set()
-    # The browser would report here what the Content-Security-Policy forbids.
+    # If the Content-Security-Policy forbids something, the browser reports it here.
     assert [line for line in lines if line.split()[0] in {"error", "warning"}] == []
 
 

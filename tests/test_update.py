@@ -54,17 +54,17 @@ def release(versions: Path) -> None:
 
 
 class Updated(NamedTuple):
-    """What an update did. Tests only read it."""
+    """The results of an update. Tests only read them."""
 
     before: dict[str, str]
-    project: Path  # people changed it before the update
+    project: Path  # it was changed before the update
     untouched: Path
     fresh: Path  # rendered from the second version
 
 
 @pytest.fixture(scope="module")
 def updated(tmp_path_factory: pytest.TempPathFactory) -> Updated:
-    """Two projects that were updated to a second version, and one of the second version."""
+    """Two projects that were updated to a second version, and a fresh one of that version."""
     directory = tmp_path_factory.mktemp("updated")
     versions = snapshot(directory / "template")
     publish(versions, "v1.0.0")

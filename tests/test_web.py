@@ -1,4 +1,4 @@
-"""The web is an option: without it there is no trace, and an update can bring it and take it away."""
+"""The web is an option. A project without it has no trace of it. An update can add and remove it."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from tests.service import serving
 
 WORDS = re.compile(r"fastapi|uvicorn|structlog|starlette|\bWEB_|src/shop/api", re.IGNORECASE)
 
-# A line of the import contracts, the fixtures, and the command of the image with its comment.
+# These lines differ: import contracts, fixtures, and the command of the image with its comment.
 REPLACED = ("layers = ", "pytest_plugins = ", "# This command migrates", "CMD ")
 
 
@@ -34,7 +34,7 @@ def without(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    """A template whose first version did not have the question, and whose second version has it."""
+    """A template. Its first version does not have the question, and its second version has it."""
     versions = snapshot(tmp_path / "template")
     questions = (versions / "copier.yml").read_text()
     hidden = "web_framework:\n  type: str\n  when: false\n  default: none\n"
@@ -77,7 +77,7 @@ def test_an_update_keeps_a_project_without_the_web(older: Path, tmp_path: Path) 
     assert "web_framework: none" in (project / ".copier-answers.yml").read_text()
 
 
-def test_an_update_brings_the_web_without_the_routes_of_the_example(
+def test_an_update_adds_the_web_without_the_routes_of_the_example(
     older: Path, tmp_path: Path
 ) -> None:
     project = render_project(older, tmp_path / "shop")
@@ -109,7 +109,7 @@ def test_an_update_brings_the_web_without_the_routes_of_the_example(
 
 
 @pytest.mark.slow
-def test_an_update_that_brings_the_web_leaves_a_package_of_the_same_name_alone(
+def test_an_update_that_adds_the_web_does_not_change_a_package_of_the_same_name(
     older: Path, tmp_path: Path
 ) -> None:
     project = render_project(older, tmp_path / "shop")
@@ -125,7 +125,7 @@ def test_an_update_that_brings_the_web_leaves_a_package_of_the_same_name_alone(
 
 
 @pytest.mark.slow
-def test_after_the_web_is_switched_off_each_file_that_needs_it_is_named(
+def test_files_that_need_the_web_are_named_after_it_is_switched_off(
     template: Path, tmp_path: Path
 ) -> None:
     versions = snapshot(tmp_path / "template", template)
@@ -148,6 +148,7 @@ def test_after_the_web_is_switched_off_each_file_that_needs_it_is_named(
 
 @pytest.mark.slow
 def test_the_service_is_served_where_there_is_nothing(shop: Path) -> None:
+    """`just serve` needs no database and no settings."""
     with serving(shop) as url:
         assert get(f"{url}/health/ready") == {"status": "ok"}
         assert "/health/live" in get(f"{url}/openapi.json")["paths"]

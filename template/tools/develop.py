@@ -5,8 +5,8 @@ compose`` answers, the server is the container of ``compose.yaml``. Otherwise it
 server (``tools.embedded``) with its data in ``.postgres/``. While an embedded server runs, these
 commands use that one.
 
-If there is no ``.env``, ``up`` writes one as in ``.env.example``, which only you can read. It has one
-random PASSWORD, and a random value for each SECRET. The user of ``DATABASE_URL`` is no superuser,
+If there is no ``.env``, ``up`` writes one from ``.env.example``. Only you can read it. It has one random
+value for all PASSWORDs, and a random value for each SECRET. The user of ``DATABASE_URL`` is no superuser,
 since a superuser can run programs on the server's machine. It may create databases.
 
 ``down`` keeps the data. The data keeps the user and the password of its first start. To start again
@@ -75,7 +75,7 @@ def database_url() -> URL:
 
 
 def _with_random_values(example: str) -> str:
-    """Return the text with one random PASSWORD, since two lines have it, and a SECRET for each line."""
+    """Replace all PASSWORDs by one random value, and each SECRET by its own random value."""
     text = re.sub(r"\bPASSWORD(?=@|$)", secrets.token_urlsafe(), example, flags=re.MULTILINE)
     return re.sub(r"(?<==)SECRET$", lambda _: secrets.token_urlsafe(), text, flags=re.MULTILINE)
 

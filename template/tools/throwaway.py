@@ -4,8 +4,8 @@ This program starts a server, migrates its database, runs the command, and stops
 ``DATABASE_URL`` names a database, in the environment or in ``.env``, the command uses that one. It
 must be at the newest revision already.
 
-A secret that the program needs, a line ``NAME=SECRET`` of ``.env.example``, gets a random value for this
-run if it is not set.
+A line ``NAME=SECRET`` of ``.env.example`` is a secret that the command needs. If it is not set, it gets a
+random value for this run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A violation knows the columns of its constraint, by the models and not by the texts of names."""
+"""A violation finds the columns of its constraint in the models, and not in the name of the constraint."""
 
 import pytest
 from sqlalchemy import Column, MetaData, UniqueConstraint, insert
@@ -64,7 +64,7 @@ async def test_a_violation_concerns_the_columns_of_its_constraint_in_its_schema(
     assert both.concerns(Member.tenant)
     column = Member.__table__.c.another_long_name
     assert isinstance(column, Column)
-    assert both.concerns(column)  # the name of the constraint was made shorter
+    assert both.concerns(column)  # SQLAlchemy shortened the name of the constraint
     assert missing.concerns(Member.tenant)
     assert both.constraint is not None
     assert len(both.constraint) < len(

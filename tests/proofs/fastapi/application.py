@@ -56,9 +56,7 @@ open_unit_of_work = unit_of_work_dependency(actor)
 App = Annotated[Database, Depends(get_database)]
 Work = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
 Reads = Annotated[ReadUnitOfWork, Depends(open_unit_of_work, scope="function")]
-LateWork = Annotated[
-    UnitOfWork, Depends(open_unit_of_work)
-]  # the scope that FastAPI has by default
+LateWork = Annotated[UnitOfWork, Depends(open_unit_of_work)]  # FastAPI's default scope
 
 
 class Move(BaseModel):
@@ -94,7 +92,7 @@ def application(settings: DatabaseSettings, **values: Any) -> FastAPI:
     """Return the application.
 
     Args:
-        values: settings of the web.
+        values: values of `WebSettings`.
     """
 
     @asynccontextmanager
@@ -199,7 +197,7 @@ async def page_of_posts(
 @router.get("/posts")
 async def all_posts(database: App) -> StreamingResponse:
     async def lines() -> AsyncIterator[str]:
-        # The route and its dependencies have ended when this begins.
+        # This begins after the route and its dependencies have ended.
         async with database.unit_of_work(read_only=True) as reads:
             rows = await reads.session.stream(select(Post.title, Post.body))
             async for part in rows.partitions(200):

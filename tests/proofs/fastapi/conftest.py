@@ -16,7 +16,7 @@ __all__ = ["begin_hook", "isolated_site", "served_site", "server", "site"]
 
 @pytest.fixture(autouse=True)
 def restored_log() -> Iterator[None]:
-    """Undo what `configure_logging` does to the process of the tests."""
+    """Undo the changes that `configure_logging` makes to the process of the tests."""
     root, hooks = logging.getLogger(), get_on_retry_hooks()
     handlers, level = root.handlers[:], root.level
     yield

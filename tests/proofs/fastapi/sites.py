@@ -1,4 +1,4 @@
-"""The web application of `application.py`: in the task of the test, and behind a server."""
+"""The web application of `application.py`. It runs in the task of the test, or in a server."""
 
 import asyncio
 import socket

@@ -1,7 +1,7 @@
-"""The usual recipe of a session per request beside this layer, under the same requests.
+"""Send the same requests to the usual recipe of a session per request, and to this layer.
 
-The recipe is the one of most tutorials: a dependency that yields a session and commits at its end. It has
-the scope that FastAPI has by default. docs/web.md has this table.
+Most tutorials have this recipe: a dependency that yields a session, and then commits. It has
+FastAPI's default scope. docs/web.md has this table.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -43,7 +43,7 @@ CONFLICT_AT_COMMIT = (
 
 
 class Recipe:
-    """An application with two routes that add a user, and its pool."""
+    """An application with two routes that add a user, and the engine of its pool."""
 
     def __init__(self, app: FastAPI, engine: AsyncEngine) -> None:
         self.app = app
@@ -94,7 +94,7 @@ def user(name: str) -> User:
 
 
 class Watched:
-    """A server's side of a request: what another connection sees when the response begins."""
+    """Wraps the application. When a response begins, it counts the users by another connection."""
 
     def __init__(self, recipe: Recipe, server: AsyncConnection) -> None:
         self._app: ASGIApp = recipe.app
@@ -126,10 +126,10 @@ async def status(client: httpx.AsyncClient, method: str = "POST", name: str = "a
     return (await client.request(method, f"/users/{name}")).status_code
 
 
-# What happens, and for each recipe: the status, the users that are there when the response begins,
-# and the users that are there at the end.
+# For each event and each recipe: the status, the number of users when the response begins, and the
+# number of users at the end.
 TABLE = {
-    "the row of a 2xx is there": ((201, 0, 1), (201, 1, 1)),
+    "a row is added": ((201, 0, 1), (201, 1, 1)),
     "COMMIT finds a violation": ((201, 1, 1), (409, 1, 1)),
     "the name is taken": ((201, 1, 1), (409, 1, 1)),
     "COMMIT meets a conflict": ((201, 0, 0), (201, 1, 1)),

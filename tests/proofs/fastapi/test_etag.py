@@ -1,4 +1,4 @@
-"""Optimistic locking by HTTP: of two clients that have read the same version, one is refused."""
+"""Optimistic locking over HTTP: if two clients have read the same version, one of them is refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -91,7 +91,7 @@ async def test_a_client_without_the_header_is_not_checked(forms: httpx.AsyncClie
     assert (await put(forms, "b")).status_code == 200
 
 
-async def test_of_twenty_clients_with_the_same_version_one_wins(forms: httpx.AsyncClient) -> None:
+async def test_one_of_twenty_clients_with_the_same_version_wins(forms: httpx.AsyncClient) -> None:
     etag = (await forms.get("/forms/1")).headers["ETag"]
 
     answers = await asyncio.gather(*(put(forms, str(n), etag) for n in range(20)))
@@ -99,6 +99,6 @@ async def test_of_twenty_clients_with_the_same_version_one_wins(forms: httpx.Asy
     assert sorted(each.status_code for each in answers) == [200] + [412] * 19
 
 
-def test_a_model_without_a_version_is_a_mistake_of_the_program() -> None:
+def test_a_model_without_a_version_raises_a_type_error() -> None:
     with pytest.raises(TypeError, match="User has no version"):
         set_etag(Response(), User())

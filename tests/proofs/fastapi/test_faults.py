@@ -1,4 +1,4 @@
-"""Requests that fail in the middle: each has the right status, and leaves nothing behind."""
+"""Requests that fail in the middle. Each gets the right status, and leaves no change and no connection."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ WAITING = """
 """
 
 
-async def test_a_session_that_the_server_ended_is_a_503_and_the_next_request_works(
+async def test_a_lost_session_gives_a_503_and_the_next_request_works(
     served_site: Site,
 ) -> None:
     lost = await served_site.client.post("/lost-moves", json=served_site.order(amount=10))
@@ -28,7 +28,7 @@ async def test_a_session_that_the_server_ended_is_a_503_and_the_next_request_wor
     assert (await served_site.client.post("/moves", json=served_site.order())).status_code == 200
 
 
-async def test_twenty_clients_with_one_name_are_one_user_and_nineteen_conflicts(
+async def test_twenty_clients_with_one_name_make_one_user_and_nineteen_conflicts(
     served_site: Site,
 ) -> None:
     answers = await asyncio.gather(
@@ -69,7 +69,7 @@ async def test_a_request_that_is_cancelled_is_rolled_back(
         assert not site.app.state.running
 
 
-async def test_a_client_that_leaves_in_the_middle_of_a_request_leaves_no_connection(
+async def test_a_connection_returns_to_the_pool_if_the_client_disconnects(
     fresh_database_url: URL, server: AsyncConnection
 ) -> None:
     async with served(fresh_database_url) as site:
@@ -81,7 +81,7 @@ async def test_a_client_that_leaves_in_the_middle_of_a_request_leaves_no_connect
             with pytest.raises(asyncio.CancelledError):
                 await request
         await wait_until(server, WAITING, 0)
-        # `served` checks at its end that nothing is left. The request itself is all or nothing.
+        # At its end `served` checks that no connection is left. The transfer is complete, or not done.
         assert sorted((await credits_by_user(site.database)).values()) in (
             [TOTAL // 2] * 2,
             [TOTAL // 2 - 10, TOTAL // 2 + 10],

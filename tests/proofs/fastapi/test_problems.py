@@ -1,4 +1,4 @@
-"""Each error has a status, and an answer tells the client nothing that it must not know."""
+"""Each error has a status. A response tells the client no secret."""
 
 import inspect
 import re
@@ -41,7 +41,7 @@ CLASSES = [
 
 
 @pytest.mark.parametrize("name", CLASSES)
-async def test_every_error_is_a_problem_that_tells_no_secret(
+async def test_every_error_becomes_a_problem_without_secrets(
     isolated_site: Site, name: str
 ) -> None:
     answer = await isolated_site.client.get(f"/errors/{name}")
@@ -50,12 +50,12 @@ async def test_every_error_is_a_problem_that_tells_no_secret(
     assert answer.status_code == answer.json()["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert ("Retry-After" in answer.headers) == (status == 503)
-    if not issubclass(getattr(errors, name), errors.ClientError):  # they are written for clients
+    if not issubclass(getattr(errors, name), errors.ClientError):  # written for clients
         for secret in ("secret", "srv", "db.example"):
             assert secret not in answer.text
 
 
-async def test_a_value_that_is_taken_is_told_with_the_name_of_its_field(
+async def test_a_409_names_the_field_whose_value_is_taken(
     isolated_site: Site,
 ) -> None:
     assert (await isolated_site.client.post("/users/ada")).status_code == 201
@@ -67,7 +67,7 @@ async def test_a_value_that_is_taken_is_told_with_the_name_of_its_field(
     assert "uq_" not in answer.text
 
 
-async def test_input_that_is_not_valid_is_told_field_by_field_without_its_value(
+async def test_a_422_names_each_invalid_field_without_its_value(
     isolated_site: Site,
 ) -> None:
     answer = await isolated_site.client.post("/moves", json={"sender": "hunter2", "amount": []})
@@ -81,7 +81,7 @@ async def test_input_that_is_not_valid_is_told_field_by_field_without_its_value(
     assert broken.status_code == 422
 
 
-async def test_what_the_framework_refuses_is_a_problem_too(isolated_site: Site) -> None:
+async def test_a_refusal_of_the_framework_is_a_problem_too(isolated_site: Site) -> None:
     missing = await isolated_site.client.get("/nowhere")
     method = await isolated_site.client.delete("/moves")
     refused = await isolated_site.client.post(f"/refused/{isolated_site.users[0]}/a")

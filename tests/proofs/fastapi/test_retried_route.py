@@ -1,7 +1,7 @@
-"""A route that runs again: what runs again with it, and what never does.
+"""The parts of a route that run again, and the parts that never do.
 
-`RetriedRoute` needs two stacks that FastAPI keeps in the scope of a request. These tests fail when
-FastAPI does not use them any more.
+`RetriedRoute` needs two stacks that FastAPI keeps in the scope of a request. If a version of FastAPI does
+not use them, these tests fail.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ async def test_each_attempt_has_the_body_and_its_own_dependencies(isolated_site:
 
     assert answer.json() == "text"
     assert isolated_site.app.state.runs == 3
-    # A dependency of an attempt that failed ends before the next attempt begins.
+    # The dependencies of a failed attempt end before the next attempt begins.
     assert noted(isolated_site) == ["begin", "end"] * 3
 
 
@@ -43,7 +43,7 @@ async def test_an_upload_never_runs_again(isolated_site: Site) -> None:
 async def test_all_attempts_of_a_dependency_that_ends_after_the_response_commit_once(
     isolated_site: Site,
 ) -> None:
-    """The default scope is wrong for a unit of work, but it must not leave one open."""
+    """FastAPI's default scope is wrong for a unit of work, but it must not leave a unit of work open."""
     path = f"/late-retried/{isolated_site.users[0]}"
 
     assert (await isolated_site.client.post(path)).json() == 2

@@ -1,4 +1,4 @@
-"""The service around its routes: start, health, log, and end."""
+"""The service around its routes: startup, health, log and shutdown."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ NOWHERE = make_url("postgresql://me:secret@127.0.0.1:1/nowhere")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Return the lines of the log. Each is JSON, because standard error is no terminal."""
+    """Return the lines of the log. They are JSON, because standard error is not a terminal."""
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
@@ -59,11 +59,7 @@ async def test_a_service_starts_without_its_database_and_is_not_ready(
         ("SELECT 1", "expand", True),
         ("DELETE FROM alembic_version", "expand", False),
         ("DROP TABLE alembic_version", "expand", False),
-        (
-            "DELETE FROM alembic_version",
-            "contract",
-            True,
-        ),  # it is applied when the old code has ended
+        ("DELETE FROM alembic_version", "contract", True),  # applied after the old code has ended
         ("UPDATE alembic_version SET version_num = 'newer'", "expand", True),
     ],
 )
@@ -87,7 +83,7 @@ async def test_a_service_starts_if_its_schema_is_not_older_than_the_code(
                 assert (await client.get("/health/ready")).status_code == 503
 
 
-async def test_a_request_is_one_line_with_its_id_and_its_statements(
+async def test_the_log_has_one_line_per_request_with_its_id_and_its_statements(
     fresh_database_url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with served(fresh_database_url) as site:
@@ -105,7 +101,7 @@ async def test_a_request_is_one_line_with_its_id_and_its_statements(
     assert (other["request_id"], other["path"]) == (new.headers["X-Request-ID"], "/pa%0Ages")
 
 
-async def test_what_the_layer_logs_has_time_logger_reason_and_request_id(
+async def test_a_warning_of_the_layer_has_time_logger_reason_and_request_id(
     fresh_database_url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with served(fresh_database_url) as site:
@@ -140,7 +136,7 @@ async def test_a_mistake_of_the_program_is_logged_with_its_traceback_and_its_req
     assert "UnitOfWorkError" in traceback["exception"]
 
 
-async def test_the_end_waits_for_requests_and_then_closes_the_pool(
+async def test_the_shutdown_waits_for_requests_and_then_closes_the_pool(
     fresh_database_url: URL, server: AsyncConnection
 ) -> None:
     app = application(DatabaseSettings(_env_file=None, url=fresh_database_url))
@@ -159,7 +155,7 @@ async def test_the_end_waits_for_requests_and_then_closes_the_pool(
     )
 
 
-async def test_a_request_that_does_not_end_holds_up_the_end_for_a_while_only(
+async def test_the_shutdown_waits_a_limited_time_for_a_request(
     fresh_database_url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("INFO")
@@ -176,7 +172,7 @@ async def test_a_request_that_does_not_end_holds_up_the_end_for_a_while_only(
     assert "1 requests did not end in 0.1 s" in capsys.readouterr().err
 
 
-async def test_a_setting_of_the_web_that_is_not_valid_is_named(
+async def test_an_invalid_web_setting_is_named_without_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("WEB_LOG_LEVEL", "hunter2")

@@ -44,10 +44,10 @@ async def test_an_existing_database_is_adopted(
     project.alembic_all("stamp --purge head", "check", "current --check-heads")
 
 
-async def test_nobody_is_warned_of_a_type_that_sqlalchemy_does_not_know(
+async def test_a_type_that_sqlalchemy_does_not_know_causes_no_warning(
     project: Project, server: AsyncConnection
 ) -> None:
-    """The tests of a project would turn the warning into an error."""
+    """In the tests of a project, a warning would be an error."""
     project.alembic("upgrade", "head")
     await server.execute(text("CREATE TYPE span AS (low int, high int)"))
     await server.execute(text("ALTER TABLE users ADD COLUMN hours span"))

@@ -204,7 +204,7 @@ async def test_a_constraint_that_rows_violate_is_dropped_again(
     await server.execute(text(people))
     await server.execute(text(statement))
     project.edit(USER, BIO, f"    {change}\n")
-    for path in project.revise("too much"):  # Its author forgets the rows with NULL.
+    for path in project.revise("too much"):  # The author of the change forgets the rows with NULL.
         path.write_text(re.sub(r"    op\.backfill\(.*\n", "", path.read_text()))
 
     code, output = project.attempt("upgrade", "head")

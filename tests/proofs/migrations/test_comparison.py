@@ -1,4 +1,4 @@
-"""What differs is found, and what is not compared is named."""
+"""Differences are found, and parts that are not compared are named."""
 
 import ast
 from typing import Any
@@ -15,7 +15,7 @@ ROWS = "INSERT INTO things (id, size, email) VALUES (6, 60, 'a'), (60, NULL, 'b'
 
 
 def has_check(body: str) -> sa.MetaData:
-    """Return models with a native enumeration, a default by row, and this CHECK."""
+    """Return models with a native enumeration, a default that differs by row, and this CHECK."""
     return models(
         sa.Column("level", labels("a")()),
         sa.Column("salt", sa.Text, server_default=sa.text("random()::text")),
@@ -24,7 +24,9 @@ def has_check(body: str) -> sa.MetaData:
 
 
 @pytest.mark.parametrize("search_path", ["public", "books"])
-async def test_an_enumeration_and_a_search_path_hide_nothing(shed: Shed, search_path: str) -> None:
+async def test_an_enumeration_and_a_search_path_hide_no_difference(
+    shed: Shed, search_path: str
+) -> None:
     def work(history: History) -> None:
         history.execute("CREATE SCHEMA IF NOT EXISTS books")
         history.revise(has_check("size > 0"))
@@ -36,7 +38,7 @@ async def test_an_enumeration_and_a_search_path_hide_nothing(shed: Shed, search_
     await shed(work, search_path)
 
 
-async def test_a_comparison_that_cannot_be_made_is_said(shed: Shed) -> None:
+async def test_a_table_that_cannot_be_compared_is_named(shed: Shed) -> None:
     def work(history: History) -> None:
         history.revise(models())
         history.upgrade(models())
@@ -48,7 +50,7 @@ async def test_a_comparison_that_cannot_be_made_is_said(shed: Shed) -> None:
     await shed(work)
 
 
-async def test_what_is_never_compared_is_named(shed: Shed) -> None:
+async def test_parts_that_are_never_compared_are_named(shed: Shed) -> None:
     def work(history: History) -> None:
         all_of_it = models(
             sa.Column("slug", sa.Text, server_default=sa.FetchedValue()),
@@ -61,7 +63,7 @@ async def test_what_is_never_compared_is_named(shed: Shed) -> None:
     await shed(work)
 
 
-async def test_a_key_that_new_databases_count_and_this_one_does_not(shed: Shed) -> None:
+async def test_a_key_without_the_sequence_of_a_new_database_is_found(shed: Shed) -> None:
     def counted(**options: Any) -> sa.MetaData:
         metadata = sa.MetaData()
         sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True, **options))
@@ -76,7 +78,7 @@ async def test_a_key_that_new_databases_count_and_this_one_does_not(shed: Shed) 
     await shed(work)
 
 
-async def test_a_key_from_a_sequence_is_no_serial(shed: Shed) -> None:
+async def test_a_key_with_an_explicit_sequence_is_not_a_serial(shed: Shed) -> None:
     def work(history: History) -> None:
         metadata = sa.MetaData()
         key = sa.Column("id", sa.Integer, sa.Sequence("ids"), primary_key=True)
@@ -87,7 +89,7 @@ async def test_a_key_from_a_sequence_is_no_serial(shed: Shed) -> None:
     await shed(work)
 
 
-async def test_a_value_that_a_trigger_gives_must_be_filled_in(shed: Shed) -> None:
+async def test_the_value_of_a_trigger_must_be_written_into_the_backfill(shed: Shed) -> None:
     def work(history: History) -> None:
         history.revise(models())
         history.upgrade(models())
@@ -145,7 +147,7 @@ async def test_rows_with_null_get_a_backfill_and_a_hint(shed: Shed, has_null: bo
     "message",
     ['say """this"""', "a \\ and a \\n", '"', "ends with '''\"", "two\nlines", "${no} % <%! %>"],
 )
-async def test_any_message_makes_a_file_of_python(shed: Shed, message: str) -> None:
+async def test_every_message_makes_a_valid_python_file(shed: Shed, message: str) -> None:
     def work(history: History) -> None:
         history.revise(models(), message)
         assert ast.get_docstring(ast.parse(history.last_revision().read_text())) == message
@@ -155,7 +157,7 @@ async def test_any_message_makes_a_file_of_python(shed: Shed, message: str) -> N
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type")
-async def test_a_dropped_type_that_sqlalchemy_does_not_know_comes_back(shed: Shed) -> None:
+async def test_a_downgrade_restores_a_type_that_sqlalchemy_does_not_know(shed: Shed) -> None:
     def work(history: History) -> None:
         before = models(sa.Column("place", Place()))
         history.revise(before)
@@ -190,7 +192,7 @@ async def test_a_check_is_compared_although_a_type_changes_too(shed: Shed) -> No
     await shed(work)
 
 
-async def test_a_key_whose_sequence_is_not_its_own(shed: Shed) -> None:
+async def test_a_key_with_a_sequence_that_no_column_owns_is_found(shed: Shed) -> None:
     metadata = sa.MetaData()
     sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
 
@@ -199,7 +201,7 @@ async def test_a_key_whose_sequence_is_not_its_own(shed: Shed) -> None:
             "CREATE SEQUENCE ids",
             "CREATE TABLE things (id int DEFAULT nextval('ids') PRIMARY KEY)",
         )
-        with pytest.raises(AutogenerateDiffsDetected, match="and in this one a default counts it"):
+        with pytest.raises(AutogenerateDiffsDetected, match="but here it has another default"):
             history.check(metadata)
 
     await shed(work)

@@ -1,6 +1,7 @@
-"""What models may hold is written so that it runs, both ways, or is refused with the line to write.
+"""For each kind of part of a model, a revision can be applied and rolled back, or it is refused.
 
-A kind of thing is in a new table, or comes into an old table that has rows, or changes.
+A refusal prints the line to write. The part is in a new table, is added to an old table with rows, or
+changes.
 """
 
 from collections import Counter
@@ -21,24 +22,22 @@ KINDS: dict[str, tuple[Kind, dict[str, Any]]] = {
     **{name: (kind, {}) for name, kind in PARTS.items()},
     **TABLES,
 }
-# SQLAlchemy says so of a type that it does not know. The revision knows it by its name in SQL.
+# SQLAlchemy warns about a type that it does not know. The revision has its name in SQL.
 pytestmark = pytest.mark.filterwarnings("ignore:Did not recognize type")
 
 ROWS = "INSERT INTO {}.things (id, size, email) VALUES (6, 60, 'a'), (60, 6, 'b')"
 
-# Both forms are the same in the database.
+# Here the first and the second form are the same in the database.
 SAME = {
     ("a pickle", "change"),
     ("a default that a trigger gives", "change"),
     ("a primary key", "old table"),
-    ("a primary key that waits", "old table"),
+    ("a deferrable primary key", "old table"),
 }
 
 
 @pytest.mark.parametrize("place", ["new table", "old table", "change"])
-async def test_a_revision_just_written_runs_and_rolls_back_and_runs_again(
-    shed: Shed, place: str
-) -> None:
+async def test_a_written_revision_runs_rolls_back_and_runs_again(shed: Shed, place: str) -> None:
     outcomes, wrong = Counter[str](), {}
     for name in sampled(list(KINDS)):
         try:
@@ -51,7 +50,7 @@ async def test_a_revision_just_written_runs_and_rolls_back_and_runs_again(
 
 
 def take(history: History, name: str, place: str) -> str:
-    """Take models with a kind of thing through all commands. Return what became of the change."""
+    """Run all commands for models with a kind of part. Return what happened to the change."""
     kind, options = KINDS[name]
     number = 2 if place == "change" else 1
 
@@ -75,7 +74,7 @@ def take(history: History, name: str, place: str) -> str:
 
 
 def revise(history: History, metadata: Callable[[], sa.MetaData]) -> str:
-    """Write revisions, and do what refusals say. Return whether something was refused."""
+    """Write revisions, and follow the refusals. Return whether something was refused."""
     allowed: list[str] = []
     refusal: CommandError | None = None
     for number in range(4):

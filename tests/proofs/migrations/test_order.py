@@ -1,7 +1,7 @@
 """Any change of objects that depend on each other can be applied, taken back, and applied again.
 
-Rows are there, and both codes write between the phases. What both codes refuse is refused at any
-moment, and what one of them allows is allowed while both run.
+The tables have rows, and the old and the new code write between the phases. If both codes refuse a
+write, it is refused at any time. If one of them allows a write, it is allowed while both codes run.
 """
 
 import shutil
@@ -40,7 +40,7 @@ from shop.db.migrations import run_migrations
 run_migrations(context.config.attributes["metadata"])
 """
 
-# It takes the row back, and says whether it was accepted.
+# This takes the row back, and reports whether it was accepted.
 TRY = """
     DO $$
     BEGIN
@@ -53,7 +53,7 @@ TRY = """
 
 
 class Evolution:
-    """A database whose tables change, and a session that looks at them meanwhile."""
+    """A database whose tables change, and a session that tries writes meanwhile."""
 
     def __init__(self, case: Case, url: URL, directory: Path, session: AsyncConnection) -> None:
         self._case, self._url, self._session = case, url, session
@@ -76,7 +76,7 @@ class Evolution:
         await self._run(partial(command.upgrade, revision="head"), "phase=expand")
         await self._write(before, 2)
         await self._write(after, 3)
-        if self._case.keeps_constraints():  # Otherwise the one may have to wait for the other.
+        if self._case.keeps_constraints():  # Otherwise one change may have to wait for the other.
             await self._expect(before, after)
         await self._run(partial(command.upgrade, revision="head"))
         await self._write(after, 4)
@@ -104,7 +104,7 @@ class Evolution:
 
     async def _describe(self) -> list[str]:
         lines = [line for line in await describe(self._url) if "alembic_version" not in line]
-        # A default keeps the type that its column had.
+        # A default keeps the earlier type of its column.
         return [line.replace("::character varying", "::text") for line in lines]
 
     async def _write(self, state: State, number: int) -> None:
@@ -115,7 +115,7 @@ class Evolution:
             await self._session.execute(text(statement))
 
     async def _run(self, order: Callable[[Config], object], *x: str) -> None:
-        """Run a command of Alembic, and look at the tables after each commit."""
+        """Run a command of Alembic, and try the refused writes after each commit."""
         config = Config(stdout=StringIO(), output_buffer=StringIO())
         config.set_main_option("script_location", str(self._directory))
         config.cmd_opts = Namespace(x=[*x, *(f"allow={name}" for name in self._case.dropped())])
@@ -137,7 +137,7 @@ class Evolution:
             self._look()
 
     def _look(self) -> None:
-        """Expect that what both codes refuse is refused."""
+        """Expect that a write is refused if both codes refuse it."""
         states = (self._case.before, self._case.after)
         for write in self._writes:
             if all(write.is_possible(state) and write.is_refused(state) for state in states):
@@ -145,7 +145,7 @@ class Evolution:
                 assert not self._accepts(write.sql), f"accepted: {write.sql}"
 
     async def _expect(self, *states: State) -> None:
-        """Expect that what a code allows is allowed while it runs."""
+        """Expect that a write is allowed if one of these codes allows it."""
         for write in self._writes:
             if any(write.is_possible(state) and not write.is_refused(state) for state in states):
                 self.looks += 1
@@ -192,7 +192,7 @@ async def test_any_change_can_be_applied_and_taken_back_while_both_codes_write(
         evolution = Evolution(case, fresh_database_url, directory, session)
         try:
             await evolution.prove()
-        except Exception as error:  # to see all of them
+        except Exception as error:  # so that the test shows all failures
             wrong.append(f"{case}: {type(error).__name__}: {str(error)[:300]}")
         count += 1
         looks += evolution.looks

@@ -42,7 +42,7 @@ class Release:
 
     def attempt(self, **values: str) -> tuple[int, str]:
         done = subprocess.run(
-            # -P: the directory of the script has modules with names of the standard library
+            # -P, because modules beside the script have the names of modules of the standard library
             [sys.executable, "-P", writes.__file__, json.dumps(values)],
             env=os.environ | {"DATABASE_URL": self._url, "PYTHONPATH": str(self._source)},
             capture_output=True,

@@ -1,4 +1,4 @@
-"""A revision is tried before it is written: PostgreSQL decides the order, and what is possible."""
+"""A revision is tried before it is written. PostgreSQL decides on the order, and on each change."""
 
 import random
 from typing import Any
@@ -37,7 +37,7 @@ def names(metadata: sa.MetaData) -> set[str]:
     ("references", "schema", "use_alter"),
     [(CHAIN, None, False), (CIRCLE, None, False), (CIRCLE, "books", True)],
 )
-async def test_tables_that_refer_to_each_other_come_and_go(
+async def test_tables_that_refer_to_each_other_are_created_and_dropped(
     shed: Shed, references: dict[str, list[str]], schema: str | None, use_alter: bool
 ) -> None:
     def work(history: History) -> None:
@@ -71,19 +71,19 @@ async def test_a_change_that_postgresql_refuses_is_not_written(shed: Shed) -> No
         assert "cannot alter type of a column used by a view" in str(error.value)
         assert "depends on column" in str(error.value)
         assert "op.alter_column('things', 'email'" in str(error.value)
-        history.check(models())  # The trial left nothing behind.
+        history.check(models())  # The trial left no change.
 
     await shed(work)
 
 
-async def test_rows_that_do_not_fit_are_said(shed: Shed) -> None:
+async def test_rows_that_prevent_a_change_are_reported(shed: Shed) -> None:
     def work(history: History) -> None:
         history.revise(models())
         history.upgrade(models())
         history.execute("INSERT INTO things (id, size) VALUES (1, 5), (2, 5)")
         metadata = models(sa.UniqueConstraint("size", name="u"))
         history.revise(metadata)
-        assert "the rows of this database do not fit: " in history.output
+        assert "existing rows prevent a change: " in history.output
         assert "Key (size)=(5) is duplicated." in history.output
         history.execute("UPDATE things SET size = id")
         history.upgrade(metadata)

@@ -1,4 +1,4 @@
-"""The service of the seeds, with routes that run statements, and exporters that keep what they get."""
+"""The service of the example, with more routes, and exporters that keep spans and metrics in memory."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, NamedTuple
@@ -26,7 +26,7 @@ EXPORTER, READER = InMemorySpanExporter(), InMemoryMetricReader()
 
 
 class Site(NamedTuple):
-    """A running service, and what the exporters have got."""
+    """A running service, and its exporters."""
 
     app: FastAPI
     client: httpx.AsyncClient
@@ -55,7 +55,7 @@ def routes() -> APIRouter:
 
 @pytest.fixture(scope="session", autouse=True)
 def providers() -> Iterator[None]:
-    """Set the providers of the process, as a program does at its start. They can be set once."""
+    """Set the providers of the process, as a program does at its start. This is possible only once."""
     tracers, meters = TracerProvider(), MeterProvider([READER])
     tracers.add_span_processor(SimpleSpanProcessor(EXPORTER))
     trace.set_tracer_provider(tracers)
@@ -67,11 +67,11 @@ def providers() -> Iterator[None]:
 
 @pytest.fixture
 async def site(fresh_database_url: URL, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
-    """The service, after its start, on its own database."""
+    """The running service, on its own database."""
     url = fresh_database_url.render_as_string(hide_password=False)
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("DATABASE_LOG_STATEMENTS_LONGER_THAN", "0.5")
-    monkeypatch.setenv("DATABASE_APPLICATION_NAME", f"shop {uuid4().hex}")  # that of its figures
+    monkeypatch.setenv("DATABASE_APPLICATION_NAME", f"shop {uuid4().hex}")  # for its figures
     monkeypatch.setenv("WEB_TOKEN_SECRET", "s" * 32)
     app = create_app()
     app.include_router(routes())
@@ -80,5 +80,5 @@ async def site(fresh_database_url: URL, monkeypatch: pytest.MonkeyPatch) -> Asyn
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://shop") as client,
     ):
-        EXPORTER.clear()  # the check of the schema runs statements, too
+        EXPORTER.clear()  # the check of the schema also runs statements
         yield Site(app, client, EXPORTER, READER)

@@ -1,4 +1,4 @@
-"""A request is one span, and each of its statements is one more."""
+"""A request has one span, and one more span for each of its statements."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,9 @@ def figures(site: Site) -> dict[tuple[str, object], int | float]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-async def test_a_request_with_so_many_statements_has_one_span_more(site: Site, count: int) -> None:
+async def test_a_request_has_one_span_and_one_more_for_each_statement(
+    site: Site, count: int
+) -> None:
     answer = await site.client.get(f"/statements/{count}")
 
     assert answer.status_code == 200
@@ -64,7 +66,7 @@ async def test_a_request_with_so_many_statements_has_one_span_more(site: Site, c
         assert begin <= first < last <= end
 
 
-async def test_the_routes_of_the_example_have_no_other_spans_than_their_statements(
+async def test_the_spans_of_a_route_of_the_example_have_no_values(
     site: Site,
 ) -> None:
     given = {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}

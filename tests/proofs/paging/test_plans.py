@@ -49,7 +49,7 @@ async def test_a_deep_page_reads_no_more_rows_than_the_first_page(tables: AsyncS
                     read, filtered, milliseconds = await explain(tables, order, cursor)
 
                     print(f"{name:25} {depth:7.2%} {plan:8}: {read=:.0f} {milliseconds=}")
-                    # Each range is read up to the limit.
+                    # A statement reads each range up to the limit.
                     assert read <= places * (LIMIT + 1), name
                     assert filtered == 0, name
 

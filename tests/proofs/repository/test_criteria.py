@@ -82,9 +82,9 @@ async def test_no_criteria_are_refused(
             await repository(session).update_where(name="new")
 
 
-@pytest.mark.filterwarnings("ignore:Invoking")  # SQLAlchemy warns, and would write all rows
+@pytest.mark.filterwarnings("ignore:Invoking")  # SQLAlchemy only warns, and would write all rows
 @pytest.mark.parametrize("empty", [and_, or_])
-async def test_a_list_of_criteria_that_is_empty_is_refused(
+async def test_an_empty_list_of_criteria_is_refused(
     fleet: Database[UnitOfWork], empty: Callable[[], Any]
 ) -> None:
     async with fleet.sessions() as session:

@@ -122,7 +122,7 @@ SYNC: list[Callable[[Session], object]] = [
 ]
 
 
-async def test_methods_of_the_session_that_a_repository_does_not_use_say_it_too(
+async def test_other_synchronous_methods_of_the_session_raise_the_same_errors(
     things_database: Database[Work],
 ) -> None:
     async with things_database.unit_of_work() as ended:
@@ -144,7 +144,7 @@ async def select_text(things: Things, _: Thing) -> None:
 async def read_after_the_end(things: Things, _: Thing) -> None:
     shelf = await things.session.get_one(Shelf, 1)
     things.session.expunge(shelf)
-    shelf.things  # noqa: B018  # reading it is the mistake
+    shelf.things  # noqa: B018  # the mistake is to read the attribute
 
 
 async def read_a_deleted_row(things: Things, thing: Thing) -> None:
@@ -160,7 +160,7 @@ MISTAKES: dict[str, tuple[Call, type[errors.Error], str]] = {
         errors.UnitOfWorkError,
         "refused",
     ),
-    "an order that is no column": (
+    "an order that is not a column": (
         lambda things, thing: things.all(order_by=["nothing"]),  # type: ignore[list-item]
         errors.UnitOfWorkError,
         "refused",
@@ -171,7 +171,7 @@ MISTAKES: dict[str, tuple[Call, type[errors.Error], str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-async def test_a_mistake_of_the_program_leaves_as_an_error_of_the_tree(
+async def test_a_mistake_of_the_program_raises_an_error_of_the_layer(
     things_database: Database[Work], mistake: str
 ) -> None:
     call, kind, words = MISTAKES[mistake]
@@ -184,7 +184,7 @@ async def test_a_mistake_of_the_program_leaves_as_an_error_of_the_tree(
     assert words in str(raised.value)
 
 
-async def test_rows_that_are_no_rows_are_told(things_database: Database[Work]) -> None:
+async def test_values_that_are_not_rows_are_refused(things_database: Database[Work]) -> None:
     for rows in ({"name": "c"}, ["c"], [("c",)]):
         with pytest.raises(TypeError, match="give a list or a generator of rows"):
             async with things_database.unit_of_work() as work:

@@ -1,4 +1,4 @@
-"""Models that SQLAlchemy reads by a query: one statement cannot write their rows."""
+"""SQLAlchemy reads some models by a query. One statement cannot write the rows of such a model."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,7 +17,7 @@ class QueryBase(db.Base, DeclarativeBase):
 
 
 class Ship(ConcreteBase, QueryBase):
-    """Concrete inheritance: a query for ships reads the tables of its subclasses too."""
+    """Concrete inheritance. A query for ships also reads the tables of the subclasses."""
 
     __tablename__ = "ships"
     id: Mapped[int] = mapped_column(primary_key=True)

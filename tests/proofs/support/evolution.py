@@ -1,8 +1,8 @@
 # ruff: noqa: S608  # The names of the tables are constants.
-"""Two versions of the models of two tables, and what each version of the code may write.
+"""Two versions of the models of two tables, and the writes that each version of the code allows.
 
-An object of the schema has a number: 0 if it is not there, and otherwise its form. A state says
-which objects there are. The child refers to the parent, and with `back` the parent to the child.
+A state has a number for each object of the schema: 0 if the object does not exist, and otherwise its
+form. The child refers to the parent. With `back`, the parent also refers to the child.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ FORMS = {
     "back": 3,
     "self": 3,
 }
-"""How many forms each object has, with its absence."""
+"""The number of forms of each object. 0 is one of them: the object does not exist."""
 
 BASE = {"parent": 1, "child": 1, "code": 1, "pcode": 1}
 
@@ -45,7 +45,7 @@ NEEDS = {
     "back": ["child", "parent", "key"],
     "self": ["parent"],
 }
-"""The objects that depend on others, and those others: each of them makes a pair."""
+"""For each object, the objects that it depends on. Each of them makes a pair."""
 
 
 class Case(NamedTuple):
@@ -57,11 +57,11 @@ class Case(NamedTuple):
     child: str
 
     def keeps_constraints(self) -> bool:
-        """Return whether a foreign key and its UNIQUE do not change both."""
+        """Return whether the foreign key and its UNIQUE do not both change."""
         return not all(self.before[name] != self.after[name] for name in ("key", "unique"))
 
     def is_refused(self) -> bool:
-        """Return whether a foreign key is tied to a key, or a computed column to a type."""
+        """Return whether a foreign key prevents the change of a UNIQUE, or a computed column of a type."""
         before, after = self.before, self.after
         tied = before["key"] and after["key"] and (before["key"] == 4) == (after["key"] == 4)
         retyped = {before["code"], after["code"]} == {1, 2}
@@ -69,7 +69,7 @@ class Case(NamedTuple):
         return bool((tied and before["unique"] != after["unique"]) or (retyped and computed))
 
     def dropped(self) -> list[str]:
-        """Return the names of the tables and columns whose change loses data or takes long."""
+        """Return the names of the tables and columns that the change may drop or rewrite."""
         columns = [f"{self.parent}.code", f"{self.parent}.upper", f"{self.child}.pcode"]
         return [self.parent, self.child, *columns]
 
@@ -83,7 +83,7 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """Return all changes of two objects of which one depends on the other, in both name orders."""
+    """Return all changes of an object and of one that it depends on, in both orders of the names."""
     changes: dict[tuple[object, ...], tuple[State, State]] = {
         (tuple(before.values()), tuple(after.values())): (before, after)
         for name, others in NEEDS.items()
@@ -182,7 +182,7 @@ def _child_columns(state: State, parent: str) -> Iterator[sa.schema.SchemaItem]:
 
 
 class Write(NamedTuple):
-    """A statement that a code sends, and what it needs."""
+    """A statement that a version of the code sends, and the objects that it needs."""
 
     sql: str
     needs: tuple[str, ...]
@@ -193,12 +193,12 @@ class Write(NamedTuple):
         return all(state[name] for name in self.needs)
 
     def is_refused(self, state: State) -> bool:
-        """Return whether a constraint of the state forbids it."""
+        """Return whether a constraint of the state refuses the statement."""
         return any(state[name] in forms for name, forms in self.refused_by.items())
 
 
 def describe_writes(parent: str, child: str) -> list[Write]:
-    """Return statements that constraints may refuse. They need a row with the key 1."""
+    """Return statements that constraints may refuse. The statements need a row with the key 1."""
     again = f"INSERT INTO {parent} (id, code, kind) SELECT 999, %s FROM {parent} WHERE id = 1"
     key = {"key": (1, 2, 3, 4)}
     return [
@@ -237,7 +237,7 @@ def forget_rows(state: State, parent: str, child: str) -> Iterator[str]:
 
 
 def forget_references(state: State, parent: str, child: str) -> Iterator[str]:
-    """Yield statements after which no row refers to one that a dropped table or column held."""
+    """Yield statements that remove the references to dropped tables and columns."""
     if state["child"] and state["pcode"] and not state["code"]:
         yield f"UPDATE {child} SET pcode = NULL"
     if state["parent"] and not state["child"]:
@@ -245,7 +245,7 @@ def forget_references(state: State, parent: str, child: str) -> Iterator[str]:
 
 
 def describe_rows(state: State, parent: str, child: str, number: int) -> Iterator[str]:
-    """Yield statements that write good rows, as the code of a state would."""
+    """Yield statements that write valid rows, as the code of a state does."""
     if state["parent"]:
         code = {"code": f"'c{number}'"} if state["code"] else {}
         yield _insert(parent, {"id": str(number), "kind": "'k'"} | code)

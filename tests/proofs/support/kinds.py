@@ -1,7 +1,7 @@
-"""Kinds of things that a model may hold: in a new table, in an old table, and changed.
+"""The kinds of parts that a model may have.
 
-A kind is a function that returns parts of a table. It gets 1 or 2, so that there is something to
-change. The parts are new each time, since they belong to one table.
+A kind is a function that returns parts of a table. It gets the number 1 or 2, and a change goes from the
+first form to the second. Each call makes new parts, because a part belongs to one table.
 """
 
 import enum
@@ -23,7 +23,7 @@ class Money(TypeDecorator[int]):
 
 
 class Key(TypeDecorator[Any]):
-    """A type of the project that asks the dialect, as many libraries do."""
+    """A type of the project that depends on the dialect, as the types of many libraries do."""
 
     impl = sa.CHAR
     cache_ok = True
@@ -54,7 +54,7 @@ class Level(enum.Enum):
 
 
 def column(*types: Any, **options: Any) -> Kind:
-    """Return a kind of column. The second type is the changed one."""
+    """Return a kind of column. The second type is for the second form."""
 
     def make(number: int) -> Sequence[Any]:
         kind = types[min(number, len(types)) - 1]
@@ -75,14 +75,14 @@ def item(*items: Callable[[], Any]) -> Kind:
 
 
 def labels(*names: str, **options: Any) -> Callable[[], Any]:
-    """Return what makes an enumeration."""
+    """Return a function that makes an enumeration."""
     return lambda: sa.Enum(*names, name="level", **options)
 
 
 PARTS: dict[str, Kind] = {
     "a text": column(sa.Text, sa.String(20)),
     "a number": column(sa.Numeric(5, 2), sa.Numeric(9, 2)),
-    "a moment of some precision": column(postgresql.TIMESTAMP(precision=3), postgresql.TIMESTAMP),
+    "a timestamp with a precision": column(postgresql.TIMESTAMP(precision=3), postgresql.TIMESTAMP),
     "an interval": column(sa.Interval, postgresql.INTERVAL(fields="DAY TO SECOND")),
     "a collation": column(sa.String(9), sa.String(9, collation="C")),
     "a type of the project": column(Money, sa.BigInteger),
@@ -93,7 +93,7 @@ PARTS: dict[str, Kind] = {
     ),
     "a type of the database": column(Place, lambda: Place("box")),
     "a list": column(sa.ARRAY(sa.Text), sa.ARRAY(sa.Integer)),
-    "a list of the project's": column(lambda: sa.ARRAY(Money()), sa.ARRAY(sa.Text)),
+    "a list of a type of the project": column(lambda: sa.ARRAY(Money()), sa.ARRAY(sa.Text)),
     "a list of labels": column(
         lambda: sa.ARRAY(labels("a", "b")()), lambda: sa.ARRAY(labels("a", "b", "c")())
     ),
@@ -213,28 +213,28 @@ PARTS: dict[str, Kind] = {
         lambda: sa.ForeignKeyConstraint(["size"], ["things.id"], name="f", ondelete="CASCADE"),
     ),
 }
-"""What an existing table may get besides `id`, `size` and `email`, or a new one may have."""
+"""The parts that a table can have besides `id`, `size` and `email`."""
 
 
 def key(*names: str, **options: Any) -> Callable[[], Any]:
-    """Return what makes a primary key."""
+    """Return a function that makes a primary key."""
     return lambda: sa.PrimaryKeyConstraint(*names, name="pk", **options)
 
 
 TABLES: dict[str, tuple[Kind, dict[str, Any]]] = {
     "a primary key": (item(key("id"), key("id", "size")), {}),
-    "a primary key that waits": (item(key("id"), key("id", deferrable=True)), {}),
+    "a deferrable primary key": (item(key("id"), key("id", deferrable=True)), {}),
     "a schema": (column(sa.Text, sa.String(9)), {"schema": "books"}),
     "an enumeration in the table's schema": (
         column(labels("a", schema="books"), labels("a", "b", schema="books")),
         {"schema": "books"},
     ),
-    "the schema that is the default": (column(sa.Text, sa.String(9)), {"schema": "public"}),
+    "the default schema": (column(sa.Text, sa.String(9)), {"schema": "public"}),
     "information for Python": (column(sa.Text, sa.String(9)), {"info": {"key": object()}}),
     "a comment of the table": (column(sa.Text, sa.String(9)), {"comment": 'it\'s "this" :x'}),
     "storage": (column(sa.Text, sa.String(9)), {"postgresql_with": {"fillfactor": 70}}),
 }
-"""Options of a table, and its primary key."""
+"""Kinds of primary keys, and options of a table."""
 
 
 def models(*parts: Any, **options: Any) -> sa.MetaData:

@@ -21,7 +21,7 @@ class Project:
         self.root = root
         self.url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         for name in ("src", "migrations"):
-            # What Python has compiled comes along. It is valid for the files that a proof leaves alone.
+            # This copies the compiled modules too. They are valid for files that a proof does not change.
             shutil.copytree(original / name, root / name)
         shutil.copy(original / "pyproject.toml", root)
 

@@ -1,1 +1,1 @@
-"""The web service: the application, what its routes depend on, and the routes."""
+"""The web service: the application, the dependencies of its routes, and the routes."""

@@ -1,9 +1,9 @@
 """The log of the service: lines with time, level, logger and request id.
 
-In a terminal they are for people, and otherwise JSON.
+In a terminal the lines are easy to read. Otherwise they are JSON.
 
-The loggers of the layer, of the server and of other libraries write into it, too. Your code may log by
-`logging` or by `structlog`.
+The loggers of the layer, of the server and of other libraries write into this log too. Your code may use
+`logging` or `structlog`.
 """
 
 import logging
@@ -26,7 +26,7 @@ _PROCESSORS: list[Processor] = [
 
 
 def configure_logging(level: str) -> None:
-    """Send every log of this process to standard error, from this level on."""
+    """Send the log of this process to standard error, without messages below this level."""
     structlog.configure(
         processors=[*_PROCESSORS, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -46,10 +46,10 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = name != "uvicorn.access"  # request_log.py says more
+        logging.getLogger(name).propagate = name != "uvicorn.access"  # request_log.py logs requests
     set_on_retry_hooks([log_retry])
 
 
 def log_retry(details: RetryDetails) -> None:
-    """Log why a transaction runs again. The hook of stamina would also log its arguments."""
+    """Log why a transaction runs again. Stamina's own hook would also log the arguments."""
     _log.warning("running again in %.2f s after: %s", details.wait_for, details.caused_by)

@@ -1,7 +1,7 @@
-"""What requests and responses contain.
+"""The contents of requests and responses.
 
-Responses are read from the attributes of entities. An attribute that the route has not loaded is an
-error, and never a query.
+Responses are read from the attributes of entities. If the route has not loaded an attribute, reading
+it is an error, and never a query.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..models import Key
 
-# PostgreSQL stores no zero character.
+# PostgreSQL cannot store the character U+0000.
 Text = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
@@ -21,12 +21,12 @@ Credits = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 def absent() -> str:
-    """Stand for a field that was not sent and cannot be null: `exclude_unset` leaves it out."""
+    """Return a placeholder for a field that was not sent. `exclude_unset` leaves the field out."""
     return ""
 
 
 class FromEntity(BaseModel):
-    """A response, from the attributes of an entity."""
+    """A response that is read from the attributes of an entity."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -51,7 +51,7 @@ class PublicUser(FromEntity):
 
 
 class Account(PublicUser):
-    """The fields that only the user sees."""
+    """The account of a user, with the fields that only this user may see."""
 
     email: str
     credits: int
@@ -79,7 +79,7 @@ class PostChange(BaseModel):
 
 
 class PostFilter(BaseModel):
-    """What a client may filter posts by. The names are those of `AllowedFields`: `field.operator`."""
+    """The filters for posts. Their names are `field.operator`, as in `AllowedFields`."""
 
     author: Key | None = None
     created_from: AwareDatetime | None = Field(default=None, alias="created.ge")
@@ -137,7 +137,7 @@ class Transfer(BaseModel):
     recipient: Key
     amount: int
     credits: int
-    """The credits of the sender afterwards."""
+    """The credits of the sender after the transfer."""
 
 
 class RejectedLine(BaseModel):
@@ -148,6 +148,6 @@ class RejectedLine(BaseModel):
 class ImportReport(BaseModel):
     imported: int
     rejected: list[RejectedLine]
-    """At most 100 of them."""
+    """The first 100 rejected lines, at most."""
 
     rejected_in_all: int

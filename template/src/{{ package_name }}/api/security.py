@@ -1,7 +1,7 @@
 """The user of a request: passwords and tokens.
 
-A token is a signed JWT (RFC 7519) with the key of the user. It cannot be taken back, so it is valid for
-a short time, and each request reads the user again.
+A token is a signed JWT (RFC 7519) with the key of the user. It cannot be revoked. So it is valid for a
+short time, and each request reads the user again.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class TokenSettings(WebSettings):
     """The settings of tokens. All processes of the service need the same secret."""
 
     token_secret: Annotated[SecretStr, Field(min_length=32)]
-    """The secret that signs tokens. A new one ends all sessions."""
+    """The secret that signs tokens. If you change it, all tokens become invalid."""
 
     token_lifetime: Annotated[int, Field(gt=0)] = 3600
     """How long a token is valid, in seconds."""
@@ -41,7 +41,7 @@ class TokenSettings(WebSettings):
 
 @cache
 def token_settings() -> TokenSettings:
-    """Return the settings. They are read once."""
+    """Return the settings. A process reads them once."""
     return TokenSettings()
 
 
@@ -62,7 +62,7 @@ async def get_token_user(
     """Return the key in the token of a request, or None if there is no token.
 
     Raises:
-        HTTPException: the token is not ours, or no longer valid (401).
+        HTTPException: this service did not sign the token, or it has expired (401).
     """
     if token is None:
         return None
@@ -75,7 +75,7 @@ async def get_token_user(
 
 
 TokenUser = Annotated[Key | None, Depends(get_token_user)]
-"""The key of the user, or None. The user may be gone or inactive."""
+"""The key of the user, or None. The user may be deleted or inactive."""
 
 
 async def get_current_user(
@@ -90,10 +90,10 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 async def get_active_user(uow: UnitOfWork | ReadUnitOfWork, key: Key | None) -> User:
-    """Return the user of a token. In a transaction that writes, nobody can delete the user meanwhile.
+    """Return the user of a token. A transaction that writes also prevents the deletion of the user.
 
     Raises:
-        HTTPException: there was no token, or the user is gone or inactive (401).
+        HTTPException: there is no token, or the user is deleted or inactive (401).
     """
     share: RowLock = {"read": True, "key_share": True}
     lock = share if isinstance(uow, UnitOfWork) else False
@@ -104,7 +104,7 @@ async def get_active_user(uow: UnitOfWork | ReadUnitOfWork, key: Key | None) -> 
 
 
 async def has_password(user: User | None, password: str) -> bool:
-    """Whether a user has this password. It takes the same time if there is no such user."""
+    """Return whether a user has this password. Without a user, the check takes the same time."""
     return await asyncio.to_thread(_verify, user.password_hash if user else None, password)
 
 

@@ -1,4 +1,4 @@
-"""Why the service does not start: one sentence in the log, and no traceback."""
+"""If the service does not start, the log has the reason in one sentence, without a traceback."""
 
 import sys
 
@@ -8,17 +8,17 @@ from ..db.errors import SchemaMismatch, SettingsError
 
 
 class StartupError:
-    """The middleware that makes one sentence of the errors that a person can correct.
+    """A middleware that logs one sentence for an error at startup that a person can correct.
 
-    These are a missing or malformed setting, and a schema that is older than the code. Other errors
-    keep their traceback.
+    There are two such errors: a missing or malformed setting, and a schema that is older than the code.
+    Other errors keep their traceback.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on. The server logs the message of a start that failed."""
+        """Call the application. If its startup fails, the server logs the message."""
 
         async def in_one_sentence(message: Message) -> None:
             if message["type"] == "lifespan.startup.failed":

@@ -1,17 +1,17 @@
-"""The page `/docs`, which needs no other host. FastAPI's own page loads its scripts from a CDN.
+"""The page `/docs`. It loads no files from other hosts. FastAPI's own page loads its scripts from a CDN.
 
-The wheel of `fastapi-standalone-docs` has Swagger UI, and this page serves it. A Content-Security-Policy
-forbids inline scripts and other hosts, so a value in the OpenAPI document cannot run as code.
+The wheel of `fastapi-standalone-docs` has the files of Swagger UI. A Content-Security-Policy forbids
+inline scripts and other hosts, so a value in the OpenAPI document cannot run as code.
 
 ::
 
     app = FastAPI(docs_url=None, redoc_url=None)
     add_swagger_ui(app)
 
-The links are relative. So the page also works behind a proxy that adds a prefix.
+The links are relative, so the page also works behind a proxy that adds a prefix.
 
-Limits: the page sends requests to its own host only, and has no redirect for a log-in at another host. It
-shows the password log-in of OAuth2, HTTP authentication and API keys.
+Limits: the page sends requests to its own host only. It supports the password log-in of OAuth2, HTTP
+authentication and API keys. It does not support a log-in at another host.
 """
 
 from html import escape
@@ -47,7 +47,7 @@ SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true 
 
 
 def add_swagger_ui(app: FastAPI) -> None:
-    """Serve `/docs` and its files. The application has `docs_url=None`, and the default `openapi_url`."""
+    """Serve `/docs` and its files. Give the application `docs_url=None`, and no `openapi_url`."""
     page = _PAGE.format(title=escape(app.title))
 
     @app.get("/docs", include_in_schema=False)

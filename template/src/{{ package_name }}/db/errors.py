@@ -125,13 +125,13 @@ class ConstraintViolation(DatabaseError):
         vars(self).update(names)
 
     def concerns(self, attribute: QueryableAttribute[Any] | Column[Any]) -> bool:
-        """Return whether the constraint has this column, as in `error.concerns(User.email)`."""
+        """Return whether the violated constraint has this column: `error.concerns(User.email)`."""
         column = attribute if isinstance(attribute, Column) else attribute.property.columns[0]
         table: Any = column.table
         tables = table.metadata.tables
         found = tables.get(f"{self.schema}.{self.table}", tables.get(str(self.table)))
         names = [str(i.name) for i in table.constraints | table.indexes if column.name in i.columns]
-        # SQLAlchemy makes a long name shorter, and ends it with 4 digits of its hash.
+        # SQLAlchemy shortens a long name, and appends 4 digits of the hash of the name.
         short = [f"{n[: len(str(self.constraint)) - 5]}_{util.md5_hex(n)[-4:]}" for n in names]
         concerned = column.name == self.column or self.constraint in [*names, *short]
         return table is found and concerned

@@ -13,7 +13,7 @@ from .base import Base, Key, PrimaryKey
 class IdempotencyKey(PrimaryKey, Timestamps, Base):
     """The key of a request that a user may send again, and the response to it.
 
-    Delete old rows from time to time. A client may repeat a request as long as its row is there.
+    A client can repeat a request safely until its row is deleted. Delete old rows from time to time.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,4 +1,4 @@
-"""The requests that must not take effect twice."""
+"""The keys of requests that must not take effect twice."""
 
 from sqlalchemy.dialects.postgresql import insert
 
@@ -12,7 +12,7 @@ class IdempotencyKeyRepository(Repository[IdempotencyKey]):
     async def claim(self, user: Key, *, operation: str, key: str, request_hash: str) -> bool:
         """Add a key, and return whether it is new.
 
-        If another transaction has just added the same key, this waits for its end.
+        If another open transaction has added the same key, this waits until that transaction ends.
         """
         statement = insert(IdempotencyKey).on_conflict_do_nothing()
         statement = statement.values(
@@ -22,7 +22,7 @@ class IdempotencyKeyRepository(Repository[IdempotencyKey]):
         return added.first() is not None
 
     async def get_claimed(self, user: Key, *, operation: str, key: str) -> IdempotencyKey:
-        """Return the row of a key that was added."""
+        """Return the row of a key that `claim` or an earlier request added."""
         claimed = await self.one_or_none(
             IdempotencyKey.user_id == user,
             IdempotencyKey.operation == operation,

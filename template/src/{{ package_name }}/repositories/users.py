@@ -33,8 +33,8 @@ class UserRepository(UserQueries, Repository[User]):
         """Lock users until the transaction ends, and return those that exist, by key.
 
         One statement locks all of them in the order of their keys. So two transactions that lock the
-        same users never wait for each other in a circle. Others can still write rows that refer to
-        the users, because their keys do not change.
+        same users never wait for each other in a circle. Other transactions can still write rows
+        that refer to the users (`FOR NO KEY UPDATE`).
         """
         lock: RowLock = {"key_share": True}
         users = await self.all(User.id.in_(keys), order_by=[User.id], with_for_update=lock)

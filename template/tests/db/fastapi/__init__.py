@@ -1,1 +1,1 @@
-"""Fixtures for tests of your routes, and a test of the web's part of the data layer."""
+"""Fixtures for tests of your routes, and a test of `db/fastapi/`."""

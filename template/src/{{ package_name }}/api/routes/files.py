@@ -1,6 +1,6 @@
 """Many posts in one request: an export as a stream, and an import of a file.
 
-They take long. So they do not use the transaction of the request, which would be open all the time.
+Both take long. So they do not use the transaction of the request, which would stay open until the end.
 """
 
 import csv
@@ -21,7 +21,7 @@ from ..security import TokenUser, get_active_user
 
 router = APIRouter(prefix="/files", tags=["files"])
 
-_SHOWN = 100  # rejected lines in a report
+_SHOWN = 100  # the rejected lines in a report, at most
 
 
 @router.get(
@@ -30,14 +30,14 @@ _SHOWN = 100  # rejected lines in a report
     responses={200: {"content": {"application/x-ndjson": {}}}, **problem_responses(401)},
 )
 async def export_posts(database: Opened, key: TokenUser) -> StreamingResponse:
-    """Send all posts of the user who is logged in: one JSON object in each line."""
+    """Send all posts of the user who is logged in, with one JSON object in each line."""
     async with database.unit_of_work(read_only=True) as reads:
         user = await get_active_user(reads, key)
     return StreamingResponse(lines_of(database, user.id), media_type="application/x-ndjson")
 
 
 async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
-    # The stream begins when the route has ended, so it opens its own transaction.
+    # The stream begins after the route has ended, so it opens its own transaction.
     async with (
         database.unit_of_work(read_only=True) as reads,
         reads.posts.stream(Post.author_id == author, order_by=[Post.id]) as partitions,
@@ -50,7 +50,7 @@ async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
 async def upload_posts(database: Opened, key: TokenUser, file: UploadFile) -> ImportReport:
     """Import posts from a CSV file with the columns `title`, `body` and `published`.
 
-    The good lines are committed in batches. The report has the others, with the reasons.
+    The valid lines are committed in batches. The report has the rejected lines and the reasons.
     """
     async with database.unit_of_work(read_only=True) as reads:
         user = await get_active_user(reads, key)

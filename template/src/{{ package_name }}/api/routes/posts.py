@@ -39,7 +39,7 @@ async def list_posts(
     response: Response,
     sort: Annotated[str, Query(max_length=100)] = "-created",
 ) -> Page[Post]:
-    """List the published posts. `sort` has the fields `title`, `created` and `author`."""
+    """List the published posts. `sort` may have the fields `title`, `created` and `author`."""
     page = await reads.posts.paginate(
         Post.published.is_(True),
         *FIELDS.criteria(given.model_dump(by_alias=True, exclude_none=True)),
@@ -54,7 +54,7 @@ async def list_posts(
 
 @router.get("/search", response_model=list[FoundPost])
 async def search_posts(reads: Reads, words: Annotated[str, Query(min_length=1)]) -> object:
-    """Find published posts that have all of the words, in any spelling of the letters' case."""
+    """Find published posts that have all of the words, in upper or lower case."""
     return await reads.posts.search(words)
 
 
@@ -66,7 +66,7 @@ async def write_post(uow: Work, user: CurrentUser, given: NewPost) -> Post:
 
 @router.get("/{post}", response_model=FullPost, responses=problem_responses(401, 404))
 async def read_post(reads: Reads, post: Key, reader: TokenUser) -> Post:
-    """Read a post with its comments. Only the author sees a draft."""
+    """Read a post with its comments. Only the author can read a draft."""
     found = await reads.posts.with_comments(post)
     if not found.published and found.author_id != reader:
         raise NotFound("there is no such post")
@@ -75,21 +75,21 @@ async def read_post(reads: Reads, post: Key, reader: TokenUser) -> Post:
 
 @router.patch("/{post}", response_model=OwnPost, responses=problem_responses(401, 404))
 async def change_post(uow: Work, user: CurrentUser, post: Key, given: PostChange) -> Post:
-    """Change a post. Only its author can."""
+    """Change a post. Only its author can do this."""
     own = await lock_own_post(uow, user.id, post)
     return await uow.posts.update(own, **given.model_dump(exclude_unset=True))
 
 
 @router.post("/{post}/publish", response_model=OwnPost, responses=problem_responses(401, 404))
 async def publish_post(uow: Work, user: CurrentUser, post: Key) -> Post:
-    """Publish a draft. Only its author can."""
+    """Publish a draft. Only its author can do this."""
     await lock_own_post(uow, user.id, post)
     return await publish(uow, post)
 
 
 @router.delete("/{post}", status_code=204, responses=problem_responses(401, 404))
 async def delete_post(uow: Work, user: CurrentUser, post: Key) -> None:
-    """Delete a post with its comments. Only its author can."""
+    """Delete a post with its comments. Only its author can do this."""
     await uow.posts.delete(await lock_own_post(uow, user.id, post))
 
 
@@ -101,7 +101,7 @@ async def delete_post(uow: Work, user: CurrentUser, post: Key) -> None:
 )
 async def add_comment(uow: Work, user: CurrentUser, post: Key, given: NewComment) -> Comment:
     """Comment on a published post."""
-    # Until the end of the transaction nobody can delete the post. Others may comment meanwhile.
+    # With this lock, nobody can delete the post until the transaction ends. Others can comment.
     commented = await uow.posts.get_one(post, with_for_update={"read": True, "key_share": True})
     if not commented.published:
         raise NotFound("there is no such post")
@@ -112,7 +112,7 @@ async def lock_own_post(uow: UnitOfWork, user: Key, post: Key) -> Post:
     """Lock a post of a user, and return it.
 
     Raises:
-        NotFound: there is no such post, or it is another user's.
+        NotFound: there is no such post, or another user wrote it.
     """
     own = await uow.posts.get_one(post, with_for_update=True)
     if own.author_id != user:

@@ -15,7 +15,7 @@ from ..security import Tokens, create_token, has_password, token_settings, unaut
 
 @asynccontextmanager
 async def check_settings(_: FastAPI) -> AsyncIterator[None]:
-    """Read the settings when the service starts. Otherwise a missing secret fails the first log-in."""
+    """Read the settings at startup. Otherwise only the first log-in would notice a missing secret."""
     token_settings()
     yield
 
@@ -27,10 +27,10 @@ router = APIRouter(prefix="/tokens", tags=["tokens"], lifespan=check_settings)
 async def log_in(
     database: Opened, settings: Tokens, given: Annotated[OAuth2PasswordRequestForm, Depends()]
 ) -> Token:
-    """Return a token for an e-mail address, as `username`, and a password."""
+    """Return a token for an e-mail address and a password. `username` is the e-mail address."""
     async with database.unit_of_work(read_only=True) as reads:
         user = await reads.users.by_email(given.username)
-    # A password takes long to check. Meanwhile no connection is held.
+    # The check of a password takes long, so it runs after the unit of work has ended.
     right = await has_password(user, given.password)
     if user is None or not right or not user.active:
         raise unauthorized("the e-mail address or the password is wrong")

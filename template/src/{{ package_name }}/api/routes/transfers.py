@@ -14,14 +14,14 @@ from ..security import CurrentUser
 router = APIRouter(prefix="/transfers", tags=["transfers"], route_class=RetriedRoute)
 
 IdempotencyKey = Annotated[str, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
-"""A text that the client makes up for a request, such as a UUID."""
+"""A text that the client chooses for a request, such as a UUID."""
 
 
 @router.post("", status_code=201, response_model=Transfer, responses=problem_responses(401, 404))
 async def transfer_credits(
     uow: Work, user: CurrentUser, given: NewTransfer, idempotency_key: IdempotencyKey
 ) -> dict[str, Any]:
-    """Transfer credits to another user. A request that is sent again takes effect once."""
+    """Transfer credits to another user. If a client repeats a request, it takes effect only once."""
     if given.recipient == user.id:
         raise HTTPException(422, "a transfer needs another user")
     request = given.model_dump(mode="json")

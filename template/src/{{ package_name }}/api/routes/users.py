@@ -32,7 +32,7 @@ async def list_users(
     response: Response,
     sort: Annotated[str, Query(max_length=100)] = "username",
 ) -> Page[User]:
-    """List the active users. `sort` is `username` or `created`, and `-` sorts from high to low."""
+    """List the active users. `sort` is `username` or `created`, and `-` before it means descending."""
     page = await reads.users.paginate(
         User.active, order_by=FIELDS.order_by(sort), limit=paging.limit, cursor=paging.cursor
     )
@@ -54,7 +54,7 @@ async def change_account(uow: Work, user: CurrentUser, given: UserChange) -> Use
 
 @router.delete("/me", status_code=204, responses=problem_responses(401))
 async def remove_account(uow: Work, user: CurrentUser) -> None:
-    """Delete the user who is logged in, with all posts."""
+    """Delete the user who is logged in, with the posts of this user."""
     await remove(uow, user.id)
 
 

@@ -36,8 +36,8 @@ def translate(error: BaseException) -> Error | None:
     if isinstance(error, DBAPIError) or not isinstance(error, SQLAlchemyError):
         return dialect.translate(error)
     if not isinstance(error, StatementError):
-        # The text of the other kinds may have SQL.
-        told = error.args[0] if isinstance(error, InvalidRequestError) else "its cause says why"
+        # The text of other errors may have SQL.
+        told = error.args[0] if isinstance(error, InvalidRequestError) else "see its cause"
         return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {told}")
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
     if isinstance(error.orig, SQLAlchemyError):

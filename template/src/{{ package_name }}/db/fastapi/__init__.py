@@ -11,13 +11,13 @@
 =========================================================  ===============================
 To                                                         read
 =========================================================  ===============================
-build an application, open its database, end without harm  `application.py`
+build an application, open its database, shut it down      `application.py`
 give a route its transaction                               `unit_of_work.py`
 run a route again after a deadlock                         `retried_route.py`
 turn an error into an answer                               `problems.py`
 refuse a change of an old version: ETag, If-Match          `etag.py`
-answer a page of a list                                    `page_links.py`
-tell whether the service lives, and is ready               `health.py`, `schema_state.py`
+send a page of a list                                      `page_links.py`
+tell whether the service is alive and ready                `health.py`, `schema_state.py`
 log requests, with their ids and their statements          `request_log.py`
 =========================================================  ===============================
 """

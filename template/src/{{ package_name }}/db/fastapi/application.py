@@ -1,4 +1,4 @@
-"""What an application needs around its routes: `install` at its creation, `serving` in its lifespan.
+"""The parts around the routes: call `install` on a new application, and `serving` in its lifespan.
 
 ::
 
@@ -8,10 +8,10 @@
         async with Database(Settings().database) as database, serving(app, database, settings):
             yield
 
-If the schema is older than the code, the start fails, and the message says what to do. If the
-database does not answer, the service starts, and is not ready until it answers.
+If the schema is older than the code, the startup fails, and the message says what to do. If the
+database does not answer, the service starts, but it is not ready until the database answers.
 
-At the end the server stops to accept requests. Then this waits for the running ones, and the
+At shutdown the server accepts no more requests. Then `serving` waits for the running requests, and the
 `Database` closes its connections.
 """
 
@@ -39,11 +39,11 @@ _log = logging.getLogger(__name__)
 def install(
     app: FastAPI, metadata: MetaData, *, statuses: Mapping[type[Exception], int] | None = None
 ) -> None:
-    """Add problems, the request log and the health routes to an application.
+    """Add the error responses, the request log and the health routes to an application.
 
     Args:
         app: the new application.
-        metadata: the metadata of the models, for the names of fields in a problem.
+        metadata: the metadata of the models. It has the names of fields for error responses.
         statuses: the statuses for your own classes of errors, such as `{InsufficientCredits: 422}`. The
             message of such an error is sent to the client.
     """
@@ -58,11 +58,11 @@ def install(
 async def serving(
     app: FastAPI, database: Database[Any, Any], settings: WebSettings
 ) -> AsyncIterator[None]:
-    """Give a database to an application while it serves.
+    """Let an application serve requests with a database.
 
     Args:
-        app: the application. `app.state.database` is the database from now on.
-        database: the caller closes it afterwards.
+        app: the application. This sets its `app.state.database`.
+        database: the database. The caller closes it afterwards.
         settings: what to log, and how long to wait for running requests.
 
     Raises:
@@ -76,7 +76,7 @@ async def serving(
     try:
         await app.state.schema.check(database.engine)
     except (ConnectionFailure, ConnectionRejected) as error:
-        _log.warning("the service starts, and is not ready before the database answers: %s", error)
+        _log.warning("the service starts, and is not ready until the database answers: %s", error)
     yield
     if app.state.running:
         _, left = await asyncio.wait(app.state.running, timeout=settings.drain_timeout)

@@ -1,4 +1,4 @@
-"""Optimistic locking by HTTP: a client sends back the version that it has read.
+"""Optimistic locking over HTTP: a client sends the version that it has read with its change.
 
 ::
 
@@ -10,8 +10,8 @@
         set_etag(response, post)
         return post
 
-The model is `Versioned`. The check compares the version that was read, and the UPDATE compares it
-once more. So of two clients with the same version one gets 412.
+The model needs the mixin `Versioned`. `check_if_match` compares the versions, and the UPDATE compares
+them again. So if two clients send the same version, one of them gets 412.
 """
 
 from typing import Annotated
@@ -22,7 +22,7 @@ from sqlalchemy import inspect
 from ..errors import StaleData
 
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
-"""The header `If-Match`: an ETag, several ETags, `*`, or None."""
+"""The header `If-Match`: an ETag, several ETags, `*`, or None if the client does not send it."""
 
 
 def set_etag(response: Response, entity: object) -> None:
@@ -35,10 +35,10 @@ def set_etag(response: Response, entity: object) -> None:
 
 
 def check_if_match(entity: object, if_match: str | None) -> None:
-    """Compare the version of an entity with the header `If-Match`. None agrees with every version.
+    """Compare the version of an entity with the header `If-Match`. None and `*` match every version.
 
     Raises:
-        StaleData: the client has read another version. The answer is 412.
+        StaleData: the client has read another version. The response is 412.
         TypeError: the model has no version.
     """
     etag = _etag(entity)

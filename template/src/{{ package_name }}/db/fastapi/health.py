@@ -1,11 +1,12 @@
 """The health of the service, for a load balancer or an orchestrator.
 
 `GET /health/live`
-    The process answers. It does not ask the database, because a restart does not help a database.
+    200 if the process answers. It does not ask the database: a restart of this process would not help.
 `GET /health/ready`
-    The database answers, and its schema is not older than the code. Otherwise 503: send no requests.
+    200 if the database answers, and its schema is not older than the code. Otherwise 503: send no
+    requests.
 
-The answers have only a status. The log has the reason, and the figures of the pool.
+The responses do not have the reason. The log has it, with the figures of the pool.
 """
 
 import logging
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @router.get("/live")
 async def live() -> dict[str, str]:
-    """Answer, if the process can answer."""
+    """Return 200 if the process can answer."""
     return {"status": "ok"}
 
 
@@ -33,7 +34,7 @@ async def live() -> dict[str, str]:
 async def ready(
     request: Request, database: Annotated[Database[Any, Any], Depends(get_database)]
 ) -> dict[str, str]:
-    """Answer whether requests can be served."""
+    """Return 200 if requests can be served, and 503 otherwise."""
     health = await database.health()
     try:
         if health.ok:

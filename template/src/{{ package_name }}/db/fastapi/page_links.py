@@ -1,4 +1,4 @@
-"""Pages of a list by HTTP: the parameters `limit` and `cursor`, and the header `Link`.
+"""Pages of a list over HTTP: the parameters `limit` and `cursor`, and the header `Link`.
 
 ::
 
@@ -8,7 +8,7 @@
         set_page_links(request, response, page)
         return page
 
-A cursor that does not belong to the list is a 422.
+If a cursor does not belong to the list, the response is 422.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PageParameters:
-    """What a client asks for: how many items at most, and `next` or `previous` of another page."""
+    """The parameters of a page: at most how many items, and `next` or `previous` of another page."""
 
     limit: Annotated[int, Query(ge=1, le=100)] = 20
     cursor: Annotated[str | None, Query(max_length=2000)] = None
@@ -34,7 +34,7 @@ Paging = Annotated[PageParameters, Depends()]
 
 
 class PageOf(BaseModel, Generic[T]):
-    """A page as a response. A route returns a `Page`, and FastAPI reads its attributes."""
+    """The response for a page. A route returns a `Page`, and FastAPI reads its attributes."""
 
     items: list[T]
     next: str | None
@@ -42,11 +42,11 @@ class PageOf(BaseModel, Generic[T]):
 
 
 def set_page_links(request: Request, response: Response, page: Page[Any]) -> None:
-    """Send the links of the pages beside a page as the header `Link` (RFC 8288)."""
+    """Send the links to the next and the previous page as the header `Link` (RFC 8288)."""
     links = []
     for relation, cursor in (("next", page.next), ("prev", page.previous)):
         if cursor:
-            # A relative link: behind a proxy, this process may not know the name of its host.
+            # The link is relative, because this process may not know the host name of a proxy.
             url = request.url.include_query_params(cursor=cursor)
             links.append(f'<{url.path}?{url.query}>; rel="{relation}"')
     if links:

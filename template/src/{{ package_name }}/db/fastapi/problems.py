@@ -1,10 +1,10 @@
-"""The errors of the layer as answers: problem details, as in RFC 9457.
+"""The HTTP responses for the errors of the layer: problem details (RFC 9457).
 
 =========================================================  ==========================================
-An error                                                   is answered by
+An error                                                   gets the response
 =========================================================  ==========================================
 `NotFound`                                                 404
-`UniqueViolation`, `ExclusionViolation`,                   409; `errors` has the fields
+`UniqueViolation`, `ExclusionViolation`,                   409; `errors` has the columns
 `ForeignKeyViolation`
 `StaleData`                                                412, or 409 without an `If-Match`
 other `ClientError` and `ConstraintViolation`              422
@@ -14,9 +14,9 @@ other `ClientError` and `ConstraintViolation`              422
 everything else                                            500, and a traceback in the log
 =========================================================  ==========================================
 
-A `CommitUnknown` is a 500: the change may be committed, and proxies repeat a request after a 503.
+`CommitUnknown` is not a 503. The change may be committed, and proxies repeat a request after a 503.
 
-The answer has no SQL, no values, no hosts and no places in the source. The log has the whole error.
+The response has no SQL, no values, no hosts and no lines of source code. The log has the whole error.
 """
 
 import logging
@@ -35,7 +35,7 @@ from .. import errors
 
 MEDIA_TYPE = "application/problem+json"
 
-# The most specific class decides. Other errors are mistakes of the program.
+# The most specific class of an error decides. Other errors are mistakes of the program.
 _STATUSES: dict[type[Exception], int] = {
     errors.NotFound: 404,
     errors.StaleData: 412,
@@ -50,28 +50,28 @@ _log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """What went wrong, as in RFC 9457."""
+    """A description of an error, as in RFC 9457."""
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
     errors: Mapping[str, str] = {}
-    """A sentence for each field that is wrong: by `body.email` of the input, or by the column `email`."""
+    """A sentence for each wrong field. The key is `body.email` for input, or the column `email`."""
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` of a route, a router or an application, for OpenAPI.
 
     Args:
-        statuses: the statuses of problems, such as 404.
+        statuses: the statuses that the route can return, such as 404.
     """
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {each: {"description": HTTPStatus(each).phrase, "content": content} for each in statuses}
 
 
 def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response:
-    """Return a problem as a response."""
+    """Return a response with problem details."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=fields)
     headers = {"Retry-After": "1"} if status == 503 else None
     content = problem.model_dump_json(exclude_defaults=True)
@@ -81,7 +81,7 @@ def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response
 def add_problem_handlers(
     app: FastAPI, metadata: MetaData, statuses: Mapping[type[Exception], int]
 ) -> None:
-    """Let an application answer errors by problems.
+    """Let an application answer errors with problem details.
 
     Args:
         metadata: the metadata of the models, for the names of fields.
@@ -97,7 +97,7 @@ async def _answer_error(
     request: Request, error: Exception, *, metadata: MetaData, status: int
 ) -> Response:
     if status == 503:
-        _log.warning("a request is answered by 503: %s", error)
+        _log.warning("a request gets a 503: %s", error)
     if status == 412 and "if-match" not in request.headers:
         status = 409
     if not isinstance(error, errors.DatabaseError):

@@ -1,8 +1,9 @@
 """One line in the log for each request, with its id, its time and the number of its statements.
 
-The id comes from the header `X-Request-ID`, if it has only letters, digits, `-` and `_`. Otherwise it
-is new. The response has it, and every line that is logged meanwhile. A request for the health is logged
-at the level DEBUG, because an orchestrator sends one every few seconds.
+The id comes from the header `X-Request-ID`, if that has at most 64 letters, digits, `-` and `_`.
+Otherwise the id is new. The response and every line that the request logs have it.
+
+A request to `/health/` is logged at the level DEBUG, because an orchestrator sends one every few seconds.
 """
 
 import asyncio
@@ -33,8 +34,8 @@ class RequestLog:
     """The middleware that gives each request an id, and logs its end.
 
     Args:
-        app: the application inside.
-        running: the tasks of the requests that run. A request is there until it ends.
+        app: the application that this wraps.
+        running: the tasks of the running requests. The middleware adds and removes them.
     """
 
     def __init__(self, app: ASGIApp, running: set[object]) -> None:
@@ -42,7 +43,7 @@ class RequestLog:
         self._running = running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
+        """Call the application, and log the request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         given = Headers(scope=scope).get(HEADER, "")
@@ -69,7 +70,7 @@ class RequestLog:
             raise  # the server logs the traceback
         finally:
             self._running.discard(task)
-            path = quote(scope["path"])  # a line break in it would look like another line
+            path = quote(scope["path"])  # a line break would begin a new line in the log
             fields = {"method": scope["method"], "path": path, "status": status}
             figures = {"seconds": monotonic() - start, "statements": statements.total()}
             level = logging.DEBUG if path.startswith("/health/") else logging.INFO

@@ -4,13 +4,13 @@
 
     router = APIRouter(route_class=RetriedRoute)
 
-The dependencies and the function run again, in a new transaction. The client gets nothing before the
-last attempt, and background tasks of an attempt that failed are dropped. So the function may have
-no other effect than its transaction: put a mail into an `after_commit` hook or a background task.
+The dependencies and the function run again, in a new transaction. The client gets no response before
+the last attempt. Background tasks of a failed attempt do not run. The function must have no effect
+outside of its transaction. Send a mail in an `after_commit` hook or a background task.
 
-A form or an upload does not run again, since it cannot be read twice. Another body is read into
-memory, so a route that reads it as a stream belongs to another router. The streamed body of a
-response begins after the last attempt, and does not run again. Websockets have no such routes.
+A route with a form or an upload does not run again, because it cannot be read twice. Any other body is
+read into memory. So a route that reads its body as a stream needs another router. A streamed
+response begins after the last attempt, and does not run again. This does not work for websockets.
 """
 
 from collections.abc import Callable, Coroutine
@@ -31,17 +31,17 @@ class RetriedRoute(APIRoute):
     """A route that runs its dependencies and its function again after a `TransientError`."""
 
     attempts: ClassVar[int] = 3
-    """How often to try at most. Subclass it for another number."""
+    """The maximum number of attempts. Subclass the route for another number."""
 
     def get_route_handler(self) -> Handler:
-        """Return FastAPI's handler, with attempts around it."""
+        """Return FastAPI's handler in a function that repeats it. FastAPI calls this."""
         handle = super().get_route_handler()
         if self.body_field and isinstance(self.body_field.field_info, Form):
             return handle
 
         async def handle_with_retries(request: Request) -> Response:
-            if not self.body_field:  # the function may read it
-                await request.body()  # the request keeps it
+            if not self.body_field:  # the function may read the body itself
+                await request.body()  # the request object keeps the body for the next attempt
             ending = request.scope["fastapi_inner_astack"]
             return await retry(partial(_attempt, handle, request, ending), attempts=self.attempts)
 
@@ -52,11 +52,11 @@ async def _attempt(handle: Handler, request: Request, ending: AsyncExitStack) ->
     """Run the dependencies and the function once.
 
     Args:
-        ending: what FastAPI ends after the response.
+        ending: the stack that FastAPI closes after the response.
     """
     async with AsyncExitStack() as attempt:
         request.scope["fastapi_inner_astack"] = attempt
-        # FastAPI commits at the end of this stack. After that no other attempt would be possible.
+        # FastAPI commits when this stack ends. It must end here, or a failed commit gets no new attempt.
         async with AsyncExitStack() as request.scope["fastapi_function_astack"]:
             response = await handle(request)
         ending.push_async_exit(attempt.pop_all())

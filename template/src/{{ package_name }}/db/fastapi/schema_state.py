@@ -1,8 +1,8 @@
-"""Whether the schema of the database fits the code: the revisions that it lacks.
+"""Check that the schema of the database is not older than the code.
 
-The code of a new release runs before the `contract` revisions, and the code of the last release
-still runs after the `expand` revisions of the new one. So both are allowed: a pending `contract`
-revision, and a revision that this code does not know.
+During a deploy the new code runs before its `contract` revisions, and the old code still runs after
+the `expand` revisions of the new code. So two states are allowed: a pending `contract` revision, and a
+revision that this code does not know.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from ..migrations.phases import phase_of
 
 
 class SchemaState:
-    """Whether the schema fits the code. When it has fitted once, this asks the database no more.
+    """Checks the schema. After the first success, it does not ask the database again.
 
     `pyproject.toml` in the working directory names the directory of the revisions, as for `alembic`.
     """
 
     def __init__(self) -> None:
         self._fits = False
-        self._turn = asyncio.Lock()  # Alembic has one environment in a process
+        self._turn = asyncio.Lock()  # Alembic allows one environment per process
 
     async def check(self, engine: AsyncEngine) -> None:
-        """Compare the revisions of the database with those of the code.
+        """Compare the revisions of the database with the revisions of the code.
 
         Raises:
             SchemaMismatch: the schema is older than the code.
@@ -58,11 +58,11 @@ class SchemaState:
             applied.extend(heads)
             return []
 
-        # migrations/env.py may name another table of versions, so it runs.
+        # This runs migrations/env.py, because it may name another table of versions.
         with EnvironmentContext(config, scripts, fn=read, dont_mutate=True):
             scripts.run_env()
         try:
             pending = [*scripts.iterate_revisions("heads", tuple(applied) or "base")]
-        except RevisionError:  # it does not know a revision, so the database is newer
+        except RevisionError:  # the code does not know a revision, so the database is newer
             return []
         return [each.revision for each in reversed(pending) if phase_of(each) == "expand"]

@@ -1,4 +1,4 @@
-"""The dependency that opens a request's unit of work.
+"""The dependency that opens the unit of work of a request.
 
 ::
 
@@ -6,12 +6,12 @@
     Work = Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")]
     Reads = Annotated[ReadUnitOfWork, Depends(open_unit_of_work, scope="function")]
 
-With `scope="function"` the transaction ends before the response begins. So a commit that fails
-becomes an error response. With FastAPI's default it ends after the response: the client would read
-201, and the row would be lost.
+With `scope="function"` the transaction ends before the response begins. So if a commit fails, the
+client gets an error response. With FastAPI's default scope, the transaction would end after the
+response. The client would get 201, although the row is lost.
 
-An application has one such dependency, because a task has one unit of work at a time. GET and HEAD
-get a `ReadUnitOfWork`, and other methods get a `UnitOfWork`. A route may choose otherwise::
+Create one such dependency for an application, because a task has one unit of work at a time. GET and
+HEAD get a `ReadUnitOfWork`, and other methods get a `UnitOfWork`. A route can choose the other one::
 
     @router.get("/tickets/next")
     @transaction_options(read_only=False)
@@ -39,17 +39,17 @@ _OPTIONS = "__transaction_options__"
 
 
 class RouteTransactionOptions(TransactionOptions, total=False):
-    """The options that a route may choose."""
+    """The options of a transaction that a route can choose."""
 
     read_only: bool
-    """Whether the route gets a `ReadUnitOfWork`. By default GET and HEAD do."""
+    """Whether the route gets a `ReadUnitOfWork`. By default it does for GET and HEAD."""
 
 
 def transaction_options(**options: Unpack[RouteTransactionOptions]) -> Callable[[F], F]:
-    """Choose the transaction of one route. Write it below the decorator of the route.
+    """Choose options for the transaction of one route. Write this below the decorator of the route.
 
     Args:
-        options: `read_only`, and those of `Database.unit_of_work`.
+        options: `read_only`, and the options of `Database.unit_of_work`.
     """
 
     def choose(function: F) -> F:
@@ -60,19 +60,19 @@ def transaction_options(**options: Unpack[RouteTransactionOptions]) -> Callable[
 
 
 async def get_database(request: Request) -> Any:
-    """Return the application's database: a dependency. It is `app.state.database`."""
+    """Return `app.state.database`. This is a dependency."""
     return request.app.state.database
 
 
 async def no_info() -> object:
-    """Return what a transaction has to know when it has to know nothing."""
+    """Return an empty `info` for a transaction."""
     return ()
 
 
 def unit_of_work_dependency(
     info: Callable[..., object] = no_info,
 ) -> Callable[..., AsyncIterator[UnitOfWork | ReadUnitOfWork]]:
-    """Return the dependency that opens a request's unit of work.
+    """Return the dependency that opens the unit of work of a request.
 
     Args:
         info: a dependency that returns the `info` of the transaction, such as `Actor(user.name)`. It

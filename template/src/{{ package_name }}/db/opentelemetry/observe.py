@@ -1,4 +1,4 @@
-"""The function that observes a database: spans of statements, events, and the figures of its pool."""
+"""The function that observes a database: spans of statements, events, and metrics of the pool."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -16,15 +16,15 @@ from .spans import trace_statements
 
 _STATE = "db.client.connection.state"
 
-_Figures = Callable[[DatabaseSettings, PoolStatus], dict[str, int]]  # by the state of connections
+_Figures = Callable[[DatabaseSettings, PoolStatus], dict[str, int]]  # by state of connections
 _observed: WeakSet[Database[Any, Any]] = WeakSet()
 
 
 def observe(database: Database[Any, Any]) -> None:
     """Send traces and metrics of a database to the providers of this process.
 
-    Call it after the log is configured, which replaces the hooks of retries. In FastAPI's lifespan that
-    is inside of `serving`.
+    Call it after you configure the log, because that replaces the hooks of retries. In FastAPI's
+    lifespan, call it inside of `serving`.
     """
     for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
         trace_statements(engine, slow=database.settings.log_statements_longer_than)
@@ -39,7 +39,7 @@ def _add_retry(details: RetryDetails) -> None:
     trace.get_current_span().add_event("retry", {"attempt": details.retry_num, "error.type": error})
 
 
-@cache  # an instrument is created once in a process
+@cache  # a process creates an instrument only once
 def _measure_pools() -> None:
     meter = metrics.get_meter(__name__)
     count = meter.create_observable_up_down_counter

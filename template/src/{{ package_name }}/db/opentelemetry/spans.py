@@ -1,4 +1,4 @@
-"""One span for each statement, made after the statement has ended."""
+"""One span for each statement. It is made after the statement has ended."""
 
 import sys
 from time import time_ns
@@ -17,8 +17,8 @@ def trace_statements(engine: AsyncEngine, *, slow: float) -> None:
     """Make a span for each statement of an engine, as a child of the current span.
 
     Args:
-        engine: each call adds spans, so call it once.
-        slow: a statement that takes more seconds is an event of the current span, too. 0 is never.
+        engine: the engine. Call this once for an engine, because each call adds spans.
+        slow: a statement that takes more seconds is also an event of the current span. 0 adds no events.
     """
     tracer = trace.get_tracer(__name__)
     server = {
@@ -35,7 +35,7 @@ def trace_statements(engine: AsyncEngine, *, slow: float) -> None:
             attributes={**server, "db.query.text": str(query)},
             start_time=now - int(query.seconds * _NANOSECONDS),
         )
-        # Each call of SQLAlchemy has its greenlet, so there is only an error if the statement failed.
+        # Each call of SQLAlchemy has its own greenlet. So there is an error only if the statement failed.
         if error := sys.exception():
             code = getattr(error, "sqlstate", None) or type(error).__name__
             span.set_attribute("error.type", code)

@@ -35,14 +35,14 @@ class Term:
 
 
 Part = tuple[sa.ColumnElement[Any], bool, bool]
-"""An element of ORDER BY: its expression, whether it is descending, and whether NULLs come first."""
+"""An element of ORDER BY: its expression, whether it is descending, and whether NULLs are first."""
 
 
 def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
-    """Take an element of ORDER BY apart.
+    """Return the parts of an element of ORDER BY.
 
     Raises:
-        TypeError: it is text.
+        TypeError: the element is text.
     """
     expression: Any = item if isinstance(item, sa.UnaryExpression) else sa.asc(item)
     modifiers = set[Any]()
@@ -57,10 +57,10 @@ def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
 
 
 def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
-    """Append the missing columns of the primary key.
+    """Return an order with the missing columns of the primary key at its end.
 
     Raises:
-        TypeError: the order has a type whose values are no scalars.
+        TypeError: the values of a type in the order are not scalars.
     """
     mapper = sa.inspect(entity).mapper
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
@@ -71,7 +71,7 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
         others = [key for key in missing if key is not expression and not expression.compare(key)]
         is_key = len(others) < len(missing)
         if not is_key and len(terms) >= len(parts):
-            continue  # the order has this column of the key already
+            continue  # the order already has this column of the key
         # In an outer join, a column of another table can be NULL even if it is declared NOT NULL.
         own = mapper.persist_selectable.c.contains_column(expression)
         nullable = not is_key and (not own or expression.nullable)

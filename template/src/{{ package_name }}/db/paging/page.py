@@ -22,14 +22,14 @@ The index has first the columns that the criteria compare by `=`, then the order
 * Mixed directions, or NULLs that are not where PostgreSQL puts them by default: the index has the same
   directions, or all of them reversed: `Index(None, rating.desc().nulls_last(), created_at, id)`.
 * If a column may be NULL, or directions are mixed, the rows beyond a cursor are several ranges of the
-  index. The nearest range is read first, and the others while the page is not full. So a page is a few
-  statements at most. One condition with OR would read the list from its beginning.
+  index. One statement reads the nearest range. If the page is not full, other statements read the next
+  ranges. One condition with OR would read the list from its beginning.
 
-A row that a join repeats is one item. Then a page reads on until it is full, by one more statement for
-each part. If the order has a column of the joined table, a row is an item for each of its places.
+If a join repeats a row, the row is still one item. Then more statements read rows until the page is
+full. If the order has a column of the joined table, a row is an item for each of its places.
 
-The columns of an order are prepared once, if they are the same objects again: columns of a model, or an
-expression that the program keeps. Other expressions are prepared for each page.
+An order is prepared only once if its expressions are the same objects in each call: columns of a model,
+or an expression that the program keeps. Other expressions are prepared for each page.
 
 Limits: there is no total and no jump to page 70. Two pages are two statements: they see the same
 snapshot only in REPEATABLE READ. An order by JSON, arrays, ranges, intervals or network addresses is
@@ -104,15 +104,15 @@ async def paginate(
 
     rows, more = await _read(session, statement, terms, place, limit + 1)
     while more and len(rows) <= limit:
-        # There are fewer items than rows: a join repeats some. So the next rows belong to this page too.
+        # A join repeats some rows, so the page is not full. The next rows belong to this page too.
         others, more = await _read(session, statement, terms, rows[-1][1:], limit + 1)
         rows += others
     more = more or len(rows) > limit
     rows = rows[:limit][::-1] if backward else rows[:limit]
 
-    # Without a row the cursors are the two ends of the list: the rows beside the place were deleted.
+    # If the page has no rows, the rows beside the place were deleted. Then the cursors are the two ends.
     first, last = (rows[0][1:], rows[-1][1:]) if rows else (None, None)
-    # The first page writes this cursor even if it is the last one, so that it refuses a wrong type.
+    # This writes the cursor even if there is no next page. So the first page refuses a wrong type.
     after = form.dump(last, backward=False)
     has_next, has_previous = (True, more) if backward else (more, cursor is not None)
     return Page(
@@ -128,9 +128,9 @@ _format = lru_cache(maxsize=256)(CursorFormat)
 async def _read(
     session: AsyncSession, statement: Any, terms: Sequence[Term], place: Place, limit: int
 ) -> tuple[list[Any], bool]:
-    """Return items with the values of the order, from a place on, and whether a limit cut them.
+    """Return the items after a place with their values of the order, and whether more rows may follow.
 
-    The values come from the query, because an attribute may have changed since.
+    The values come from the query, because the program may have changed an attribute.
     """
     # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
     # all rows, and may read the whole table.
@@ -143,7 +143,7 @@ async def _read(
     rows: list[Any] = []
     ranges = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
     for each in ranges:
-        # SQLAlchemy wants to drop rows that a joined collection repeats. No two rows have the same id.
+        # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
         found = [*(await session.execute(query.where(each), parameters)).unique(id)]
         rows += [row for last, row in pairwise([[None], *found]) if not _repeats(row, last)]
         if len(found) >= limit or len(rows) >= limit:
@@ -152,7 +152,7 @@ async def _read(
 
 
 def _repeats(row: Sequence[Any], last: Sequence[Any]) -> bool:
-    # A row that a join repeats is an item once. NaN does not equal itself, but its text does.
+    # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
     return row[0] is last[0] and repr(row[1:]) == repr(last[1:])
 
 
@@ -167,7 +167,7 @@ def _beyond(terms: Sequence[Term], nulls: Sequence[bool]) -> list[sa.ColumnEleme
         nulls: which values of the place are NULL. The others are parameters.
 
     Returns:
-        The criteria, and the one with the nearest rows first.
+        The criteria. The first one has the nearest rows.
     """
     far: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []

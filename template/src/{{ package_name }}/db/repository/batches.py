@@ -38,11 +38,12 @@ def one_table(model: type[DeclarativeBase]) -> Table:
 
     Raises:
         TypeError: the model has several tables, as a class that inherits from another one can have.
-            One statement would write half of a row. Or the model is mapped to a query.
+            One statement would write half of a row. Or the model is mapped to a query, which no
+            statement can write.
     """
     mapper = class_mapper(model)
     table, read = mapper.local_table, mapper.selectable
-    # A parent in concrete inheritance reads its own table and those of its subclasses by a UNION.
+    # In concrete inheritance, a parent reads its own table and the tables of its subclasses by a UNION.
     if not isinstance(table, Table) or isinstance(read, Subquery) or len(mapper.tables) > 1:
         raise TypeError(
             f"{model.__name__} is not mapped to one table: write its rows one by one, by add, update, "
@@ -81,7 +82,7 @@ class Batches(Generic[M]):
         few: whether there is only one batch, and it is small.
 
     Raises:
-        TypeError: the model has no such column, or it has several tables.
+        TypeError: the model has no such column, or it is not mapped to one table.
         ValueError: the rows give no value.
     """
 
@@ -159,7 +160,7 @@ async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
     async for row in _each(rows):
         mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
         if not isinstance(mapping, Mapping):
-            raise TypeError("give a list or a generator of rows, and each as a mapping or a model")
+            raise TypeError("give a list or a generator of rows: each row is a mapping or a model")
         keys, number = {*mapping} if keys is None else keys, number + 1
         if mapping.keys() != keys:
             differ = ", ".join(sorted(mapping.keys() ^ keys))

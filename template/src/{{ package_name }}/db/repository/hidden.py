@@ -75,7 +75,8 @@ class SoftDeleteRepository(Repository[M, K]):
         """Hide the rows that meet all criteria, in one statement. Return how many.
 
         Raises:
-            TypeError: there are no criteria, or they do not join; or the model has several tables.
+            TypeError: there are no criteria, they name another table and do not join it, or the model is
+                not mapped to one table.
         """
         mine = [each for each in self.session if isinstance(each, self.model)]
         shown = [each for each in mine if vars(each).get("deleted_at") is None]
@@ -107,7 +108,7 @@ class SoftDeleteRepository(Repository[M, K]):
         Raises:
             NotFound: no row has this key.
             ForeignKeyViolation: other rows still refer to this row.
-            TypeError: the model has several tables.
+            TypeError: the model is not mapped to one table.
         """
         if not await self._write(delete, [self._has_key([key])], include_deleted=True):
             raise NotFound(f"there is no {self.model.__name__} with this key")

@@ -43,7 +43,7 @@ class RowRepository(ReadRepository[M, K]):
         rows are inserted by plain INSERTs. That is three times slower, and is logged once per call.
 
         Raises:
-            TypeError: the model has no such column, or it has several tables.
+            TypeError: the model has no such column, or it is not mapped to one table.
             ValueError: a row has other keys than the first one.
             ConstraintViolation: a row breaks a constraint.
             DataException: a value does not fit its column.

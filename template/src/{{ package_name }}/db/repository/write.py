@@ -117,7 +117,7 @@ class Repository(RowRepository[M, K]):
 
         Raises:
             TypeError: there are no criteria, or they name another table and do not join it. To
-                delete all rows write `true()`. Or the model has several tables.
+                delete all rows write `true()`. Or the model is not mapped to one table.
             ForeignKeyViolation: other rows still refer to one of them.
         """
         return await self._write(delete, criteria)
@@ -169,7 +169,7 @@ class Repository(RowRepository[M, K]):
         for each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
         """
         one_table(self.model)
-        # An empty `and_()` is no criterion. SQLAlchemy would leave out the WHERE.
+        # With an empty `and_()`, SQLAlchemy would leave out the WHERE.
         if not any(map(str, criteria)):
             raise TypeError("this method needs criteria: for all rows, write true()")
         chosen = statement(self.model).where(*criteria)

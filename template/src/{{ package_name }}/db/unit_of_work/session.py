@@ -10,8 +10,7 @@ are a `UnitOfWorkError`, also in tests. These are refused:
 * the isolation level AUTOCOMMIT, which commits each statement.
 
 After a `commit` or `rollback` of its connection the unit of work cannot be used any more. Savepoints
-are allowed. A script or a
-console that wants to commit by itself takes a plain session::
+are allowed. A script or a console that must commit by itself uses a plain session::
 
     async with database.sessions() as session:
         …

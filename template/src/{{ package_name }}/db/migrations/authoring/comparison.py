@@ -1,8 +1,9 @@
-"""Compare tables by the server's words, and not by Alembic's guess.
+"""Compare tables as the server describes them.
 
-PostgreSQL stores each text in its own words. So this file creates a temporary table as the models
-describe it, reads the server's words for it, and compares them with the words for the real table.
-Alembic itself compares only names, columns of keys and indexes, foreign keys and NULL.
+PostgreSQL stores each expression in its own form, and the text of a model can differ from it. So this
+file creates a temporary table as the models describe it. Then it compares the server's descriptions of
+the temporary table and of the real table. Alembic itself compares only names, columns of keys and
+indexes, foreign keys and NULL.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from . import prerequisites
 from .definitions import Definitions, describe
 from .statements import Statement, say_not_compared
 
-# What a person must execute for parts that no operation changes: to drop them, and to add them.
+# A person must execute these statements, because no operation changes these parts: DROP, then ADD.
 _BY_HAND = {
     "p": ("DROP CONSTRAINT {old}", "ADD CONSTRAINT {new} {words}"),
     "x": ("DROP CONSTRAINT {name}", "ADD CONSTRAINT {name} {words}"),
@@ -32,17 +33,17 @@ _BY_HAND = {
 }
 _COUNT = "SELECT setval(pg_get_serial_sequence('{table}', '{name}'), max({column})) FROM {table}"
 _COUNTED = (
-    "{name}: it is a SERIAL in a new database, and in this one nothing counts it. If the code gives "
-    "the value, write mapped_column(autoincrement=False)"
+    "{name}: in a new database this column has a sequence, but here it has no sequence. If the code "
+    "gives the value, write mapped_column(autoincrement=False)"
 )
 _OTHER_SEQUENCE = (
-    "{name}: it is a SERIAL in a new database, and in this one a default counts it. Write "
-    "mapped_column(server_default=text({words!r}))"
+    "{name}: in a new database this column has its own sequence, but here it has another default. "
+    "Write mapped_column(server_default=text({words!r}))"
 )
 
 
 def setup(plugin: Plugin) -> None:
-    """Register the comparisons. They run after Alembic's own. Alembic calls this."""
+    """Register the comparisons. They run after Alembic's own comparisons. Alembic calls this."""
     last = DispatchPriority.LAST
     plugin.add_autogenerate_comparator(_compare, "table", "definitions", priority=last)
     plugin.add_autogenerate_comparator(prerequisites.compare, "schema", "missing", priority=last)
@@ -54,7 +55,7 @@ def _compare(context: Any, changes: ops.ModifyTableOps, *tables: Any) -> Priorit
         place = _quoted(context, name, schema or context.dialect.default_schema_name)
         theirs = describe(context.connection, place)
         for column in there.c:
-            if isinstance(column.type, NullType):  # SQLAlchemy does not know it.
+            if isinstance(column.type, NullType):  # SQLAlchemy does not know the type.
                 column.type = SQLType(theirs["type", column.name])
         if wanted is not None:
             changes.ops += _find_more(context, changes.ops, there, wanted, theirs)
@@ -74,7 +75,7 @@ def _find_more(
         for kind, name in _changed(ours, theirs)
         if kind == "type" and name in columns
     }
-    if types:  # They change the words for other parts. So compare those with the old types.
+    if types:  # A type also changes the other descriptions. So compare those with the old types.
         rest = _describe_model(context, wanted, types)
         kept = [{part: each[part] for part in each if part[0] == "type"} for each in (ours, theirs)]
         ours, theirs = (rest | kept[0], theirs) if rest else kept
@@ -88,7 +89,7 @@ def _find_more(
 
 
 def _changed(ours: Definitions, theirs: Definitions) -> list[tuple[str, str]]:
-    """Return what differs, or nothing if the models could not be compared."""
+    """Return the parts that differ, or an empty list if the models could not be compared."""
     parts = sorted(ours.keys() | theirs.keys()) if ours else []
     return [part for part in parts if ours.get(part) != theirs.get(part)]
 
@@ -140,17 +141,17 @@ def _replace(old: Any, new: Any) -> list[ops.MigrateOperation]:
 
 
 def _named(context: Any, table: Any) -> dict[Any, Any]:
-    """Return the indexes and constraints by the names that they have in the database."""
+    """Return the indexes and constraints by their names in the database."""
     final = sqla_compat._get_constraint_final_name
     return {final(each, context.dialect): each for each in (*table.indexes, *table.constraints)}
 
 
 def _describe_model(context: Any, table: Any, types: Mapping[str, Any]) -> Definitions:
-    """Return the server's words for a table as the models describe it, but with these types."""
+    """Return the server's description of a table of the models, but with these types."""
     conventions = MetaData(naming_convention=table.metadata.naming_convention)
     copy = table.to_metadata(conventions, schema=None)
     copy._prefixes = ["TEMPORARY"]
-    for column in copy.c:  # A type stays in its own schema.
+    for column in copy.c:  # The copy keeps the schema of a type.
         column.type = types.get(column.name, table.c[column.key].type)
     temporary = context.connection.begin_nested()
     try:

@@ -1,4 +1,8 @@
-"""The phases of constraints and indexes, so that one that both codes rely on is there at any time."""
+"""The phases of constraints and indexes.
+
+The old code and the new code run at the same time. If both rely on a constraint, it or its replacement
+must always exist.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,9 +28,9 @@ class Constraints:
     """The constraints and indexes among the changes of autogenerate.
 
     Attributes:
-        changes: what is necessary besides: other names, and checks between the phases.
-        after: the operations that come before an operation.
-        in_place: the indexes that one operation replaces, by the new ones.
+        changes: additional changes: renames, and checks between the phases.
+        after: for an operation, the operations that must run before it.
+        in_place: for a new index, the old index that the same operation replaces.
     """
 
     def __init__(self, found: Sequence[MigrateOperation], migration: MigrationContext) -> None:
@@ -58,12 +62,12 @@ class Constraints:
                 self.after[new].append(self._set_aside(old))
 
     def phase_of_old(self, old: Any) -> Phase:
-        """Return `contract` if the new code obeys what is dropped, and may rely on it."""
+        """Return the phase of a drop: `contract` if the new code may rely on the old constraint."""
         plain = isinstance(old, ops.DropIndexOp) and not old.reverse().unique
         return "contract" if plain or "contract" in self._phases[old] else "expand"
 
     def phase_of_new(self, new: Any) -> Phase:
-        """Return `expand` if the rows and the old code obey what is created."""
+        """Return the phase of a creation: `expand` if rows and the old code obey the new constraint."""
         index = isinstance(new, ops.CreateIndexOp)
         if (index and not new.unique) or "expand" in self._phases[new]:
             return "expand"
@@ -73,7 +77,7 @@ class Constraints:
         return "expand" if columns and columns <= added else "contract"
 
     def _set_aside(self, old: Any) -> Statement:
-        """Give an old constraint another name, since the new one has its name."""
+        """Rename an old constraint, because the new one gets its name."""
         schema, table = table_of(old)
         place = f"{self._quote(schema)}." if schema else ""
         kind, alter = (
@@ -91,7 +95,7 @@ class Constraints:
         return statement
 
     def _guard(self, schema: str | None, table: str) -> None:
-        """Between the phases, let a CHECK allow what the old or the new checks of a table allow."""
+        """Add a CHECK between the phases. It allows rows that the old or the new checks allow."""
         mine = [each for each in self._found if table_of(each) == (schema, table)]
         new: list[Any] = [
             each for each in mine if is_check(each) and self.phase_of_new(each) == "contract"

@@ -1,16 +1,17 @@
-"""How PostgreSQL describes a table in its own words.
+"""The descriptions that PostgreSQL gives of a table.
 
-The server stores `random()::text` as `(random())::text`. So the text of a model cannot be compared
-with the text in the database, but the server's words for both can.
+The server stores `random()::text` as `(random())::text`. So the text of a model cannot be compared with
+the text in the database. But the server can describe both, and these descriptions can be compared.
 """
 
 from sqlalchemy import Connection, text
 
 Definitions = dict[tuple[str, str], str]
-"""The words for each part of a table, by the kind of the part and its name.
+"""The description of each part of a table, by the kind and the name of the part.
 
 The kinds are `type`, `default`, `serial`, `identity`, `generated`, `index`, and the letter of a
-constraint in `pg_constraint`. A primary key has no name here, since adopted databases have others.
+constraint in `pg_constraint`. A primary key has no name here, because its name in an adopted database can
+differ.
 """
 
 _CONSTRAINTS = """
@@ -47,7 +48,7 @@ _VALUES = """
 
 
 def describe(connection: Connection, table: str) -> Definitions:
-    """Return the server's words for a table. Its name is quoted, with schema."""
+    """Return the server's descriptions of a table. Its name is quoted, with schema."""
     query = text(f"{_CONSTRAINTS} UNION ALL {_INDEXES} UNION ALL {_TYPES} UNION ALL {_VALUES}")
     rows = connection.execute(query, {"table": table})
     return {(str(kind), str(name)): str(words) for kind, name, words in rows}

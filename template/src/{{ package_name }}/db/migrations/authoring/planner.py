@@ -13,8 +13,9 @@ new column, NOT NULL without default   the column; then, contract: `backfill`, S
 dropped default                        contract
 index, not unique                      built, dropped, replaced concurrently; dropped: contract
 CHECK, UNIQUE, foreign key             concurrently; contract, unless its columns are new; dropped: expand
-one that replaces another              see `replacements.py`; a CHECK: between the phases, another one
-                                       allows what the old or the new ones allow
+constraint that replaces another       see `replacements.py`
+CHECK that replaces another            between the phases, a third CHECK allows what the old or the
+                                       new one allows
 SET NOT NULL                           contract
 wider type, new default, comment       the plain operation
 dropped column or table                refused, or contract if it is allowed; a column gets NULL before
@@ -47,7 +48,7 @@ from .trial import Change
 
 
 class Planner:
-    """The changes with their phases, and the sentences about what is refused."""
+    """The changes with their phases, and a message for each refused change."""
 
     def __init__(self, found: Sequence[MigrateOperation], migration: MigrationContext) -> None:
         self.changes: list[Change] = []
@@ -72,7 +73,7 @@ class Planner:
         if isinstance(operation, ops.CreateTableOp):
             for key in operation.columns:
                 if isinstance(key, sa.ForeignKeyConstraint):
-                    key.use_alter = False  # The trial takes it out of the table, if necessary.
+                    key.use_alter = False  # The trial removes the key from the table if necessary.
         if table in self._new_tables:
             self._do("expand", operation)
         elif table not in self._old_tables or isinstance(operation, ops.DropTableOp):
@@ -95,7 +96,7 @@ class Planner:
     def _plan(self, operation: MigrateOperation) -> None:
         if isinstance(operation, Statement) and operation.undo is None:
             self.refused.append(operation.refusal())
-        self._do(getattr(operation, "phase", "expand"), operation)  # a plugin's has a phase
+        self._do(getattr(operation, "phase", "expand"), operation)  # a plugin can give a phase
 
     @_plan.register
     def _create_index(self, operation: ops.CreateIndexOp) -> None:
@@ -178,7 +179,7 @@ class Planner:
 
     @_plan.register
     def _alter_column(self, operation: ops.AlterColumnOp) -> None:
-        if operation.modify_type is not None:  # `comparison` found it, and it changes nothing else.
+        if operation.modify_type is not None:  # `comparison` made it, and it changes only the type.
             self._change_type(operation)
             return
         rest = copy(operation)
@@ -247,6 +248,6 @@ class Planner:
 
     def _model(self, operation: Any) -> sa.Table:
         schema, name = table_of(operation)
-        default = self._dialect.default_schema_name  # A model may name it.
+        default = self._dialect.default_schema_name  # A model may name the default schema.
         full = f"{schema or default}.{name}"
         return self._metadata.tables[full if full in self._metadata.tables else name]

@@ -1,4 +1,4 @@
-"""What tables and columns need before they are created: schemas, types and sequences."""
+"""The objects that tables and columns need before they are created: schemas, types and sequences."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ _LABELS = "SELECT enumlabel FROM pg_enum WHERE enumtypid = to_regtype(:name)"
 
 
 def compare(context: Any, changes: ops.UpgradeOps, _: set[str | None]) -> PriorityDispatchResult:
-    """Create what is missing, and find new labels of enumerations."""
+    """Add the statements that create missing objects, and find new labels of enumerations."""
     changes.ops[:0] = find_missing(context, context.sorted_tables)
     for kind in _named_types(context, context.sorted_tables):
         changes.ops += _find_labels(context, kind, kind.compile(context.dialect))
@@ -23,7 +23,7 @@ def compare(context: Any, changes: ops.UpgradeOps, _: set[str | None]) -> Priori
 
 
 def find_missing(context: Any, tables: Iterable[Table]) -> Iterator[Statement]:
-    """Yield the statements that create what these tables need and the database does not have."""
+    """Yield the statements that create the missing objects of these tables."""
     kinds, sequences = _named_types(context, tables), context.metadata._sequences.values()
     schemas = {each.schema for each in (*tables, *kinds, *sequences) if each.schema}
     ddl: list[Any] = []
@@ -48,7 +48,7 @@ def _named_types(context: Any, tables: Iterable[Table]) -> list[Any]:
 
 
 def _find_labels(context: Any, kind: Any, name: str) -> Iterator[Statement]:
-    """Yield what adds the new labels of an enumeration."""
+    """Yield the statements that add the new labels of an enumeration."""
     there = set(context.connection.scalars(text(_LABELS), {"name": name}))
     labels = getattr(kind, "enums", [])
     say_not_compared(name, *(there.difference(labels) if labels else ["the definition"]))

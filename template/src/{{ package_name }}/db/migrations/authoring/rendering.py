@@ -16,9 +16,9 @@ from .types import in_database, is_python
 
 
 class Implementation(PostgresqlImpl):
-    """Alembic's implementation, with what a revision needs to be right.
+    """Alembic's implementation, with corrections for the SQL in a revision.
 
-    A revision gives SQL to `text()`, which reads `:name` as a parameter. So it must be `\\:name`.
+    A revision gives SQL to `text()`, which reads `:name` as a parameter. So a colon must be `\\:`.
     """
 
     __dialect__ = PostgresqlImpl.__dialect__
@@ -28,30 +28,30 @@ class Implementation(PostgresqlImpl):
     ) -> str:
         """Return an expression as SQL for a revision."""
         if any(each.required for each in getattr(expr, "_bindparams", {}).values()):
-            expr = sa.text(expr.text.replace(":", r"\:"))  # The database knows no parameters.
+            expr = sa.text(expr.text.replace(":", r"\:"))  # The database has no parameters.
         sql = super().render_ddl_sql_expr(expr, is_server_default, is_index, **more)
-        return sql if is_index else escape(sql)  # An index gets a `literal_column()`.
+        return sql if is_index else escape(sql)  # `literal_column()` of an index needs no `\:`.
 
 
 def escape(sql: str) -> str:
-    """Return SQL for `text()`. If only casts have colons, nothing changes."""
+    """Return SQL for `text()`: each colon becomes `\\:`, unless all of them belong to casts."""
     return sql.replace(":", r"\:") if ":" in sql.replace("::", "") else sql
 
 
 def render_item(kind: str, item: Any, context: Any) -> Any:
-    """Return a part of an operation as Python, or False if Alembic writes it right."""
+    """Return a part of an operation as Python. Return False if Alembic writes it correctly."""
     if kind == "type":
         plain = in_database(item, context.dialect)
         if not is_python(plain, context.dialect):
             return f"op.sql_type({plain.compile(context.dialect)!r})"
         return plain is not item and render._repr_type(plain, context)
     if kind == "server_default" and type(item) is sa.FetchedValue:
-        return ""  # A trigger gives the value.
+        return ""  # A trigger gives the value, so there is no default.
     if kind == "server_default" and isinstance(getattr(item, "arg", None), str):
-        return repr(item.arg)  # Alembic would remove quotes at its ends.
+        return repr(item.arg)  # Alembic would remove quotes at both ends.
     if kind == "column" and isinstance(item.default, sa.Sequence):
         item = item._copy()
-        item.default, item.autoincrement = None, False  # Otherwise it would be a SERIAL.
+        item.default, item.autoincrement = None, False  # Otherwise the column would be a SERIAL.
         return render._render_column(item, context)
     return False
 

@@ -1,14 +1,14 @@
-"""Which new constraint replaces which old one, so that one of the two is there at any time.
+"""Find the new constraint that replaces an old one, so that one of the two always exists.
 
-Both codes write between the phases, and each relies on its constraint:
+The old code and the new code write between the phases, and each of them relies on its constraint:
 
 ==============================  ====================================================================
 The new constraint              is created, and then the old one is dropped
 ==============================  ====================================================================
-is as strict, or stricter       in contract, since the new code obeys both:
+is as strict, or stricter       in contract, because the new code obeys both:
                                 UNIQUE (a, b) → UNIQUE (a) → unique index on lower(a);
                                 a foreign key with another ON DELETE
-is not as strict                in expand, since the old code obeys both:
+is less strict                  in expand, because the old code obeys both:
                                 UNIQUE (a) → UNIQUE (a, b)
 refuses other rows              in contract; but the old one is dropped in expand
 ==============================  ====================================================================
@@ -29,11 +29,11 @@ Table = tuple[str | None, str]
 
 
 def find_phase(new: Any, old: Any, columns: Collection[str]) -> Phase | None:
-    """Return when one constraint of a table replaces another one, or None if it does not.
+    """Return the phase in which a new constraint replaces an old one. Return None if it does not.
 
     Args:
-        new: the operation that creates it.
-        old: the operation that drops the other one.
+        new: the operation that creates the new constraint.
+        old: the operation that drops the old constraint.
         columns: the names of the table's columns.
     """
     was = old.reverse()
@@ -55,7 +55,7 @@ def name_of(operation: Any) -> str:
 
 
 def _implies(strict: Any, loose: Any, columns: Collection[str]) -> bool:
-    """Return whether rows that obey one constraint also obey the other one."""
+    """Return whether all rows that obey the strict constraint also obey the loose one."""
     both = (strict, loose)
     if all(isinstance(each, ops.CreateForeignKeyOp) for each in both):
         tables = [(each.kw.get("referent_schema"), each.referent_table) for each in both]
@@ -68,7 +68,7 @@ def _implies(strict: Any, loose: Any, columns: Collection[str]) -> bool:
     is_null = [bool(each.kw.get(f"{dialect.NAME}_nulls_not_distinct")) for each in both]
     if where[0] not in (["None"], where[1]) or is_null[0] < is_null[1]:
         return False
-    # Rows that agree on `a` also agree on `lower(a)`. So a unique `lower(a)` makes `a` unique.
+    # Rows with the same `a` also have the same `lower(a)`. So if `lower(a)` is unique, `a` is unique.
     keys = [_words(each) for each in loose.columns]
     return all(
         item in keys or all([name] in keys for name in columns if name in item)
@@ -77,6 +77,6 @@ def _implies(strict: Any, loose: Any, columns: Collection[str]) -> bool:
 
 
 def _words(expression: Any) -> list[str]:
-    """Return the words and signs of an expression, without tables, types and parentheses."""
+    """Return the words and signs of an expression, without table names, casts and parentheses."""
     text = expression.name if isinstance(expression, sa.Column) else str(expression)
     return re.findall(r"\w+|[^\w\s()]", re.sub(r"\b\w+\.(?=\w)|::\w+", "", text))

@@ -18,7 +18,7 @@ _REPEATABLE = (*_IF_NOT_EXISTS, *_IF_EXISTS, *_ANYHOW)
 
 
 def write(script: ops.MigrationScript, changes: Sequence[Change]) -> list[ops.MigrationScript]:
-    """Return scripts that make these changes in their order."""
+    """Return scripts that make these changes in this order."""
     phases = context.config.attributes.setdefault("phases", {})  # `script.py.mako` reads it.
     scripts: list[ops.MigrationScript] = []
     for part in _parts(changes):
@@ -46,9 +46,9 @@ def _copy(script: ops.MigrationScript, changes: list[Change]) -> ops.MigrationSc
 
 
 def _parts(changes: Sequence[Change]) -> list[list[Change]]:
-    """Divide the changes into revisions, each of which can be run again.
+    """Divide the changes into revisions that can be run again.
 
-    What commits is not in one revision with what cannot be repeated.
+    An operation that commits and an operation that cannot be repeated are not in the same revision.
     """
     parts: list[list[Change]] = []
     for change in changes:

@@ -1,4 +1,4 @@
-"""SQL that a change needs, and the sentence about parts that nobody compares."""
+"""The SQL of a change, and the message about parts that are not compared."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .rendering import escape
 
 
 class Statement(ops.ExecuteSQLOp):
-    """SQL for a revision. Without the SQL that takes it back, a person must write it."""
+    """SQL for a revision. If it has no `undo`, a person must write it into a revision."""
 
     def __init__(self, sql: Any, undo: Any = None, remedy: str = "") -> None:
         super().__init__(escape(str(sql)))
@@ -20,15 +20,15 @@ class Statement(ops.ExecuteSQLOp):
         return Statement(self.undo, self.sql)
 
     def refusal(self) -> str:
-        """Return the sentence for a person."""
+        """Return the message that tells a person what to write."""
         return self.remedy or (
-            "a change is found that is not written. Write its SQL in a revision by hand, with "
+            "autogenerate cannot write this change. Write its SQL in a revision by hand, with "
             "`uv run alembic revision --message MESSAGE`, and apply that one first:\n"
             f"    op.execute({self.sqltext!r})"
         )
 
 
 def say_not_compared(name: str, *parts: str) -> None:
-    """Say that the models have something which autogenerate cannot compare, if there is any."""
+    """Print the parts of the models that autogenerate cannot compare. Without parts, print nothing."""
     if parts:
         context.config.print_stdout("not compared: %s: %s", name, ", ".join(parts))

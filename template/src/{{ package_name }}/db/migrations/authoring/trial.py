@@ -1,12 +1,12 @@
-"""The order of the changes: PostgreSQL decides it, in a transaction that is rolled back.
+"""Find an order of the changes that works: try them in a transaction, and roll it back.
 
-Each change is applied to the database as the revision will have it, but without `_concurrently`. If
-PostgreSQL refuses it, it needs another change first, so it is tried again after the others. What
-stays refused in the phase `expand` moves to `contract`. Then all changes are taken back in the same way. So a
-revision that cannot run is not written.
+Each change is applied to the database as in the revision, but without `_concurrently`. If PostgreSQL
+refuses a change, it may need another change first. So it is tried again after the others. If it is
+still refused in the phase `expand`, it moves to `contract`. Then all changes are taken back in the same
+way. So `just revision` writes no revision that cannot run.
 
-Tables may refer to each other, or to a key that comes later. Then the foreign key becomes another
-change.
+Tables may refer to each other, or to a key that is created later. Then the foreign key becomes a
+separate change.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from .statements import Statement
 
 @dataclass(eq=False)
 class Change:
-    """An operation, the operations that take it back, the phase, and operations that come before."""
+    """An operation, its undo operations, its phase, and the operations that must run before it."""
 
     operation: MigrateOperation
     undo: list[MigrateOperation]
@@ -42,7 +42,7 @@ class Trial:
     """Applies changes and takes them back, in a transaction that is rolled back.
 
     Attributes:
-        refused: the sentences about changes that cannot be applied.
+        refused: a message for each change that cannot be applied.
     """
 
     def __init__(self, migration: MigrationContext) -> None:
@@ -53,7 +53,7 @@ class Trial:
         self._rows_refuse = False
 
     def arrange(self, changes: Sequence[Change]) -> list[Change]:
-        """Return the changes in an order in which each of them is possible, with their phases."""
+        """Return the changes in an order that works. Some of them move to another phase."""
         waiting = sorted(changes, key=_rank)
         transaction = self._connection.begin_nested()
         try:
@@ -68,13 +68,13 @@ class Trial:
             transaction.rollback()
 
     def write(self, operation: MigrateOperation) -> str:
-        """Return an operation as Python, or what a person must write."""
+        """Return an operation as Python, or the message about SQL that a person must write."""
         if isinstance(operation, Statement) and operation.undo is None:
             return operation.refusal()
         return "\n".join(render_op(self._context, getattr(operation, "plain", operation)))
 
     def _order(self, waiting: list[Change]) -> tuple[list[Change], list[Change]]:
-        """Return the changes that were applied, in their order, and the others."""
+        """Apply the changes. Return those that were applied, in their order, and the other ones."""
         order: list[Change] = []
         for phase in get_args(Phase):  # in their order
             while stuck := [change for change in waiting if change.phase == phase]:
@@ -96,12 +96,12 @@ class Trial:
         return not is_early and not self._try(change.operation)
 
     def _try(self, operation: MigrateOperation) -> str:
-        """Apply an operation. Return what is wrong with it, or the empty string."""
+        """Apply an operation. Return the error message, or an empty string."""
         plain = getattr(operation, "plain", operation)
         if isinstance(plain, SetNotNull | BackfillOp):
-            return ""  # They are about rows.
+            return ""  # These change only rows.
         if isinstance(plain, ops.CreateUniqueConstraintOp):
-            # Without INCLUDE: Alembic does not know these columns of the table.
+            # The trial leaves out INCLUDE, because Alembic does not know its columns.
             plain = copy(plain)
             plain.kw = {key: each for key, each in plain.kw.items() if "include" not in key}
         parts: list[MigrateOperation] = [plain]
@@ -110,15 +110,15 @@ class Trial:
             parts = [ops.DropIndexOp.from_index(index), ops.CreateIndexOp.from_index(index)]
         savepoint = self._connection.begin_nested()
         try:
-            lines = [*map(self.write, parts)]  # It also finds what they import.
+            lines = [*map(self.write, parts)]  # This also adds their imports.
             names = {"op": self._operations, "sa": sa}
             exec("\n".join([*self._context.imports, *lines]), names)  # noqa: S102  # as in the revision
             savepoint.commit()
         except (ConstraintViolation, DataException, DataError, IntegrityError) as error:
             savepoint.rollback()
             self._rows_refuse = True
-            context.config.print_stdout("the rows of this database do not fit: %s", _message(error))
-        except Exception as error:  # With any error, the revision cannot run.
+            context.config.print_stdout("existing rows prevent a change: %s", _message(error))
+        except Exception as error:  # Any error means that the revision cannot run.
             savepoint.rollback()
             return _message(error)
         return ""
@@ -133,7 +133,7 @@ class Trial:
 
 
 def _rank(change: Change) -> int:
-    """Return when to try a change. What others may use changes first; a key that uses others is last."""
+    """Return 0 for a change that others may need, 2 for a foreign key, and 1 for the rest."""
     early = isinstance(change.operation, ops.AlterColumnOp | Statement)
     return 0 if early else 2 if isinstance(_plain(change), ops.CreateForeignKeyOp) else 1
 
@@ -143,24 +143,24 @@ def _plain(change: Change) -> Any:
 
 
 def _message(error: Exception) -> str:
-    """Return what the server said, with its DETAIL."""
+    """Return the message of the server, with its DETAIL."""
     cause = getattr(error, "driver_exception", None) or error.__cause__ or error
     return " ".join(str(getattr(cause, "__notes__", [cause])[-1]).split())
 
 
 def _split(change: Change) -> list[Change]:
-    """Take the foreign keys out of a new or a dropped table, and return them as changes."""
+    """Remove the foreign keys from a new or a dropped table, and return them as separate changes."""
     is_new = isinstance(change.operation, ops.CreateTableOp)
     table = change.operation if is_new else change.undo[:1] and change.undo[0]
     if not isinstance(table, ops.CreateTableOp):
         return []
     keys = [each for each in table.columns if isinstance(each, sa.ForeignKeyConstraint)]
-    # `==` of a column makes an expression, so `not in` is not possible.
+    # `not in` cannot be used here, because `==` of columns returns an SQL expression.
     table.columns = [
         each for each in table.columns if not isinstance(each, sa.ForeignKeyConstraint)
     ]
     for column in (each for key in keys for each in key.columns):
-        column.autoincrement = False  # Without its foreign key, a primary key would be a SERIAL.
+        column.autoincrement = False  # Without its foreign key, the column would be a SERIAL.
     created = [ops.CreateForeignKeyOp.from_constraint(key) for key in keys]
     return [
         Change(Concurrently(key), [key.reverse()], change.phase)

@@ -1,4 +1,4 @@
-"""The types of columns, as the database has them."""
+"""The types that columns have in the database."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def in_database(kind: Any, dialect: Dialect) -> Any:
-    """Return the type that a type of the project becomes in the database."""
+    """Return the type in the database for a type of the project."""
     kind = kind._variant_mapping.get(dialect.name, kind)
     if isinstance(kind, TypeDecorator) and not _is_sqlalchemys(kind, dialect):
         return in_database(kind.type_engine(dialect), dialect)
@@ -17,7 +17,7 @@ def in_database(kind: Any, dialect: Dialect) -> Any:
 
 
 def named_type(kind: Any, dialect: Dialect) -> Any:
-    """Return the enumeration or the domain that a type needs in the database, or None."""
+    """Return the native enumeration or the domain of a type. Return None for other types."""
     kind = in_database(kind, dialect)
     native = in_database(getattr(kind, "item_type", kind), dialect).dialect_impl(dialect)
     is_named = hasattr(native, "create_type") and getattr(native, "native_enum", True)
@@ -25,7 +25,7 @@ def named_type(kind: Any, dialect: Dialect) -> Any:
 
 
 def is_python(kind: Any, dialect: Dialect) -> bool:
-    """Return whether a revision can write a type in Python: SQLAlchemy has it, with its items."""
+    """Return whether a revision can write a type in Python: it and its item type are SQLAlchemy's."""
     return named_type(kind, dialect) is None and all(
         _is_sqlalchemys(each, dialect) and in_database(each, dialect) is each
         for each in (kind, getattr(kind, "item_type", kind))

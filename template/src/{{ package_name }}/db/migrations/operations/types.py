@@ -1,7 +1,7 @@
-"""`op.sql_type("vector(3)")` is a type by its name in SQL.
+"""`op.sql_type("vector(3)")` is the type with this name in SQL.
 
 Autogenerate writes it for an enumeration, for a domain, and for each type that SQLAlchemy does not
-have. So a revision imports no module of the project, and it creates no type on its own.
+know. So a revision imports no module of the project, and a table in it does not create such a type.
 """
 
 from typing import Any
@@ -20,12 +20,12 @@ class SQLType(UserDefinedType[Any]):
         self.sql = sql
 
     def get_col_spec(self, **_: Any) -> str:
-        """Return the type in SQL. SQLAlchemy calls this."""
+        """Return the name of the type in SQL. SQLAlchemy calls this."""
         return self.sql
 
     @classmethod
     def sql_type(cls, operations: Operations, sql: str) -> "SQLType":
-        """Return a type.
+        """Return the type with this name.
 
         Args:
             sql: the name of the type, quoted if necessary, with its schema and its arguments.
