@@ -78,10 +78,13 @@ def live(questions: Path, directory: Path) -> None:
     for name in ("bot: renovate\n", "hooks: true\n", "web_framework: fastapi\n"):
         edit(project / ".copier-answers.yml", name, "")
     commit(project, "Forget three answers")
-    update(project)
-    (questions / "template/newer.txt").touch()
-    publish(questions, "v3.0.0")
-    update(project, web_framework="fastapi", observability="opentelemetry")
+    switched_on = {"web_framework": "fastapi", "observability": "opentelemetry"}
+    for version, answers in (("v3.0.0", {}), ("v4.0.0", switched_on)):
+        (questions / f"template/{version}.txt").touch()
+        publish(questions, version)
+        # Only an update that is not quiet renders its message.
+        copier.run_update(project, data=answers, defaults=True, overwrite=True)
+        commit(project, "Update")
 
 
 def test_a_condition_that_is_never_true_is_found(questions: Path, tmp_path: Path) -> None:
