@@ -1,7 +1,6 @@
 """The notes of versions are right, and `just updated` prints those that concern a project."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +14,10 @@ from maintenance.notes import Note
 from tests.helpers import (
     ROOT,
     Render,
-    attempt,
     commit,
     edit,
     git,
+    left,
     prepend,
     publish,
     render_project,
@@ -79,7 +78,7 @@ def test_every_note_is_printed_for_the_project_that_it_concerns(
         (project / "tools/releases").mkdir()
         shutil.copy(ROOT / source, project / "tools/releases/1000.0.0.toml")
 
-        assert what in updated(project, "HEAD")[1]
+        assert what in left(project, "HEAD")[1]
 
 
 WRONG: list[tuple[Note, str]] = [
@@ -175,20 +174,13 @@ def project(after_update: Path, tmp_path: Path) -> Path:
     return shutil.copytree(after_update, tmp_path / "shop", symlinks=True)
 
 
-def updated(project: Path, *arguments: str) -> tuple[int, str]:
-    """Return the exit code and the output of `just updated`, without the time of `uv run`."""
-    done = attempt([sys.executable, "-m", "tools.updated", *arguments], project)
-    assert "Traceback" not in done.stdout
-    return done.returncode, done.stdout
-
-
 INDEX = "0.2.0: A table needs an index. Write a revision.\n    migrations/versions: no revision has ix_posts_body\n"
 MOVED = "0.2.0: tools/psql.py is now tools/console.py. Move your changes.\n    tools/psql.py\n"
 SETTING = "0.2.0: The setting DATABASE_POOL is gone. Remove it.\n"
 
 
 def test_the_notes_that_concern_a_project_are_printed_with_the_places(project: Path) -> None:
-    code, output = updated(project)
+    code, output = left(project)
 
     assert code == 1
     assert "0.2.0: Everybody reads this. Set DATABASE_ECHO for the old behaviour.\n" in output
@@ -208,16 +200,16 @@ def test_a_committed_update_is_recognized_and_its_notes_end_with_the_work(
     prepend(commit_more, "\n")
     commit(project, "Work goes on")
 
-    assert SETTING in updated(project)[1]
-    assert MOVED not in updated(project)[1]  # after a commit, files that are gone are not listed
-    assert MOVED in updated(project, "HEAD~2")[1]
+    assert SETTING in left(project)[1]
+    assert MOVED not in left(project)[1]  # after a commit, files that are gone are not listed
+    assert MOVED in left(project, "HEAD~2")[1]
 
     (project / ".env").unlink()
     edit(project / "src/shop/settings.py", "# old_name\n", "")
-    assert SETTING not in updated(project)[1]
-    assert INDEX in updated(project)[1]
+    assert SETTING not in left(project)[1]
+    assert INDEX in left(project)[1]
     (project / "migrations/versions/0002.py").write_text('"""Add ix_posts_body."""\n')
-    code, output = updated(project)
+    code, output = left(project)
     assert code == 0
     assert output.startswith("0.2.0: Everybody reads this.")
 
@@ -226,14 +218,14 @@ def test_a_project_that_was_never_updated_has_no_notes(project: Path) -> None:
     shutil.rmtree(project / ".git")
     commit(project, "Render")
 
-    assert updated(project) == (0, "")
+    assert left(project) == (0, "")
 
 
 def test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it(project: Path) -> None:
     git(project, "stash", "--include-untracked")
     (project / ".env").write_text("DATABASE_POOL=null\n")
 
-    code, output = updated(project, "--check")
+    code, output = left(project, "--check")
 
     assert code == 1
     assert output.startswith("Newer versions: v0.2.0\n")
@@ -241,7 +233,7 @@ def test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it(project
     assert MOVED in output
 
     git(project, "stash", "pop")
-    assert updated(project, "--check")[1].startswith("Newer versions: none\n")
+    assert left(project, "--check")[1].startswith("Newer versions: none\n")
 
 
 @pytest.mark.parametrize("address", ["/nowhere", "https://nowhere.invalid/template"])
@@ -252,7 +244,7 @@ def test_the_check_prints_one_sentence_if_the_template_does_not_answer(
     old = next(line for line in answers.read_text().splitlines() if line.startswith("_src_path"))
     edit(answers, old, f"_src_path: {address}")
 
-    code, output = updated(project, "--check")
+    code, output = left(project, "--check")
 
     assert code == 1
     assert output.count("\n") == 1
@@ -262,7 +254,7 @@ def test_the_check_prints_one_sentence_if_the_template_does_not_answer(
 def test_the_check_needs_a_version_of_the_template(project: Path) -> None:
     edit(project / ".copier-answers.yml", "_commit: v0.2.0", "_commit: v0.2.0-1-g1234567")
 
-    code, output = updated(project, "--check")
+    code, output = left(project, "--check")
 
     assert code == 1
     assert "has no version v0.2.0-1-g1234567: update the project" in output

@@ -1,7 +1,6 @@
 """After an update, `just updated` names what is left to do, and `just check` finds conflicts."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import pytest
 
 from tests.helpers import (
     Render,
-    attempt,
     commit,
     edit,
     git,
+    left,
     prepend,
     publish,
     render_project,
@@ -56,13 +55,6 @@ def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(after_update: Path, tmp_path: Path) -> Path:
     """A copy that the test may change."""
     return shutil.copytree(after_update, tmp_path / "shop", symlinks=True)
-
-
-def left(project: Path, *arguments: str) -> tuple[int, str]:
-    """Return the exit code and the output of `just updated`, without the time of `uv run`."""
-    done = attempt([sys.executable, "-m", "tools.updated", *arguments], project)
-    assert "Traceback" not in done.stdout
-    return done.returncode, done.stdout
 
 
 def test_all_that_an_update_left_is_named(project: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
 from ...db.fastapi import problem_responses
@@ -25,7 +25,10 @@ router = APIRouter(prefix="/tokens", tags=["tokens"], lifespan=check_settings)
 
 @router.post("", responses=problem_responses(401))
 async def log_in(
-    database: Opened, settings: Tokens, given: Annotated[OAuth2PasswordRequestForm, Depends()]
+    database: Opened,
+    settings: Tokens,
+    given: Annotated[OAuth2PasswordRequestForm, Depends()],
+    response: Response,
 ) -> Token:
     """Return a token for an e-mail address and a password. `username` is the e-mail address."""
     async with database.unit_of_work(read_only=True) as reads:
@@ -34,4 +37,5 @@ async def log_in(
     right = await has_password(user, given.password)
     if user is None or not right or not user.active:
         raise unauthorized("the e-mail address or the password is wrong")
+    response.headers["Cache-Control"] = "no-store"  # as RFC 6749 demands
     return Token(access_token=create_token(user.id, settings), expires_in=settings.token_lifetime)

@@ -5,14 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from ...db import AllowedFields, Page
-from ...db.fastapi import PageOf, Paging, problem_responses, set_page_links
+from ...db.fastapi import PageOf, Paging, RetriedRoute, problem_responses, set_page_links
 from ...models import Key, User
 from ...services.users import register, remove
 from ..dependencies import Reads, Work
 from ..schemas import Account, NewUser, PublicUser, UserChange
 from ..security import CurrentUser
 
-router = APIRouter(prefix="/users", tags=["users"])
+# Two requests that delete one account may deadlock. One of them runs again, and finds no user.
+router = APIRouter(prefix="/users", tags=["users"], route_class=RetriedRoute)
 
 FIELDS = AllowedFields({"username": User.username, "created": User.created_at})
 

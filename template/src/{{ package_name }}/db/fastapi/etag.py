@@ -3,7 +3,9 @@
 ::
 
     @router.patch("/posts/{key}", responses=problem_responses(404, 412))
-    async def edit(uow: Work, key: Key, given: PostChange, response: Response, if_match: IfMatch):
+    async def edit(
+        uow: Work, key: Key, given: PostChange, response: Response, if_match: IfMatch = None
+    ) -> PostOut:
         post = await uow.posts.get_one(key)
         check_if_match(post, if_match)
         await uow.posts.update(post, **given.model_dump(exclude_unset=True))
@@ -22,7 +24,7 @@ from sqlalchemy import inspect
 from ..errors import StaleData
 
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
-"""The header `If-Match`: an ETag, several ETags, `*`, or None if the client does not send it."""
+"""The header `If-Match`: an ETag, several ETags, `*`, or None. Without `= None` clients must send it."""
 
 
 def set_etag(response: Response, entity: object) -> None:

@@ -13,6 +13,7 @@ If a cursor does not belong to the list, the response is 422.
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
@@ -43,11 +44,11 @@ class PageOf(BaseModel, Generic[T]):
 
 def set_page_links(request: Request, response: Response, page: Page[Any]) -> None:
     """Send the links to the next and the previous page as the header `Link` (RFC 8288)."""
-    links = []
+    links, path = [], quote(request.scope["path"])
     for relation, cursor in (("next", page.next), ("prev", page.previous)):
         if cursor:
             # The link is relative, because this process may not know the host name of a proxy.
             url = request.url.include_query_params(cursor=cursor)
-            links.append(f'<{url.path}?{url.query}>; rel="{relation}"')
+            links.append(f'<{path}?{url.query}>; rel="{relation}"')
     if links:
         response.headers["Link"] = ", ".join(links)

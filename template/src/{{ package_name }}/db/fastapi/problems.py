@@ -22,7 +22,7 @@ The response has no SQL, no values, no hosts and no lines of source code. The lo
 import logging
 from collections.abc import Mapping
 from functools import partial
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -67,12 +67,13 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         statuses: the statuses that the route can return, such as 404.
     """
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
-    return {each: {"description": HTTPStatus(each).phrase, "content": content} for each in statuses}
+    return {each: {"description": responses[each], "content": content} for each in statuses}
 
 
 def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response:
     """Return a response with problem details."""
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=fields)
+    title = responses.get(status, "Error")  # a status such as 499 has no name
+    problem = Problem(title=title, status=status, detail=detail, errors=fields)
     headers = {"Retry-After": "1"} if status == 503 else None
     content = problem.model_dump_json(exclude_defaults=True)
     return Response(content, status, headers, media_type=MEDIA_TYPE)

@@ -127,7 +127,7 @@ class Trial:
         plain = _plain(change)
         table = getattr(plain, "source_table", getattr(plain, "table_name", "a statement"))
         self.refused.append(
-            f"{table}: PostgreSQL refuses a part of this change: {said}. Write it by hand, or make the "
+            f"{table}: a part of this change cannot run: {said}. Write it by hand, or make the "
             f"change in two revisions:\n{self.write(operation)}"
         )
 
