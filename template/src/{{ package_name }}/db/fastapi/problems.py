@@ -72,8 +72,8 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response:
     """Return a response with problem details."""
-    title = responses.get(status, "Error")  # a status such as 499 has no name
-    problem = Problem(title=title, status=status, detail=detail, errors=fields)
+    # A status such as 499 has no name.
+    problem = Problem(title=responses.get(status, ""), status=status, detail=detail, errors=fields)
     headers = {"Retry-After": "1"} if status == 503 else None
     content = problem.model_dump_json(exclude_defaults=True)
     return Response(content, status, headers, media_type=MEDIA_TYPE)
