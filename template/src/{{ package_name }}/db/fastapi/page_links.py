@@ -44,11 +44,9 @@ class PageOf(BaseModel, Generic[T]):
 
 def set_page_links(request: Request, response: Response, page: Page[Any]) -> None:
     """Send the links to the next and the previous page as the header `Link` (RFC 8288)."""
-    links, path = [], quote(request.scope["path"])
+    path = quote(request.scope["path"])
     for relation, cursor in (("next", page.next), ("prev", page.previous)):
         if cursor:
             # The link is relative, because this process may not know the host name of a proxy.
             url = request.url.include_query_params(cursor=cursor)
-            links.append(f'<{path}?{url.query}>; rel="{relation}"')
-    if links:
-        response.headers["Link"] = ", ".join(links)
+            response.headers.append("Link", f'<{path}?{url.query}>; rel="{relation}"')
