@@ -82,21 +82,39 @@ async def get_current_user(
     uow: Annotated[UnitOfWork | ReadUnitOfWork, Depends(open_unit_of_work, scope="function")],
     key: TokenUser,
 ) -> User:
-    """Return the user of a request, in the unit of work of the request."""
-    return await get_active_user(uow, key)
+    """Return the user of a request. A request that writes prevents the deletion of the user."""
+    prevent_deletion: RowLock = {"read": True, "key_share": True}
+    return await get_active_user(
+        uow, key, lock=prevent_deletion if isinstance(uow, UnitOfWork) else False
+    )
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
-async def get_active_user(uow: UnitOfWork | ReadUnitOfWork, key: Key | None) -> User:
-    """Return the user of a token. A transaction that writes also prevents the deletion of the user.
+async def get_locked_user(
+    uow: Annotated[UnitOfWork, Depends(open_unit_of_work, scope="function")], key: TokenUser
+) -> User:
+    """Return the user of a request that changes or deletes this user. Other requests wait for it."""
+    return await get_active_user(uow, key, lock=True)
+
+
+LockedUser = Annotated[User, Depends(get_locked_user)]
+
+
+async def get_active_user(
+    uow: UnitOfWork | ReadUnitOfWork, key: Key | None, *, lock: bool | RowLock = False
+) -> User:
+    """Return the user of a token.
+
+    Args:
+        uow: the open unit of work.
+        key: the key in the token, or None.
+        lock: how the row is locked until the transaction ends.
 
     Raises:
         HTTPException: there is no token, or the user is deleted or inactive (401).
     """
-    share: RowLock = {"read": True, "key_share": True}
-    lock = share if isinstance(uow, UnitOfWork) else False
     user = None if key is None else await uow.users.get(key, with_for_update=lock)
     if user is None or not user.active:
         raise unauthorized("log in first")

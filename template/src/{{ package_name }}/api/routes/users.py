@@ -5,15 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from ...db import AllowedFields, Page
-from ...db.fastapi import PageOf, Paging, RetriedRoute, problem_responses, set_page_links
+from ...db.fastapi import PageOf, Paging, problem_responses, set_page_links
 from ...models import Key, User
 from ...services.users import register, remove
 from ..dependencies import Reads, Work
 from ..schemas import Account, NewUser, PublicUser, UserChange
-from ..security import CurrentUser
+from ..security import CurrentUser, LockedUser
 
-# Two requests that delete one account may deadlock. One of them runs again, and finds no user.
-router = APIRouter(prefix="/users", tags=["users"], route_class=RetriedRoute)
+router = APIRouter(prefix="/users", tags=["users"])
 
 FIELDS = AllowedFields({"username": User.username, "created": User.created_at})
 
@@ -48,13 +47,13 @@ async def read_account(user: CurrentUser) -> User:
 
 
 @router.patch("/me", response_model=Account, responses=problem_responses(401))
-async def change_account(uow: Work, user: CurrentUser, given: UserChange) -> User:
+async def change_account(uow: Work, user: LockedUser, given: UserChange) -> User:
     """Change the account of the user who is logged in."""
     return await uow.users.update(user, **given.model_dump(exclude_unset=True))
 
 
 @router.delete("/me", status_code=204, responses=problem_responses(401))
-async def remove_account(uow: Work, user: CurrentUser) -> None:
+async def remove_account(uow: Work, user: LockedUser) -> None:
     """Delete the user who is logged in, with the posts of this user."""
     await remove(uow, user.id)
 
