@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 T = TypeVar("T")
 
+LOCK_TIMEOUT = 500  # in ms, as in a migration
+
 EMPTY = (
     *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in ("public", "books", "kinds")),
     "CREATE SCHEMA public",
@@ -77,6 +79,31 @@ class History:
     def revise(self, metadata: sa.MetaData, message: str = "change", **options: Any) -> None:
         """Write revisions for changed models."""
         self.run(command.revision, metadata, message, autogenerate=True, **options)
+
+    def revise_as_told(self, metadata: Callable[[], sa.MetaData]) -> str:
+        """Write revisions, and do what the refusals say.
+
+        Args:
+            metadata: a function that makes the models.
+
+        Returns:
+            `written`, `refused` if it refused first, or `nothing to do`.
+        """
+        allowed: list[str] = []
+        refusal: CommandError | None = None
+        for number in range(4):
+            done = "refused" if number else "written"
+            try:
+                self.revise(metadata(), allowed=allowed)
+                return done
+            except CommandError as error:
+                if "the models and the database agree" in str(error):
+                    return done if number else "nothing to do"
+                self.execute(*lines(error))
+                allowed += allowances(error)
+                refusal = error
+        assert refusal is not None
+        raise refusal
 
     def check(self, metadata: sa.MetaData) -> None:
         """Compare models and database.
@@ -146,8 +173,10 @@ class Shed:
         Args:
             search_path: the search path of the connection.
         """
-        settings = {"server_settings": {"search_path": search_path}}
-        engine = create_async_engine(self._url, connect_args=settings, poolclass=sa.NullPool)
+        server = {"search_path": search_path, "lock_timeout": f"{LOCK_TIMEOUT}"}
+        engine = create_async_engine(
+            self._url, connect_args={"server_settings": server}, poolclass=sa.NullPool
+        )
 
         def start(connection: sa.Connection) -> T:
             directory = self._directory / str(next(self._numbers))

@@ -236,6 +236,15 @@ TABLES: dict[str, tuple[Kind, dict[str, Any]]] = {
 }
 """Kinds of primary keys, and options of a table."""
 
+KINDS: dict[str, tuple[Kind, dict[str, Any]]] = {
+    **{name: (kind, {}) for name, kind in PARTS.items()},
+    **TABLES,
+}
+"""All kinds, each with the options of its table."""
+
+ROWS = "INSERT INTO {}.things (id, size, email) VALUES (6, 60, 'a'), (60, 6, 'b')"
+"""Fills the table without the kind. The schema is missing."""
+
 
 def models(*parts: Any, **options: Any) -> sa.MetaData:
     """Return models with one table that has these parts."""
