@@ -45,7 +45,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def write_news(clone: Path) -> None:
-    """Let the changelog have news, and nothing else. After a release it has none."""
+    """Let the changelog have news. After a release it is empty."""
     text = (ROOT / "CHANGELOG.md").read_text().partition(release.UNRELEASED)[0]
     (clone / "CHANGELOG.md").write_text(f"{text}{release.UNRELEASED}\n### Added\n\n- News.\n")
 
