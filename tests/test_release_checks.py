@@ -17,9 +17,11 @@ AUTHOR = {
     for role in ("AUTHOR", "COMMITTER")
     for key, value in {"NAME": "Ada", "EMAIL": "ada@example.com"}.items()
 }
+# A revision drops a table only if somebody names it. `just remove-example` prints these names.
+TABLES = "comments idempotency_keys posts users"
 UPDATE = """
 uv add --quiet 'anyio>=4'
-uv run just revision "add invoices"
+uv run just revision "add invoices" {tables}
 uv run just migrate
 git add --all
 git commit --quiet --message Live
@@ -48,7 +50,8 @@ def test_a_project_passes_its_own_checks_after_an_update_on_a_migrated_database(
         commit(project, "Render")
         lived = live(project, without_example=name == "uuid4 with audit")
 
-        on_a_server(project, UPDATE.format(version=PRESENT), **AUTHOR)
+        gone = TABLES if "without the example" in lived else ""
+        on_a_server(project, UPDATE.format(version=PRESENT, tables=gone), **AUTHOR)
 
         assert "anyio" in (project / "uv.lock").read_text()
         kept(record_property, version, name, [*lived, "its own checks and its database"])

@@ -11,7 +11,7 @@ from tests.helpers import QUESTIONS, Record, attempt, commit, run
 from tests.proofs.support.sampling import sampled
 from tests.released import PRESENT, predecessors, repository
 from tests.renders import choices
-from tests.test_release_updates import contents, owners, render
+from tests.test_release_updates import answers_of, contents, owners, render
 from tests.update_table import kept
 
 pytestmark = [pytest.mark.slow, pytest.mark.proof]
@@ -47,8 +47,9 @@ def test_an_update_that_switches_an_answer_gives_the_files_of_a_fresh_project(
 
         switch(project, question, after)
 
-        fresh = render(released, PRESENT, directory / "fresh/shop", {question: after})
+        fresh = render(released, PRESENT, directory / "fresh/shop", answers_of(project))
         commit(fresh, "Render")
+        assert answers_of(project)[question] == after
         assert templates_files(project) == templates_files(fresh), (version, question, after)
         assert not any("<<<<<<<" in text for text in contents(project).values())
         assert attempt(["python3", "-m", "tools.updated"], project).returncode in (0, 1)
