@@ -200,7 +200,8 @@ def ddl(old: Path, new: Path, python: Path) -> Iterator[str]:
 
 
 def tables(project: Path, python: Path) -> dict[str, str]:
-    output = run([str(python), "-c", DDL], project, PYTHONPATH=str(project / "src"))
+    # Without "-B", Python would add compiled files to the project, and the next comparison reads them.
+    output = run([str(python), "-B", "-c", DDL], project, PYTHONPATH=str(project / "src"))
     return {text.split("(")[0].strip(): text for text in output.split("\n\n") if text.strip()}
 
 
