@@ -14,14 +14,14 @@ from copier._template import load_template_config
 from maintenance.notes import Note
 from tests.helpers import render_project, run
 from tests.ownership import classes, files
-from tests.test_seams import imported, read
+from tests.test_seams import asked_fixtures, fixtures, imported, read
 
 # Versions are compared with these answers. Together they render each file of the template.
 ANSWERS: dict[str, dict[str, Any]] = {
     "default answers": {},
     "no example, bigint": {
         **{"example": False, "primary_key": "bigint", "license": "MIT", "ci": "gitlab"},
-        "docker": False,
+        **{"docker": False, "web_framework": "none"},
     },
     "uuid4 with audit": {"primary_key": "uuid4", "audit": "triggers", "python_version": "3.12"},
 }
@@ -126,6 +126,14 @@ def names(old: Path, new: Path, notes: list[Note]) -> Iterator[str]:
     for module, needed in frozen.items():
         for name in sorted(needed - defined(new, module)):
             yield f"{module}.{name} is frozen, and is gone"
+    modules = [*read(new)]
+    known = imported([*read(old)], by="owned", owner="seed")
+    for module, needed in imported(modules, by="owned", owner="seed").items():
+        if (old / "src" / module.replace(".", "/")).parent.exists():  # otherwise an option is new
+            for name in sorted(needed - known.get(module, set()) - defined(old, module)):
+                yield f"the template needs {module}.{name}, and seeds of the earlier version lack it"
+    for name in sorted(asked_fixtures(read(old)) & fixtures(read(old)) - fixtures(modules)):
+        yield f"the fixture {name} is frozen, and is gone"
     for path in (old / "src/shop/db").rglob("__init__.py"):
         module = ".".join(path.parent.relative_to(old / "src").parts)
         for name in sorted(public(path) - defined(new, module) - words):
@@ -174,6 +182,7 @@ def settings(project: Path) -> set[str]:
     for prefix, module in {
         "DATABASE": "settings.py",
         "MIGRATION": "migrations/settings.py",
+        "WEB": "fastapi/settings.py",
     }.items():
         for node in parse(project / "src/shop/db" / module):
             for field in node.body if isinstance(node, ast.ClassDef) else []:
@@ -191,7 +200,8 @@ def ddl(old: Path, new: Path, python: Path) -> Iterator[str]:
 
 
 def tables(project: Path, python: Path) -> dict[str, str]:
-    output = run([str(python), "-c", DDL], project, PYTHONPATH=str(project / "src"))
+    # Without "-B", Python would add compiled files to the project, and the next comparison reads them.
+    output = run([str(python), "-B", "-c", DDL], project, PYTHONPATH=str(project / "src"))
     return {text.split("(")[0].strip(): text for text in output.split("\n\n") if text.strip()}
 
 

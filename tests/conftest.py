@@ -11,6 +11,7 @@ import pytest
 
 from tests.helpers import Render, commit, run, snapshot
 from tests.renders import compile_once, make_once, render_once
+from tests.update_table import PREFIX, write_table
 
 pytest_plugins = ["tests.matrix", "tests.requirements"]
 
@@ -28,15 +29,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures that tests recorded by `record_property`."""
+    """Print the figures that tests recorded by `record_property`, and the table of updates."""
     figures = [
         f"{name}: {value}"
         for report in terminalreporter.getreports("passed")
         for name, value in report.user_properties
+        if not name.startswith(PREFIX)  # it is in the table of updates
     ]
     if figures:
         terminalreporter.section("measured")
         terminalreporter.write_line("\n".join(sorted(set(figures))))
+    write_table(terminalreporter)
 
 
 @pytest.fixture(scope="session", autouse=True)

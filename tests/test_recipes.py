@@ -152,12 +152,8 @@ def contents(project: Path) -> dict[str, str]:
     stays."""
     listed = git(project, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     different = {".copier-answers.yml", "uv.lock", "src/shop/unit_of_work.py"}
-    # The settings of tokens stay, and the package for forms: the project may need them.
-    stays = re.compile(
-        r"\n# (The secret|How many)[^\n]*\n[^\n]*\n|.*(WEB_TOKEN_|python-multipart).*\n"
-    )
     return {
-        name: stays.sub("", (project / name).read_text())
+        name: (project / name).read_text()
         for name in listed
         if name not in different and (project / name).exists()
     }

@@ -35,14 +35,19 @@ def clone(tmp_path: Path) -> Path:
     shutil.rmtree(clone / notes.RELEASED, ignore_errors=True)
     (clone / "tests").mkdir()
     (clone / "maintenance").mkdir()
-    text = (ROOT / "CHANGELOG.md").read_text().partition(release.UNRELEASED)[0]
-    (clone / "CHANGELOG.md").write_text(f"{text}{release.UNRELEASED}\n### Added\n\n- News.\n")
+    write_news(clone)
     project = clone / "pyproject.toml"
     project.write_text(
         re.sub(r'^version = ".*"', 'version = "0.0.0"', project.read_text(), flags=re.M)
     )
     commit(clone, "Begin")
     return clone
+
+
+def write_news(clone: Path) -> None:
+    """Let the changelog have news. After a release it is empty."""
+    text = (ROOT / "CHANGELOG.md").read_text().partition(release.UNRELEASED)[0]
+    (clone / "CHANGELOG.md").write_text(f"{text}{release.UNRELEASED}\n### Added\n\n- News.\n")
 
 
 def cut(clone: Path, version: str) -> None:
@@ -144,6 +149,7 @@ def test_a_version_is_released_by_the_command(tmp_path: Path) -> None:
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, clone / name)
     edit(clone / "maintenance/release.py", RULES, 'RULES = ["tests/test_hygiene.py"]')
+    write_news(clone)
     commit(clone, "Begin")
     released = release.current(clone)
     following = "1000.1.0"

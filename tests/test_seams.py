@@ -156,6 +156,28 @@ def references(file: Module) -> Iterator[str]:
                 yield ".".join([local[root], *rest])
 
 
+def fixtures(modules: Iterable[Module]) -> set[str]:
+    """Return the fixtures of the template's files."""
+    found = (each for module in modules if module.owner == "owned" for each in functions(module))
+    return {
+        each.name
+        for each in found
+        if "pytest.fixture" in str([*map(ast.unparse, each.decorator_list)])
+    }
+
+
+def asked_fixtures(modules: Iterable[Module]) -> set[str]:
+    """Return the names of arguments in seeds. Those that are fixtures are frozen."""
+    found = (each for module in modules if module.owner == "seed" for each in functions(module))
+    return {argument.arg for each in found for argument in each.args.args}
+
+
+def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
 def test_seeds_and_a_web_application_import_these_names(modules: list[Module]) -> None:
     proofs = ROOT / "tests/proofs"
     application = [
@@ -182,15 +204,7 @@ def test_the_layer_imports_nothing_from_seeds(modules: list[Module]) -> None:
 
 
 def test_the_frozen_fixtures_exist_and_seeds_use_no_others(modules: list[Module]) -> None:
-    ours, asked = set(), set()
-    for module in modules:
-        for function in ast.walk(module.tree):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                decorators = " ".join(map(ast.unparse, function.decorator_list))
-                if module.owner == "owned" and "pytest.fixture" in decorators:
-                    ours.add(function.name)
-                if module.owner == "seed":
-                    asked |= {argument.arg for argument in function.args.args}
+    ours = fixtures(modules)
 
     assert ours >= FIXTURES
-    assert ours & asked <= FIXTURES
+    assert ours & asked_fixtures(modules) <= FIXTURES
