@@ -13,8 +13,8 @@ from tests.proofs.support.history import LOCK_TIMEOUT
 
 PATIENCE = datetime.timedelta(milliseconds=LOCK_TIMEOUT * 1.2)
 
-# A session waits for the reader, and the writer does not wait for that session. CREATE INDEX
-# CONCURRENTLY and its like wait so, without a limit.
+# A session waits for the reader, and the writer does not wait for that session. For example,
+# CREATE INDEX CONCURRENTLY waits so, without a limit.
 WAITS_AND_BLOCKS_NOBODY = """
     SELECT count(*) > 0 FROM pg_stat_activity
     WHERE $1 = ANY (pg_blocking_pids(pid)) AND pid <> ALL (pg_blocking_pids($2))
@@ -25,7 +25,7 @@ WAITS_AND_BLOCKS_NOBODY = """
 class Traffic:
     """A reader whose transaction stays open, and a writer that measures how long it waits.
 
-    They have connections of their own, in another thread. The reader ends when the caller says so,
+    Each has its own connection, in another thread. The reader ends when the caller says so,
     when a session has waited for it for longer than a lock timeout and blocks nobody, or after 10 s.
 
     Attributes:
