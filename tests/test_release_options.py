@@ -11,6 +11,7 @@ from tests.helpers import QUESTIONS, Record, attempt, commit, run
 from tests.proofs.support.sampling import sampled
 from tests.released import PRESENT, predecessors, repository
 from tests.renders import choices
+from tests.service import serving, status_of
 from tests.test_release_updates import answers_of, contents, owners, render
 from tests.update_table import kept
 
@@ -54,6 +55,21 @@ def test_an_update_that_switches_an_answer_gives_the_files_of_a_fresh_project(
         assert not any("<<<<<<<" in text for text in contents(project).values())
         assert attempt(["python3", "-m", "tools.updated"], project).returncode in (0, 1)
         kept(record_property, version, "default answers", [f"{question} switched"])
+
+
+def test_a_project_of_an_earlier_release_without_the_web_can_switch_it_on_and_serves(
+    released: Path, open_directory: Path
+) -> None:
+    for version in sampled(predecessors()):
+        directory = open_directory / version
+        directory.mkdir()
+        project = render(released, f"v{version}", directory / "shop", {"web_framework": "none"})
+        commit(project, "Render")
+
+        switch(project, "web_framework", "fastapi")
+
+        with serving(project) as url:
+            assert status_of(f"{url}/docs") == 200
 
 
 def switch(project: Path, question: str, answer: object) -> None:
