@@ -8,6 +8,7 @@ from tests.proofs.support.fleet import fleet
 from tests.proofs.support.history import shed
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
+from tests.proofs.support.restartable import restartable, server_of_our_own
 from tests.proofs.support.revisions import project
 from tests.proofs.support.things import things_database
 from tests.proofs.support.typed import typed
@@ -19,7 +20,9 @@ __all__ = [
     "hidden",
     "project",
     "proof_settings",
+    "restartable",
     "server",
+    "server_of_our_own",
     "shed",
     "stock",
     "stock_url",

@@ -10,8 +10,17 @@ from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 from tests.proofs.fastapi.sites import isolated_site, served_site, site
 from tests.proofs.support.actors import begin_hook
 from tests.proofs.support.faults import server
+from tests.proofs.support.restartable import restartable, server_of_our_own
 
-__all__ = ["begin_hook", "isolated_site", "served_site", "server", "site"]
+__all__ = [
+    "begin_hook",
+    "isolated_site",
+    "restartable",
+    "served_site",
+    "server",
+    "server_of_our_own",
+    "site",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,12 @@ from tests.proofs.support.faults import assert_whole, make_users
 
 TOTAL = 2000  # credits of the two users
 
+# The number of requests that wait for a lock.
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
 
 @dataclass
 class Site:

@@ -8,13 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db import errors
 from tests.db.fastapi.fixtures import client_of
-from tests.proofs.fastapi.sites import TOTAL, Site, served
+from tests.proofs.fastapi.sites import TOTAL, WAITING, Site, served
 from tests.proofs.support.faults import assert_whole, credits_by_user, wait_until
-
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 async def test_a_lost_session_gives_a_503_and_the_next_request_works(

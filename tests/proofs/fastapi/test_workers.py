@@ -1,0 +1,166 @@
+"""A service of several processes. Each process reads a new row at once, and a shutdown interrupts no request."""
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from itertools import count
+from time import monotonic
+
+import httpx
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shop.models import Key
+from tests.proofs.fastapi.sites import WAITING
+from tests.proofs.fastapi.workers import Workers, workers
+from tests.proofs.support.faults import (
+    SESSIONS,
+    credits_by_user,
+    make_users,
+    opened,
+    wait_until,
+)
+from tests.proofs.support.pgbouncer import pgbouncer
+from tests.proofs.support.sampling import FULL
+
+Record = Callable[[str, object], None]
+
+
+async def users(url: URL) -> list[Key]:
+    """Commit two users with 1000 credits each, and return their keys."""
+    async with opened(url) as database:
+        return await make_users(database, 2, 1000)
+
+
+async def one_for_each_process(
+    service: Workers, number: int, stack: AsyncExitStack
+) -> list[httpx.AsyncClient]:
+    """Return one client for each process."""
+    found: dict[int, httpx.AsyncClient] = {}
+    for _ in range(500):
+        client = await stack.enter_async_context(service.client())
+        process, _ = (await client.get("/rows/none")).json()
+        found.setdefault(process, client)
+        if len(found) == number:
+            return list(found.values())
+    pytest.fail("one process accepted all connections")
+
+
+async def test_another_process_reads_a_row_right_after_the_response(
+    fresh_database_url: URL, record_property: Record
+) -> None:
+    number, clients = (10_000 if FULL else 200), 5
+    author, _ = await users(fresh_database_url)
+    found, others = Counter[int](), 0
+
+    async def write_and_read(service: Workers, client: int) -> None:
+        nonlocal others
+        async with AsyncExitStack() as stack:
+            pair = await one_for_each_process(service, 2, stack)
+            for each in range(number // clients):
+                writer, reader = random.sample(pair, 2)
+                title = f"{client}-{each}"
+                added = await writer.post(f"/rows/{author}/{title}")
+                assert added.status_code == 201
+                process, rows = (await reader.get(f"/rows/{title}")).json()
+                found[rows] += 1
+                others += process != added.json()
+
+    async with (
+        workers(fresh_database_url, 2) as service,
+        asyncio.TaskGroup() as tasks,
+    ):
+        for client in range(clients):
+            tasks.create_task(write_and_read(service, client))
+
+    record_property(
+        "rows read right after their 201, and of those by another process", (found[1], others)
+    )
+    assert found == {1: number}
+    assert others > number // 2
+
+
+async def test_after_sigterm_under_load_each_running_request_gets_its_response(
+    fresh_database_url: URL, server: AsyncConnection, record_property: Record
+) -> None:
+    author, _ = await users(fresh_database_url)
+    answers: dict[str, int | None] = {}
+
+    async def keep_adding(service: Workers, number: int) -> None:
+        async with service.client() as client:
+            for each in count():
+                title = f"{number}-{each}"
+                answers[title] = None
+                try:
+                    answer = await client.post(f"/rows/{author}/{title}")
+                except httpx.TransportError:  # the service has ended
+                    return
+                answers[title] = answer.status_code
+
+    patient = {"DATABASE_LOCK_TIMEOUT": "60", "DATABASE_STATEMENT_TIMEOUT": "60"}
+    async with (
+        workers(fresh_database_url, 2, **patient) as service,
+        asyncio.TaskGroup() as clients,
+    ):
+        for number in range(8):
+            clients.create_task(keep_adding(service, number))
+        await wait_until(server, "SELECT count(*) > 100 FROM posts", True)
+        async with opened(fresh_database_url) as database, database.unit_of_work() as uow:
+            await uow.session.execute(text("LOCK TABLE posts IN SHARE MODE"))
+            await wait_until(server, WAITING, 8)
+            running = [title for title, status in answers.items() if status is None]
+            service.process.send_signal(signal.SIGTERM)
+            await service.until_logged("Shutting down", 2)
+        began = monotonic()
+        async with asyncio.timeout(20):
+            await service.process.wait()
+        seconds = monotonic() - began
+        unhandled = service.logged("Traceback")
+
+    statuses = Counter(answers.values())
+    record_property(
+        "answers until SIGTERM, and the seconds until the end", (dict(statuses), round(seconds, 1))
+    )
+    assert len(running) == 8
+    assert {answers[title] for title in running} == {201}
+    assert statuses.keys() <= {201, None}
+    there = set(await server.scalars(text("SELECT title FROM posts")))
+    assert {title for title, status in answers.items() if status == 201} <= there
+    assert unhandled == 0
+    await wait_until(server, SESSIONS, 0)
+
+
+async def test_two_processes_serve_through_pgbouncer(
+    fresh_database_url: URL, record_property: Record
+) -> None:
+    rounds = 50 if FULL else 2
+    ada, bob = await users(fresh_database_url)
+    statuses = Counter[tuple[str, int]]()
+
+    async def use(service: Workers, number: int) -> None:
+        async with service.client() as client:
+            for each in range(rounds):
+                title = f"{number}-{each}"
+                added = await client.post(f"/rows/{ada}/{title}")
+                read = await client.get(f"/rows/{title}")
+                order = {"sender": str(ada), "recipient": str(bob)}
+                moved = await client.post("/retried-moves", json=order)
+                for what, answer in (("add", added), ("read", read), ("move", moved)):
+                    statuses[what, answer.status_code] += 1
+                assert read.json()[1] == 1
+
+    with pgbouncer(fresh_database_url) as url:
+        settings = {"DATABASE_PGBOUNCER": "true", "DATABASE_POOL_TIMEOUT": "60"}
+        async with workers(url, 2, **settings) as service, asyncio.TaskGroup() as tasks:
+            for number in range(20):
+                tasks.create_task(use(service, number))
+
+    requests = 20 * rounds
+    record_property("requests through PgBouncer", 3 * requests)
+    assert statuses == {("add", 201): requests, ("read", 200): requests, ("move", 200): requests}
+    async with opened(fresh_database_url) as database:
+        assert await credits_by_user(database) == {ada: 1000 - requests, bob: 1000 + requests}
