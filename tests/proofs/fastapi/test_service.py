@@ -122,6 +122,17 @@ async def test_a_warning_of_the_layer_has_time_logger_reason_and_request_id(
         assert each["timestamp"]
 
 
+async def test_a_repeated_statement_causes_one_warning_if_both_settings_count_it(
+    fresh_database_url: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(fresh_database_url, log_statements_repeated_more_than=5) as site:
+        await site.client.get("/loops/11")
+
+    warnings = [each["event"] for each in lines(capsys) if each["level"] == "warning"]
+    assert len(warnings) == 1
+    assert "more than 5 times in one transaction" in warnings[0]
+
+
 async def test_a_mistake_of_the_program_is_logged_with_its_traceback_and_its_request(
     fresh_database_url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:

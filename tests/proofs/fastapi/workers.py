@@ -45,7 +45,7 @@ class Workers:
             while self.logged(event) < times:
                 if self.process.returncode is not None:
                     pytest.fail(self._log.read_text())
-                await asyncio.sleep(0.02)  # noqa: ASYNC110  # another process writes the log
+                await asyncio.sleep(0.02)  # another process writes the log
 
 
 @asynccontextmanager

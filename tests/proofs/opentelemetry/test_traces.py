@@ -90,6 +90,13 @@ async def test_a_statement_that_fails_has_the_code_of_its_error(site: Site) -> N
     assert request.status.status_code is StatusCode.ERROR
 
 
+async def test_an_empty_statement_has_a_span_without_a_name(site: Site) -> None:
+    assert (await site.client.post("/queries/ ")).status_code == 200
+
+    _, [statement] = trace_of(site)
+    assert statement.name == ""
+
+
 async def test_a_slow_statement_is_an_event_of_its_request(site: Site) -> None:
     await site.client.post("/queries/SELECT pg_sleep(0.6)")
 

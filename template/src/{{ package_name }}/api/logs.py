@@ -12,7 +12,7 @@ import sys
 import structlog
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         ProcessorFormatter(
-            foreign_pre_chain=[*_PROCESSORS, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*_PROCESSORS, structlog.stdlib.ExtraAdder(), _drop_colors],
             processors=[ProcessorFormatter.remove_processors_meta, *end],
         )
     )
@@ -48,6 +48,12 @@ def configure_logging(level: str) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"  # request_log.py logs requests
     set_on_retry_hooks([log_retry])
+
+
+def _drop_colors(_: object, __: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second copy of a message, which has colors for a terminal."""
+    event.pop("color_message", None)
+    return event
 
 
 def log_retry(details: RetryDetails) -> None:

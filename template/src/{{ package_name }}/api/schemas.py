@@ -7,17 +7,30 @@ it is an error, and never a query.
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from ..models import Key
 
 # PostgreSQL cannot store the character U+0000.
 Text = Annotated[str, Field(max_length=100_000, pattern=r"^[^\x00]*$")]
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+# Readers of the document do not agree whether `\s` has the control character U+0085, so the pattern names it.
+Email = Annotated[
+    str, Field(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$")
+]
 Username = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]+$")]
 Password = Annotated[str, Field(min_length=12, max_length=200)]
 Credits = Annotated[int, Field(gt=0, le=1_000_000_000)]
+
+
+def check_date(given: object) -> object:
+    """Refuse a number. Pydantic would read it as seconds since 1970, which the document does not say."""
+    if not isinstance(given, str) or "-" not in given[1:]:
+        raise ValueError("the value is not a date with a time")
+    return given
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(check_date)]
 
 
 def absent() -> str:
@@ -66,8 +79,8 @@ class Token(BaseModel):
 class NewPost(BaseModel):
     title: Title
     body: Text
-    published: bool = False
-    publish_at: AwareDatetime | None = None
+    published: StrictBool = False
+    publish_at: Instant | None = None
 
 
 class PostChange(BaseModel):
@@ -75,15 +88,15 @@ class PostChange(BaseModel):
 
     title: Title = Field(default_factory=absent)
     body: Text = Field(default_factory=absent)
-    publish_at: AwareDatetime | None = None
+    publish_at: Instant | None = None
 
 
 class PostFilter(BaseModel):
     """The filters for posts. Their names are `field.operator`, as in `AllowedFields`."""
 
     author: Key | None = None
-    created_from: AwareDatetime | None = Field(default=None, alias="created.ge")
-    created_before: AwareDatetime | None = Field(default=None, alias="created.lt")
+    created_from: Instant | None = Field(default=None, alias="created.ge")
+    created_before: Instant | None = Field(default=None, alias="created.lt")
 
 
 class Author(FromEntity):

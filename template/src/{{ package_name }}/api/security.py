@@ -23,6 +23,8 @@ from ..unit_of_work import ReadUnitOfWork, UnitOfWork
 from .dependencies import open_unit_of_work
 
 _ALGORITHM = "HS256"
+_LEEWAY = 10  # in seconds, because the clocks of two machines differ
+_KEY: TypeAdapter[Key] = TypeAdapter(Key)
 _bearer = OAuth2PasswordBearer(tokenUrl="tokens", auto_error=False)
 
 
@@ -68,8 +70,10 @@ async def get_token_user(
         return None
     secret = settings.token_secret.get_secret_value()
     try:
-        claims = jwt.decode(token, secret, [_ALGORITHM], options={"require": ["exp", "sub"]})
-        return TypeAdapter(Key).validate_python(claims["sub"])
+        claims = jwt.decode(
+            token, secret, [_ALGORITHM], options={"require": ["exp", "sub"]}, leeway=_LEEWAY
+        )
+        return _KEY.validate_python(claims["sub"])
     except (jwt.InvalidTokenError, ValidationError) as error:
         raise unauthorized("the token is not valid: log in") from error
 

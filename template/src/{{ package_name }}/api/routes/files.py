@@ -37,7 +37,8 @@ async def export_posts(database: Opened, key: TokenUser) -> StreamingResponse:
 
 
 async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
-    # The stream begins after the route has ended, so it opens its own transaction.
+    # The stream begins after the route has ended, so it opens its own transaction. It has a connection
+    # until the client has read everything, or pauses for `idle_in_transaction_session_timeout`.
     async with (
         database.unit_of_work(read_only=True) as reads,
         reads.posts.stream(Post.author_id == author, order_by=[Post.id]) as partitions,
@@ -50,7 +51,8 @@ async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
 async def upload_posts(database: Opened, key: TokenUser, file: UploadFile) -> ImportReport:
     """Import posts from a CSV file with the columns `title`, `body` and `published`.
 
-    The valid lines are committed in batches. The report has the rejected lines and the reasons.
+    The valid lines are committed in batches. The report has the rejected lines and the reasons. After a
+    500 or 503, some batches may be committed. So look at your posts before you send the file again.
     """
     async with database.unit_of_work(read_only=True) as reads:
         user = await get_active_user(reads, key)

@@ -53,7 +53,9 @@ async def list_posts(
 
 
 @router.get("/search", response_model=list[FoundPost])
-async def search_posts(reads: Reads, words: Annotated[str, Query(min_length=1)]) -> object:
+async def search_posts(
+    reads: Reads, words: Annotated[str, Query(min_length=1, max_length=500)]
+) -> object:
     """Find published posts that have all of the words, in upper or lower case."""
     return await reads.posts.search(words)
 
@@ -64,11 +66,16 @@ async def write_post(uow: Work, user: CurrentUser, given: NewPost) -> Post:
     return await write(uow, author=user, **given.model_dump())
 
 
-@router.get("/{post}", response_model=FullPost, responses=problem_responses(401, 404))
+@router.get(
+    "/{post}",
+    response_model=FullPost,
+    responses=problem_responses(401, 404),
+    openapi_extra={"security": [{}]},  # a request may have no token
+)
 async def read_post(reads: Reads, post: Key, reader: TokenUser) -> Post:
     """Read a post with its comments. Only the author can read a draft."""
     found = await reads.posts.with_comments(post)
-    if not found.published and found.author_id != reader:
+    if not found.published and (found.author_id != reader or not found.author.active):
         raise NotFound("there is no such post")
     return found
 

@@ -69,9 +69,11 @@ async def serving(
         SchemaMismatch: the schema is older than the code.
     """
     app.state.database = database
+    # If this is not 0, the engine logs the warning already.
+    repeated = database.settings.log_statements_repeated_more_than
     for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
         count_statements(engine)
-        if times := settings.log_statements_repeated_more_than:
+        if not repeated and (times := settings.log_statements_repeated_more_than):
             log_repeated_queries(engine, times)
     try:
         await app.state.schema.check(database.engine)

@@ -30,6 +30,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import MetaData
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from .. import errors
 
@@ -43,6 +44,7 @@ _STATUSES: dict[type[Exception], int] = {
     errors.ForeignKeyViolation: 409,
     **dict.fromkeys([errors.ClientError, errors.ConstraintViolation, errors.DataException], 422),
     **dict.fromkeys([errors.TransientError, errors.ConnectionRejected], 503),
+    ClientDisconnect: 400,  # nobody reads this response, but a 500 would be a mistake of the program
     **dict.fromkeys([errors.LockNotAvailable, errors.PoolTimeout, errors.QueryCanceled], 503),
 }
 
@@ -105,19 +107,21 @@ async def _answer_error(
         return answer(status, str(error))
     fields = []
     if isinstance(error, errors.ConstraintViolation):
-        columns = [column for table in metadata.tables.values() for column in table.columns]
+        columns = [c for t in metadata.tables.values() if t.name == error.table for c in t.columns]
         fields = [column.name for column in columns if error.concerns(column)]
     return answer(status, error.summary, dict.fromkeys(fields, error.summary))
 
 
 async def _answer_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = answer(error.status_code, str(error.detail))
+    status, empty = error.status_code, error.status_code in {204, 304}  # they never have a body
+    response = Response(None, status) if empty else answer(status, str(error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
 async def _answer_input(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = {".".join(map(str, each["loc"])): str(each["msg"]) for each in error.errors()}
+    # A response with all errors of a long list would be much longer than the list.
+    fields = {".".join(map(str, each["loc"])): str(each["msg"]) for each in error.errors()[:100]}
     return answer(422, "the request is not valid: see the errors", fields)

@@ -6,7 +6,6 @@ revision that this code does not know.
 """
 
 import asyncio
-from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -52,17 +51,12 @@ class SchemaState:
         """Return the revisions of the phase `expand` that the database lacks, the oldest first."""
         config = Config(toml_file="pyproject.toml", attributes={"connection": connection})
         scripts = ScriptDirectory.from_config(config)
-        applied: list[str] = []
-
-        def read(heads: Any, _: Any) -> list[Any]:
-            applied.extend(heads)
-            return []
-
-        # This runs migrations/env.py, because it may name another table of versions.
-        with EnvironmentContext(config, scripts, fn=read, dont_mutate=True):
+        # This runs migrations/env.py, because it may name another table of versions. No revision runs.
+        with EnvironmentContext(config, scripts, fn=lambda *_: [], dont_mutate=True) as environment:
             scripts.run_env()
+            applied = environment.get_context().get_current_heads()
         try:
-            pending = [*scripts.iterate_revisions("heads", tuple(applied) or "base")]
+            pending = [*scripts.iterate_revisions("heads", applied or "base")]
         except RevisionError:  # the code does not know a revision, so the database is newer
             return []
         return [each.revision for each in reversed(pending) if phase_of(each) == "expand"]

@@ -25,7 +25,10 @@ class WebSettings(EnvironmentSettings):
     """The lowest level that is logged. Your `api/app.py` gives it to `configure_logging`."""
 
     log_statements_repeated_more_than: Annotated[int, Field(ge=0)] = 10
-    """Log a warning if a request runs a statement more often than this. 0 logs nothing."""
+    """Log a warning if a request runs a statement more often than this. 0 logs nothing.
+
+    If `DATABASE_LOG_STATEMENTS_REPEATED_MORE_THAN` is not 0, that number counts instead.
+    """
 
     drain_timeout: Seconds = 20
     """How long the shutdown waits for running requests, before it closes their connections.

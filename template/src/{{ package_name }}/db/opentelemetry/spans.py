@@ -30,7 +30,7 @@ def trace_statements(engine: AsyncEngine, *, slow: float) -> None:
     def end(_: Connection, query: RecordedQuery, __: bool) -> None:
         request, now = trace.get_current_span(), time_ns()
         span = tracer.start_span(
-            query.text.split(maxsplit=1)[0].upper(),
+            (query.text.split(maxsplit=1) or [""])[0].upper(),  # a statement may be empty
             kind=SpanKind.CLIENT,
             attributes={**server, "db.query.text": str(query)},
             start_time=now - int(query.seconds * _NANOSECONDS),
