@@ -1,4 +1,4 @@
-"""The example's service under attack, and with many clients at once."""
+"""The example's service under attack, and with many clients at the same time."""
 
 import asyncio
 import datetime
