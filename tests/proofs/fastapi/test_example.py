@@ -1,6 +1,5 @@
-"""The example's service under attack, and with many clients at the same time."""
+"""The example's service: its tokens, the types of its input, and its OpenAPI document."""
 
-import asyncio
 import datetime
 from typing import Any
 
@@ -93,19 +92,6 @@ async def test_no_cache_keeps_a_token(client: httpx.AsyncClient) -> None:
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
-
-
-async def test_twenty_requests_that_delete_one_account_delete_it_once(
-    committing_client: httpx.AsyncClient, database: Database
-) -> None:
-    headers = as_user(await add_user(database, "ada"))
-
-    async with asyncio.timeout(5):  # a deadlock would take longer
-        answers = await asyncio.gather(
-            *(committing_client.delete("/users/me", headers=headers) for _ in range(20))
-        )
-
-    assert sorted(each.status_code for each in answers) == [204] + [401] * 19
 
 
 async def test_a_batch_is_not_split_because_of_lines_with_a_zero_character(
