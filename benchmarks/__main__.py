@@ -18,7 +18,7 @@ from .figures import Sample, collect
 from .project import BenchmarkError, compete, equip
 from .report import Report
 
-MEASURES = ["copier", "get", "session", "page", "insert", "upsert", "stream", "tasks"]
+MEASURES = ["copier", "get", "session", "page", "insert", "upsert", "stream", "tasks", "http"]
 
 
 def main() -> None:
@@ -93,7 +93,7 @@ def measure(
         if options.only == ["copier"]:
             return
         task = progress.add_task("install the project and its peers", total=None)
-        rendering.render(template, project)
+        rendering.render(template, project, observability="opentelemetry")
         equip(project)
         progress.update(task, description="fill the tables")
         rounds, scale = str(options.rounds), str(options.scale)

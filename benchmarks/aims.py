@@ -84,6 +84,15 @@ AIMS = [
         against=None,
         limit=10,
     ),
+    *(
+        Aim(
+            f"{request}: ours ≤ 1.05 × the service by hand",
+            of=(request, "ours"),
+            against=(request, "by hand"),
+            limit=1.05,
+        )
+        for request in ("http read", "http list", "http create")
+    ),
 ]
 
 

@@ -15,12 +15,12 @@ from .figures import Sample
 NAMES = ["a template with one file", "ours"]
 
 
-def render(template: Path, project: Path) -> None:
-    """Render a project with the default answers."""
+def render(template: Path, project: Path, **answers: str) -> None:
+    """Render a project with the default answers, and with these answers."""
     with warnings.catch_warnings():
         # At each first copy Copier warns that there are no previous answers.
         warnings.simplefilter("ignore", MissingFileWarning)
-        copier.run_copy(str(template), project, defaults=True, quiet=True)
+        copier.run_copy(str(template), project, answers, defaults=True, quiet=True)
 
 
 def measure(template: Path, rounds: int) -> Iterator[Sample]:

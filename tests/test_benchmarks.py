@@ -24,6 +24,9 @@ CONTESTANTS = {
     "upsert 50,000": 4,
     "stream 500,000": 5,
     "tasks": 4,
+    "http read": 3,
+    "http list": 3,
+    "http create": 3,
 }
 
 
@@ -54,7 +57,7 @@ def test_an_unknown_measure_is_refused() -> None:
 
 
 def test_the_contestants_are_typed_like_the_project(render: Render, tmp_path: Path) -> None:
-    project = render(tmp_path / "shop")
+    project = render(tmp_path / "shop", observability="opentelemetry")
     equip(project)
 
     run(["uv", "run", "--quiet", "--no-sync", "mypy"], project)

@@ -13,7 +13,7 @@ import os
 import platform
 from importlib.metadata import version
 
-from . import get, insert, mixed, page, session, stream, tasks, upsert
+from . import get, http, insert, mixed, page, session, stream, tasks, upsert
 from .measure import Measure
 from .rows import fill
 from .world import World, open_world
@@ -27,6 +27,7 @@ MEASURES: list[Measure] = [
     upsert.MEASURE,
     stream.MEASURE,
     tasks.MEASURE,
+    *http.MEASURES,
 ]
 
 

@@ -4,7 +4,7 @@ Each contestant has its own pool of ten connections, created as its documentatio
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,10 @@ class World:
     """Where a page begins, by its depth in per cent."""
     mixed: tuple[Item, str | None] | None = None
     """Where a page of a mixed order begins: after this row, and at this cursor of ours."""
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """The services. They end before the pools close."""
+    ports: dict[str, int] = field(default_factory=dict)
+    """The ports of the services, by contestant."""
 
     def scaled(self, number: int) -> int:
         """Return this number at the scale of the run, 2 at least."""
@@ -81,7 +85,7 @@ async def open_world(url: str, scale: float) -> AsyncIterator[World]:
             asyncpg.create_pool(url, min_size=1, max_size=POOL) as raw,
             Database(settings, Work) as database,
         ):
-            yield World(
+            world = World(
                 scale=scale,
                 raw=raw,
                 engine=engine,
@@ -90,6 +94,8 @@ async def open_world(url: str, scale: float) -> AsyncIterator[World]:
                 database=database,
                 alchemy=alchemy,
             )
+            async with world.stack:
+                yield world
     finally:
         for each in (engine, pinging, alchemy.get_engine()):
             await each.dispose()
