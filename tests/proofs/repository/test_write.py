@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 from decimal import Decimal
+from itertools import product
 
 import pytest
 from sqlalchemy import event, inspect, select
@@ -224,3 +225,14 @@ async def test_an_upsert_returns_the_row_as_it_is_now(bank: Database[Work]) -> N
         assert await work.accounts.upsert(row, conflict_target="uq_accounts_name") is known
         assert known.balance == 5
         assert await work.accounts.upsert(row, conflict_target=[Account.name], update=()) is None
+
+
+async def test_an_upsert_reads_no_row_again(bank: Database[Work]) -> None:
+    statements = record_queries(bank)
+    async with bank.unit_of_work() as work:
+        for name, update in product("ac", [None, ()]):
+            row = {"name": name, "balance": 5}
+            await work.accounts.upsert(row, conflict_target=[Account.name], update=update)
+
+    assert len(statements) > 4
+    assert not [each for each in statements if each.startswith("SELECT")]
