@@ -192,6 +192,7 @@ PROOFS = {
         "repository/criteria",
         "repository/read",
         "repository/hidden_writes",
+        "repository/shapes",
     ],
     "unit_of_work/settings_at_begin": ["unit_of_work/begin", "unit_of_work/isolation_level"],
     "unit_of_work/database": [

@@ -82,7 +82,7 @@ async def test_a_key_with_an_explicit_sequence_is_not_a_serial(shed: Shed) -> No
     def work(history: History) -> None:
         metadata = sa.MetaData()
         key = sa.Column("id", sa.Integer, sa.Sequence("ids"), primary_key=True)
-        sa.Table("things", metadata, key)
+        sa.Table("things", metadata, key, sa.Column("level", labels("a")()))
         history.revise(metadata)
         history.upgrade(metadata)
 
@@ -207,12 +207,17 @@ async def test_a_key_with_a_sequence_that_no_column_owns_is_found(shed: Shed) ->
     await shed(work)
 
 
-async def test_a_longer_text_needs_no_using(shed: Shed) -> None:
+async def test_a_longer_text_needs_no_using_and_replaces_no_check(shed: Shed) -> None:
+    def described(kind: Any) -> sa.MetaData:
+        return models(sa.Column("code", kind), sa.CheckConstraint("code <> 'x'", name="code"))
+
     def work(history: History) -> None:
-        history.revise(models(sa.Column("code", sa.String(9))))
-        history.upgrade(models(sa.Column("code", sa.String(9))))
-        history.revise(models(sa.Column("code", sa.String(20))))
-        assert "using" not in history.last_revision().read_text()
-        history.upgrade(models(sa.Column("code", sa.String(20))))
+        history.revise(described(sa.String(9)))
+        history.upgrade(described(sa.String(9)))
+        history.revise(described(sa.Text()))
+        upgrade, downgrade = history.last_revision().read_text().split("def downgrade")
+        assert "using" not in upgrade
+        assert "constraint" not in upgrade + downgrade
+        history.upgrade(described(sa.Text()))
 
     await shed(work)
