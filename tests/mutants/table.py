@@ -28,7 +28,7 @@ IN_BULK = [
 # missing.
 PROOFS = {
     "base": ["mixins/ddl", "repository/write"],
-    "errors": ["engine/errors"],
+    "errors": ["engine/concerns", "engine/errors"],
     "settings": ["settings"],
     "unset": ["repository/read"],
     "engine/aborted_commit": ["unit_of_work/transactions", "engine/engine"],
@@ -120,7 +120,10 @@ PROOFS = {
         "migrations/gate_history::test_one_sentence_says_that_squawk_is_missing",
     ],
     "migrations/gate/statements": ["migrations/gate", "migrations/gate_bypasses"],
-    "migrations/operations/backfill": ["migrations/backfill"],
+    "migrations/operations/backfill": [
+        "migrations/backfill",
+        FINDINGS + "_a_line_for_each_finding",
+    ],
     "migrations/operations/concurrently": [
         *REPEATED,
         *CONSTRAINTS,

@@ -95,10 +95,11 @@ async def test_the_value_of_a_trigger_must_be_written_into_the_backfill(shed: Sh
         history.upgrade(models())
         history.execute(ROWS)
         slug = sa.Column("slug", sa.Text, server_default=sa.FetchedValue(), nullable=False)
-        history.revise(models(slug))
+        history.revise(models(slug, sa.Index("By slug", "slug")))
         assert "write the value of things.slug into op.backfill()" in history.output
         history.fill("'none'")
-        history.upgrade(models(sa.Column("slug", sa.Text, nullable=False)))
+        given = sa.Column("slug", sa.Text, nullable=False)
+        history.upgrade(models(given, sa.Index("By slug", "slug")))
 
     await shed(work)
 
