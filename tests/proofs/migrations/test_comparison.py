@@ -63,6 +63,16 @@ async def test_parts_that_are_never_compared_are_named(shed: Shed) -> None:
     await shed(work)
 
 
+async def test_a_table_is_dropped_only_if_somebody_allows_it(shed: Shed) -> None:
+    def work(history: History) -> None:
+        history.revise(models())
+        history.upgrade(models())
+        with pytest.raises(CommandError, match="things: the rows of a dropped table are gone"):
+            history.revise(sa.MetaData())
+
+    await shed(work)
+
+
 async def test_a_key_without_the_sequence_of_a_new_database_is_found(shed: Shed) -> None:
     def counted(**options: Any) -> sa.MetaData:
         metadata = sa.MetaData()

@@ -135,6 +135,16 @@ def test_a_project_may_delete_all_revisions(copy: Project) -> None:
     assert lint_copy(copy) == []
 
 
+@pytest.mark.parametrize(
+    "name", ["heads/master", *(f"remotes/origin/{each}" for each in ("HEAD", "main", "master"))]
+)
+def test_the_main_branch_may_have_another_name(copy: Project, tmp_path: Path, name: str) -> None:
+    git(tmp_path, "update-ref", f"refs/{name}", "main")
+    git(tmp_path, "branch", "--quiet", "--delete", "--force", "main")
+
+    assert lint_copy(copy) == []
+
+
 @pytest.mark.parametrize("missing", ["the branch", "git"])
 def test_without_a_main_branch_all_revisions_are_new(
     copy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
