@@ -136,20 +136,25 @@ async def test_views_and_partitions_are_not_created(shed: Shed) -> None:
     await shed(work)
 
 
-@pytest.mark.parametrize("has_null", [True, False])
-async def test_rows_with_null_get_a_backfill_and_a_hint(shed: Shed, has_null: bool) -> None:
+@pytest.mark.parametrize(("has_null", "schema"), [(True, None), (False, "books")])
+async def test_rows_with_null_get_a_backfill_and_a_hint(
+    shed: Shed, has_null: bool, schema: str | None
+) -> None:
     def work(history: History) -> None:
-        history.revise(models())
-        history.upgrade(models())
-        history.execute(ROWS if has_null else ROWS.replace("NULL", "7"))
-        metadata = models()
-        metadata.tables["things"].c.size.nullable = False
-        history.revise(metadata)
+        before, after = models(schema=schema), models(schema=schema)
+        history.revise(before)
+        history.upgrade(before)
+        history.execute(
+            ROWS if has_null else ROWS.replace("NULL", "7").replace("things", "books.things")
+        )
+        [things] = after.tables.values()
+        things.c.size.nullable = False
+        history.revise(after)
         revision = history.last_revision().read_text()
         assert ("op.backfill('things', 'size', '')" in revision) is has_null
         assert ("write the value of things.size into op.backfill()" in history.output) is has_null
         history.fill("1")
-        history.upgrade(metadata)
+        history.upgrade(after)
 
     await shed(work)
 
