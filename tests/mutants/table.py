@@ -3,10 +3,19 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-AUTOGENERATE = ["migrations/scripts", "migrations/autogenerate"]
+AUTOGENERATE = "migrations/autogenerate::test_"
+CHANGED = f"{AUTOGENERATE}a_change_becomes_operations_that_the_running_code_survives"
 KINDS = ["migrations/comparison", "migrations/kinds"]
-ORDER = ["migrations/trial", "migrations/order"]
-CHECKED = ["migrations/gate", "migrations/gate_history"]
+WRITTEN = ["migrations/scripts", *KINDS]
+REPEATED = ["migrations/environment", "migrations/scripts"]
+CONSTRAINTS = [
+    f"{CHANGED}[an enumeration]",
+    f"{CHANGED}[an index that becomes unique]",
+    f"{CHANGED}[a foreign key with a long name]",
+    f"{CHANGED}[a unique constraint that waits for COMMIT]",
+    f"{AUTOGENERATE}a_constraint_that_rows_violate_is_dropped_again",
+]
+FINDINGS = "migrations/gate_history::test_the_command_prints"
 IN_BULK = [
     "repository/types",
     "repository/insert_rows",
@@ -14,15 +23,16 @@ IN_BULK = [
     "repository/upsert",
 ]
 
-# By module: a few files of `tests/proofs/`, without `test_` and `.py`. The first files notice the most.
-# A mutant runs them until one fails, so a slow file is the last one or is missing.
+# By module: a few files of `tests/proofs/`, without `test_` and `.py`, or a test of a file, after `::`.
+# The first ones notice the most. A mutant runs them until one fails, so a slow one is the last one or is
+# missing.
 PROOFS = {
     "base": ["mixins/ddl", "repository/write"],
-    "errors": ["engine/errors"],
+    "errors": ["engine/concerns", "engine/errors"],
     "settings": ["settings"],
     "unset": ["repository/read"],
     "engine/aborted_commit": ["unit_of_work/transactions", "engine/engine"],
-    "engine/call_site": ["engine/query_log", "engine/pool"],
+    "engine/call_site": ["engine/pool", "engine/query_log"],
     "engine/create": ["engine/engine", "engine/engine_options", "engine/errors", "engine/pool"],
     "engine/overlap": ["engine/overlap", "unit_of_work/transactions"],
     "engine/pool": ["engine/pool", "engine/engine", "engine/engine_options"],
@@ -32,50 +42,126 @@ PROOFS = {
         "repository/foreign_errors",
         "unit_of_work/transactions",
     ],
-    "migrations/environment": ["migrations/environment", "migrations/schemas"],
-    "migrations/phases": ["migrations/environment", "migrations/phases"],
-    "migrations/runner": ["migrations/environment", "migrations/locks", "migrations/faults"],
-    "migrations/settings": ["settings"],
-    "migrations/authoring/comparison": KINDS,
-    "migrations/authoring/constraints": ORDER,
-    "migrations/authoring/defaults": AUTOGENERATE,
-    "migrations/authoring/definitions": KINDS,
-    "migrations/authoring/hooks": ["migrations/schemas", *AUTOGENERATE, "migrations/environment"],
-    "migrations/authoring/planner": AUTOGENERATE,
-    "migrations/authoring/plugins": AUTOGENERATE,
-    "migrations/authoring/prerequisites": KINDS,
-    "migrations/authoring/rendering": KINDS,
-    "migrations/authoring/replacements": ORDER,
-    "migrations/authoring/revisions": AUTOGENERATE,
-    "migrations/authoring/statements": KINDS,
-    "migrations/authoring/trial": ORDER,
-    "migrations/authoring/types": KINDS,
-    "migrations/gate/__main__": ["migrations/gate_history"],
-    "migrations/gate/linter": CHECKED[::-1],
-    "migrations/gate/main_branch": ["migrations/gate_history"],
-    "migrations/gate/source": CHECKED,
-    "migrations/gate/squawk": [*CHECKED, "migrations/gate_bypasses"],
-    "migrations/gate/statements": [*CHECKED, "migrations/gate_bypasses"],
-    "migrations/operations/backfill": ["migrations/backfill"],
-    "migrations/operations/concurrently": [*AUTOGENERATE, "migrations/environment"],
-    "migrations/operations/progress": ["migrations/backfill"],
-    "migrations/operations/types": ["migrations/kinds"],
-    "migrations/postgresql/__init__": ["migrations/environment"],
-    "migrations/postgresql/activity": ["migrations/locks"],
-    "migrations/postgresql/advisory_lock": ["migrations/environment", "migrations/faults"],
-    "migrations/postgresql/batched_update": ["migrations/backfill"],
-    "migrations/postgresql/catalogue": [*AUTOGENERATE, "migrations/faults"],
-    "migrations/postgresql/online_ddl": [
+    "migrations/environment": [
         "migrations/environment",
-        *AUTOGENERATE,
+        "migrations/schemas",
+        "migrations/what_counts",
+    ],
+    "migrations/phases": ["migrations/environment", "migrations/phases"],
+    "migrations/runner": [
+        "migrations/environment",
+        "migrations/what_counts",
+        "migrations/locks",
         "migrations/faults",
     ],
+    "migrations/settings": ["settings"],
+    "migrations/authoring/comparison": KINDS,
+    "migrations/authoring/constraints": [*CONSTRAINTS, "migrations/trial", "migrations/order"],
+    "migrations/authoring/defaults": [
+        "migrations/scripts",
+        f"{CHANGED}[a list]",
+        f"{CHANGED}[an enumeration]",
+    ],
+    "migrations/authoring/definitions": KINDS,
+    "migrations/authoring/hooks": [
+        "migrations/schemas",
+        "migrations/comparison",
+        f"{AUTOGENERATE}partitions_and_tables_of_extensions_are_ignored",
+        f"{AUTOGENERATE}nothing_is_written_when_nothing_has_changed",
+        f"{AUTOGENERATE}the_check_lists_each_difference",
+        "migrations/kinds",
+    ],
+    "migrations/authoring/planner": [
+        *WRITTEN,
+        f"{CHANGED}[another type]",
+        f"{CHANGED}[no column, after it was NOT NULL]",
+        f"{CHANGED}[a column whose default differs by row]",
+        f"{CHANGED}[no default]",
+        f"{AUTOGENERATE}a_change_that_stops_production_is_refused",
+        f"{AUTOGENERATE}a_partitioned_table_gets_no_index_concurrently",
+        f"{AUTOGENERATE}new_tables_may_refer_to_each_other",
+        *CONSTRAINTS,
+    ],
+    "migrations/authoring/plugins": ["migrations/schemas", "migrations/comparison"],
+    "migrations/authoring/prerequisites": [
+        *KINDS,
+        f"{AUTOGENERATE}a_native_enumeration_is_created_before_its_column",
+    ],
+    "migrations/authoring/rendering": WRITTEN,
+    "migrations/authoring/replacements": [
+        f"{CHANGED}[an index that becomes unique]",
+        "migrations/order",
+    ],
+    "migrations/authoring/revisions": [
+        "migrations/scripts",
+        f"{AUTOGENERATE}operations_that_cannot_be_repeated_have_their_own_file",
+        "migrations/comparison",
+        *CONSTRAINTS,
+    ],
+    "migrations/authoring/statements": KINDS,
+    "migrations/authoring/trial": [
+        "migrations/trial",
+        f"{AUTOGENERATE}new_tables_may_refer_to_each_other",
+        "migrations/comparison",
+        "migrations/order",
+    ],
+    "migrations/authoring/types": KINDS,
+    "migrations/gate/__main__": [
+        FINDINGS + "_a_line_for_each_finding",
+        FINDINGS + "_nothing_if_nothing_is_found",
+    ],
+    "migrations/gate/linter": ["migrations/gate_history", "migrations/gate"],
+    "migrations/gate/main_branch": ["migrations/gate_history"],
+    "migrations/gate/source": ["migrations/gate", FINDINGS + "_a_line_for_each_finding"],
+    "migrations/gate/squawk": [
+        "migrations/gate",
+        "migrations/gate_bypasses",
+        FINDINGS + "_a_line_for_each_finding",
+        "migrations/gate_history::test_one_sentence_says_that_squawk_is_missing",
+    ],
+    "migrations/gate/statements": ["migrations/gate", "migrations/gate_bypasses"],
+    "migrations/operations/backfill": [
+        "migrations/backfill",
+        FINDINGS + "_a_line_for_each_finding",
+    ],
+    "migrations/operations/concurrently": [
+        *REPEATED,
+        *CONSTRAINTS,
+        f"{CHANGED}[a column whose default differs by row]",
+    ],
+    "migrations/operations/progress": ["migrations/backfill"],
+    "migrations/operations/types": KINDS,
+    "migrations/postgresql/__init__": ["migrations/environment"],
+    "migrations/postgresql/activity": [
+        "migrations/what_counts::test_the_command_shows_the_details_of_the_server",
+        "migrations/locks::test_a_migration_behind_an_endless_reader_gives_up_and_changes_nothing",
+    ],
+    "migrations/postgresql/advisory_lock": ["migrations/environment", "migrations/faults"],
+    "migrations/postgresql/batched_update": ["migrations/backfill"],
+    "migrations/postgresql/catalogue": [
+        "migrations/schemas",
+        f"{AUTOGENERATE}partitions_and_tables_of_extensions_are_ignored",
+        f"{CHANGED}[an enumeration]",
+        "migrations/what_counts::test_a_revision_that_left_an_invalid_index_does_not_count",
+        "migrations/what_counts::test_an_invalid_index_of_somebody_else_stops_nobody",
+        "migrations/faults",
+    ],
+    "migrations/postgresql/online_ddl": [
+        *REPEATED,
+        *CONSTRAINTS,
+        "migrations/what_counts::test_a_revision_that_left_an_invalid_index_does_not_count",
+    ],
     "migrations/postgresql/session": ["migrations/environment", "migrations/what_counts"],
-    "migrations/postgresql/table_rewrites": ["migrations/gate", *AUTOGENERATE],
+    "migrations/postgresql/table_rewrites": ["migrations/table_rewrites"],
     "mixins/inheritance": ["repository/inheritance", "mixins/timestamps"],
     "mixins/bigint": ["mixins/ddl", "repository/write"],
     "mixins/soft_delete": ["mixins/ddl", "repository/hidden"],
-    "mixins/timestamps": ["mixins/ddl", "mixins/timestamps"],
+    "mixins/timestamps": [
+        "mixins/ddl",
+        "mixins/timestamps",
+        "repository/inheritance::test_updated_at_follows_a_change_of_the_subclass_alone",
+        "repository/inheritance::test_updated_at_does_not_follow_a_change_of_a_collection",
+    ],
     "mixins/uuid4": ["mixins/ddl", "repository/write"],
     "mixins/uuid7": ["mixins/ddl", "repository/write"],
     "mixins/versioned": ["mixins/ddl", "mixins/versioned"],
@@ -84,7 +170,13 @@ PROOFS = {
     "paging/order": ["paging/page", "paging/cursor", "paging/properties"],
     "paging/page": ["paging/page", "paging/cursor", "paging/properties", "paging/plans"],
     "paging/values": ["paging/types", "paging/cursor", "paging/hostile_input"],
-    "postgresql/connect": ["engine/engine", "engine/errors", "unit_of_work/begin", "settings"],
+    "postgresql/connect": [
+        "engine/engine_options",
+        "engine/engine",
+        "engine/errors",
+        "unit_of_work/begin",
+        "settings",
+    ],
     "postgresql/bulk_insert": ["repository/insert_rows", "repository/insert_rows_faults"],
     "postgresql/error_codes": ["engine/errors", "unit_of_work/retry", "repository/foreign_values"],
     "postgresql/indexes": ["mixins/ddl"],
@@ -94,11 +186,17 @@ PROOFS = {
     "postgresql/upsert": ["repository/upsert", "mixins/mixins_in_bulk"],
     "postgresql/url": ["settings"],
     "repository/batches": [*IN_BULK, "mixins/mixins_in_bulk", "repository/insert_rows_faults"],
-    "repository/hidden": ["repository/hidden", "repository/hidden_writes"],
-    "repository/read": ["repository/read", "repository/write", "repository/hidden"],
-    "repository/rows": [*IN_BULK, "mixins/mixins_in_bulk"],
+    "repository/hidden": ["repository/hidden_writes", "repository/hidden"],
+    "repository/read": ["repository/read", "repository/write", "paging/page", "repository/hidden"],
+    "repository/rows": [*IN_BULK, "mixins/mixins_in_bulk", "repository/write"],
     "repository/upsert": ["repository/upsert", "mixins/mixins_in_bulk"],
-    "repository/write": ["repository/write", "repository/read", *IN_BULK],
+    "repository/write": [
+        "repository/write",
+        "repository/criteria",
+        "repository/read",
+        "repository/hidden_writes",
+        "repository/shapes",
+    ],
     "unit_of_work/settings_at_begin": ["unit_of_work/begin", "unit_of_work/isolation_level"],
     "unit_of_work/database": [
         "unit_of_work/transactions",
@@ -124,8 +222,13 @@ PROOFS = {
 
 def path_of(proofs: str) -> Path:
     """Return where a file of proofs is, in a project and in this repository."""
-    room, _, name = proofs.rpartition("/")
+    room, _, name = proofs.partition("::")[0].rpartition("/")
     return Path("tests/proofs", room, f"test_{name}.py")
+
+
+def node_of(proofs: str) -> str:
+    """Return the argument of pytest for a file of proofs, or for a test of it."""
+    return "".join([str(path_of(proofs)), *proofs.partition("::")[1:]])
 
 
 def read_options() -> Namespace:

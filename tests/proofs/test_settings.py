@@ -1,8 +1,11 @@
 """URLs in the forms of hosting services, and settings that show no secrets."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
+from asyncpg import connect_utils
 
 from shop.db import DatabaseSettings, errors
 from shop.db.migrations.settings import MigrationSettings
@@ -52,6 +55,17 @@ def test_urls_of_hosting_services_are_understood(
     assert (url.username, url.password, url.database) == ("u", "p", "name")
     assert url.query == query
     assert arguments == ({} if dsn is None else {"dsn": dsn})
+
+
+def test_each_parameter_that_the_driver_reads_is_understood() -> None:
+    read = {*re.findall(r"if '(\w+)' in query", inspect.getsource(connect_utils))}
+    # The URL says these itself, or they would be secrets in clear text.
+    read -= {"service", "host", "port", "dbname", "database", "user", "password", "sslpassword"}
+    assert "sslcert" in read
+
+    for name in read | {"application_name", "options"}:
+        _, arguments = split_url(parse_url(f"postgresql://u:p@host/name?{name}=1"))
+        assert arguments == {"dsn": f"postgresql://?{name}=1"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A real PostgreSQL raises each error of the tree, and the SQLSTATE decides its class."""
 
 import asyncio
+import re
 
 import pytest
 from sqlalchemy import BigInteger, literal, select, text
@@ -269,6 +270,15 @@ async def test_the_error_does_not_show_a_value_that_the_driver_refuses(
             await work.accounts.count(Account.balance == literal("s3cr3t", BigInteger))
 
     assert str(error.value) == errors.DataException.summary
+
+
+def test_each_error_has_a_sentence_of_its_own() -> None:
+    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+    sentences = [str(each()) for each in kinds if issubclass(each, errors.Error)]
+
+    assert len(sentences) == len({*sentences}) > 20
+    for each in sentences:
+        assert re.fullmatch(r"[a-z].* .*[a-z)]", each), each
 
 
 def test_the_docstring_shows_every_error_of_the_tree() -> None:

@@ -5,12 +5,14 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import starmap
 from typing import Any
 
 import pytest
 from sqlalchemy import URL, text
 
 from shop.db import Database, DatabaseSettings, PoolStatus, errors
+from shop.db.engine.call_site import CallSite, find_call_site
 from shop.db.engine.pool import QueuePool
 from shop.db.migrations.settings import MigrationSettings
 from tests.proofs.support.accounts import Work
@@ -109,6 +111,18 @@ async def test_the_place_is_a_line_of_the_program(
     await asyncio.create_task(session.execute(ONE))  # no line of the program calls it
     assert "taken at an unknown place" in await waiting_for(database)
     await session.close()
+
+
+def test_what_starts_the_loop_is_no_place() -> None:
+    places: list[CallSite | None] = []
+    loop = asyncio.new_event_loop()
+    # No line of the program calls it: the loop does, and starmap() is not written in Python.
+    loop.call_soon(places.extend, starmap(find_call_site, [()]))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+
+    assert places == [None]
 
 
 async def waiting_for(database: Database[Work]) -> str:

@@ -153,6 +153,20 @@ async def test_a_statement_in_a_loop_is_logged_once_with_its_place(
     assert message.endswith("<locals>.in_a_loop: SELECT $1")
 
 
+async def test_a_statement_that_fails_in_a_loop_is_logged_too(
+    changed: Change, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with changed(log_statements_repeated_more_than=1).unit_of_work() as work:
+        for _ in range(3):
+            with pytest.raises(errors.DataException):
+                async with work.savepoint():
+                    await work.session.execute(text("SELECT 1/0"))
+
+    [message] = caplog.messages
+    assert message.startswith("a statement ran more than 1 times in one transaction, now at ")
+    assert message.endswith(": SELECT 1/0")
+
+
 async def test_the_batches_of_one_call_are_not_logged_as_a_loop(
     changed: Change, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -63,6 +63,16 @@ async def test_parts_that_are_never_compared_are_named(shed: Shed) -> None:
     await shed(work)
 
 
+async def test_a_table_is_dropped_only_if_somebody_allows_it(shed: Shed) -> None:
+    def work(history: History) -> None:
+        history.revise(models())
+        history.upgrade(models())
+        with pytest.raises(CommandError, match="things: the rows of a dropped table are gone"):
+            history.revise(sa.MetaData())
+
+    await shed(work)
+
+
 async def test_a_key_without_the_sequence_of_a_new_database_is_found(shed: Shed) -> None:
     def counted(**options: Any) -> sa.MetaData:
         metadata = sa.MetaData()
@@ -82,7 +92,7 @@ async def test_a_key_with_an_explicit_sequence_is_not_a_serial(shed: Shed) -> No
     def work(history: History) -> None:
         metadata = sa.MetaData()
         key = sa.Column("id", sa.Integer, sa.Sequence("ids"), primary_key=True)
-        sa.Table("things", metadata, key)
+        sa.Table("things", metadata, key, sa.Column("level", labels("a")()))
         history.revise(metadata)
         history.upgrade(metadata)
 
@@ -95,10 +105,11 @@ async def test_the_value_of_a_trigger_must_be_written_into_the_backfill(shed: Sh
         history.upgrade(models())
         history.execute(ROWS)
         slug = sa.Column("slug", sa.Text, server_default=sa.FetchedValue(), nullable=False)
-        history.revise(models(slug))
+        history.revise(models(slug, sa.Index("By slug", "slug")))
         assert "write the value of things.slug into op.backfill()" in history.output
         history.fill("'none'")
-        history.upgrade(models(sa.Column("slug", sa.Text, nullable=False)))
+        given = sa.Column("slug", sa.Text, nullable=False)
+        history.upgrade(models(given, sa.Index("By slug", "slug")))
 
     await shed(work)
 
@@ -125,20 +136,25 @@ async def test_views_and_partitions_are_not_created(shed: Shed) -> None:
     await shed(work)
 
 
-@pytest.mark.parametrize("has_null", [True, False])
-async def test_rows_with_null_get_a_backfill_and_a_hint(shed: Shed, has_null: bool) -> None:
+@pytest.mark.parametrize(("has_null", "schema"), [(True, None), (False, "books")])
+async def test_rows_with_null_get_a_backfill_and_a_hint(
+    shed: Shed, has_null: bool, schema: str | None
+) -> None:
     def work(history: History) -> None:
-        history.revise(models())
-        history.upgrade(models())
-        history.execute(ROWS if has_null else ROWS.replace("NULL", "7"))
-        metadata = models()
-        metadata.tables["things"].c.size.nullable = False
-        history.revise(metadata)
+        before, after = models(schema=schema), models(schema=schema)
+        history.revise(before)
+        history.upgrade(before)
+        history.execute(
+            ROWS if has_null else ROWS.replace("NULL", "7").replace("things", "books.things")
+        )
+        [things] = after.tables.values()
+        things.c.size.nullable = False
+        history.revise(after)
         revision = history.last_revision().read_text()
         assert ("op.backfill('things', 'size', '')" in revision) is has_null
         assert ("write the value of things.size into op.backfill()" in history.output) is has_null
         history.fill("1")
-        history.upgrade(metadata)
+        history.upgrade(after)
 
     await shed(work)
 
@@ -207,12 +223,17 @@ async def test_a_key_with_a_sequence_that_no_column_owns_is_found(shed: Shed) ->
     await shed(work)
 
 
-async def test_a_longer_text_needs_no_using(shed: Shed) -> None:
+async def test_a_longer_text_needs_no_using_and_replaces_no_check(shed: Shed) -> None:
+    def described(kind: Any) -> sa.MetaData:
+        return models(sa.Column("code", kind), sa.CheckConstraint("code <> 'x'", name="code"))
+
     def work(history: History) -> None:
-        history.revise(models(sa.Column("code", sa.String(9))))
-        history.upgrade(models(sa.Column("code", sa.String(9))))
-        history.revise(models(sa.Column("code", sa.String(20))))
-        assert "using" not in history.last_revision().read_text()
-        history.upgrade(models(sa.Column("code", sa.String(20))))
+        history.revise(described(sa.String(9)))
+        history.upgrade(described(sa.String(9)))
+        history.revise(described(sa.Text()))
+        upgrade, downgrade = history.last_revision().read_text().split("def downgrade")
+        assert "using" not in upgrade
+        assert "constraint" not in upgrade + downgrade
+        history.upgrade(described(sa.Text()))
 
     await shed(work)

@@ -52,6 +52,9 @@ TRY = """
 """
 
 
+MANY = 5  # so many wrong changes are enough
+
+
 class Evolution:
     """A database whose tables change, and a session that tries writes meanwhile."""
 
@@ -192,8 +195,10 @@ async def test_any_change_can_be_applied_and_taken_back_while_both_codes_write(
         evolution = Evolution(case, fresh_database_url, directory, session)
         try:
             await evolution.prove()
-        except Exception as error:  # so that the test shows all failures
+        except Exception as error:  # so that the test shows several failures
             wrong.append(f"{case}: {type(error).__name__}: {str(error)[:300]}")
+            if len(wrong) == MANY:
+                break
         count += 1
         looks += evolution.looks
     print(f"{count} changes, {looks} looks, {len(wrong)} wrong")

@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Numeric, cast, func, insert, select
+from sqlalchemy import Double, Numeric, Text, cast, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shop import db
 from shop.db import errors
-from tests.proofs.support.books import Book, Color, Sample, walk
+from tests.proofs.support.books import Author, Book, Color, Sample, walk
 
 UTC = datetime.UTC
 WALL = datetime.datetime(2024, 2, 29, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -230,6 +230,18 @@ async def test_orders_that_differ_only_in_a_value_are_different_orders(
     await db.paginate(tables, select(Sample), order_by=[same], limit=1, cursor=cursor)
     with pytest.raises(errors.InvalidCursor):
         await db.paginate(tables, select(Sample), order_by=[other], limit=1, cursor=cursor)
+
+
+async def test_a_row_that_a_join_repeats_is_one_item_even_if_its_place_is_nan(
+    tables: AsyncSession,
+) -> None:
+    await tables.execute(insert(Author), [{"id": n, "name": "Ada"} for n in (1, 2)])
+    await tables.execute(insert(Book), [{"author_id": n} for n in (1, 1, 2, 2)])
+    joined, nan = select(Author).join(Author.books), cast(literal("NaN", Text), Double)
+
+    page = await db.paginate(tables, joined, order_by=[nan], limit=9)
+
+    assert [author.id for author in page.items] == [1, 2]
 
 
 async def test_a_cursor_needs_no_quoting_in_a_url(tables: AsyncSession) -> None:

@@ -25,6 +25,10 @@ from tests.proofs.support.fleet import (
     rows_of_all_tables,
 )
 
+UNJOINED = (
+    r"^the criteria do not join the tables [a-z_1]+(, [a-z_1]+)+, so they would choose all rows"
+)
+
 
 def unjoined() -> Iterable[tuple[type[db.Repository[Any, int]], Any]]:
     other = aliased(Thing)
@@ -57,7 +61,7 @@ async def test_criteria_that_do_not_join_are_refused_before_anything_changes(
         for write in ("delete_where", "update_where"):
             async with fleet.sessions() as session:
                 before = await rows_of_all_tables(session)
-                with pytest.raises(TypeError, match="the criteria do not join the tables"):
+                with pytest.raises(TypeError, match=UNJOINED):
                     values = {"name": "new"} if write == "update_where" else {}
                     await getattr(repository(session), write)(criterion, **values)
                 assert difference(before, await rows_of_all_tables(session)) == set()

@@ -23,6 +23,15 @@ async def test_the_session_does_not_find_a_deleted_row(hidden: Database[Work]) -
         assert person.updated_at == person.deleted_at
 
 
+async def test_a_deleted_entity_keeps_what_was_loaded(hidden: Database[Work]) -> None:
+    async with hidden.unit_of_work() as work:
+        [person] = await work.people.all()
+        await work.session.refresh(person, ["pets"])
+        await work.people.delete(person)
+
+    assert [pet.name for pet in person.pets] == ["here"]
+
+
 async def test_a_row_that_another_transaction_hid_is_still_in_the_session(
     hidden: Database[Work],
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import ColumnElement, ForeignKey, MetaData, func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, selectinload
 
 from shop import db
 from shop.db import Database, UnitOfWork, errors
@@ -20,6 +20,7 @@ from tests.proofs.support.fleet import (
     Crate,
     Crates,
     Dog,
+    Label,
     Shape,
     Vehicles,
     difference,
@@ -274,3 +275,15 @@ async def test_updated_at_follows_a_change_of_the_subclass_alone(
         for crate in crates:
             await Crates(uow.session).update(crate, size=7 if crate.size == 1 else 2)
         assert [crate.updated_at == now for crate in crates] == [True, False]
+
+
+async def test_updated_at_does_not_follow_a_change_of_a_collection(
+    fleet: Database[UnitOfWork],
+) -> None:
+    async with fleet.unit_of_work() as uow:
+        await Crates(uow.session).add(Crate(size=1))
+    async with fleet.unit_of_work() as uow:
+        [crate] = await Crates(uow.session).all(options=[selectinload(Crate.labels)])
+        crate.labels.append(Label())
+        await uow.session.flush()
+        assert crate.updated_at == crate.created_at

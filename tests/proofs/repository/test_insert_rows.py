@@ -107,6 +107,18 @@ async def test_the_version_and_the_class_of_a_row_are_what_a_flush_would_write(
         assert (await work.session.scalars(select(Cat))).one().lives == 9
 
 
+async def test_defaults_of_python_are_copied(
+    stock: Database[Work], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "shop.db.postgresql.bulk_insert"):
+        async with stock.unit_of_work() as work:
+            await insert_rows(work.session, Counted, [{"name": "a"}])
+            row = (await work.session.scalars(select(Counted))).one()
+
+    assert (row.id.version, row.number, row.version) == (7, 0, 1)
+    assert caplog.records == []  # it was a COPY
+
+
 async def test_the_server_evaluates_a_default_that_is_sql(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         await insert_rows(work.session, Computed, [{"name": "a"}, {"name": "b"}])

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 from decimal import Decimal
+from itertools import product
 
 import pytest
 from sqlalchemy import event, inspect, select
@@ -212,6 +213,7 @@ async def test_a_repository_writes_many_rows_after_pending_entities(bank: Databa
         found = await work.accounts.all(Account.balance.in_([2, 3]), order_by=[Account.name])
         changes = [{"id": account.id, "balance": 9} for account in found]
         assert await work.accounts.update_rows(changes) == 2
+        assert 9 not in {account.balance for account in found}  # they are not read again
 
     assert await names(bank) == ["a", "b", "pending", "many 0", "many 1", "many 2", "new"]
 
@@ -224,3 +226,14 @@ async def test_an_upsert_returns_the_row_as_it_is_now(bank: Database[Work]) -> N
         assert await work.accounts.upsert(row, conflict_target="uq_accounts_name") is known
         assert known.balance == 5
         assert await work.accounts.upsert(row, conflict_target=[Account.name], update=()) is None
+
+
+async def test_an_upsert_reads_no_row_again(bank: Database[Work]) -> None:
+    statements = record_queries(bank)
+    async with bank.unit_of_work() as work:
+        for name, update in product("ac", [None, ()]):
+            row = {"name": name, "balance": 5}
+            await work.accounts.upsert(row, conflict_target=[Account.name], update=update)
+
+    assert len(statements) > 4
+    assert not [each for each in statements if each.startswith("SELECT")]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import ForeignKey, MetaData, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from shop import db
 from shop.db import Database, DatabaseSettings, UnitOfWork
@@ -94,8 +94,15 @@ class Crate(Parcel):
 
     id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), primary_key=True)
     size: Mapped[int]
+    labels: Mapped[list["Label"]] = relationship(lazy="raise")
 
     __mapper_args__ = {"polymorphic_identity": "crate"}
+
+
+class Label(bigint.PrimaryKey, FleetBase):
+    __tablename__ = "labels"
+
+    crate_id: Mapped[int] = mapped_column(ForeignKey("crates.id"), index=True)
 
 
 class Note(Root, SoftDelete, FleetBase):

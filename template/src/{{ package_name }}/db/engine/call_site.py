@@ -15,7 +15,7 @@ import greenlet
 _LAYER = __name__.removesuffix(".engine.call_site")
 _SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
 # Below these frames there is only main().
-_LOOP = ("asyncio.events", "asyncio.base_events", "asyncio.runners")
+_LOOP = ("asyncio.events", "asyncio.runners")
 
 
 class CallSite(NamedTuple):

@@ -39,8 +39,8 @@ def stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
             return sa.Numeric()
         case sa.CHAR():
             return sa.String()
-        case sa.Enum(native_enum=native):  # as text, since JSON has not every value of a member
-            return sa.Enum(*kind.enums, name=kind.name, schema=kind.schema, native_enum=native)
+        case sa.Enum():  # as text, since JSON has not every value of a member
+            return sa.Enum(*kind.enums, native_enum=False)
         case sa.Uuid():
             return sa.Uuid(native_uuid=kind.native_uuid)
         case sa.String() | sa.LargeBinary() | sa.Boolean() | sa.Date() | sa.DateTime():

@@ -50,8 +50,8 @@ async def staged(
     typed = [sa.column(each.name, each.type) for each in columns]
     stage = sa.table(f"stage of {source.fullname}", *typed, sa.column(ORDINAL, sa.BigInteger))
     quoted = connection.dialect.identifier_preparer.format_table(stage)
-    number = sa.literal_column("0::bigint", sa.BigInteger).label(ORDINAL)
-    query = sa.select(*source.c, number).compile(dialect=connection.dialect)
+    numbered = sa.select(*source.c, sa.literal_column("0::bigint").label(ORDINAL))
+    query = numbered.compile(dialect=connection.dialect)
     await connection.exec_driver_sql(
         f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
     )
