@@ -28,6 +28,14 @@ def docker_answers() -> bool:
     return shutil.which("docker") is not None and succeeds("docker", "info")
 
 
+def compose() -> list[str] | None:
+    """Return the command of Docker Compose, of version 2 or of version 1, or None."""
+    if not docker_answers():
+        return None
+    commands = [["docker", "compose"], ["docker-compose"]]
+    return next((each for each in commands if succeeds(*each, "version")), None)
+
+
 def chromium() -> str | None:
     """Return the path of Chromium or of a browser with the same protocol, or None."""
     return shutil.which("chromium") or shutil.which("google-chrome")
@@ -46,6 +54,11 @@ PARTS = {
         lambda: chromium() is not None,
         "Chromium is not installed",
         "apt-get install chromium",
+    ),
+    "compose": Part(
+        lambda: compose() is not None,
+        "Docker Compose does not answer",
+        "install Docker, start its daemon, and apt-get install docker-compose",
     ),
     "docker": Part(
         docker_answers,

@@ -57,7 +57,7 @@ def proved_option(
 
 def install_proofs(shop: Path) -> Path:
     """Put the proofs among a default project's tests."""
-    ignored = shutil.ignore_patterns("__pycache__", *OPTIONS)
+    ignored = shutil.ignore_patterns("__pycache__", "jobs", *OPTIONS)
     shutil.copytree(ROOT / "tests/proofs", shop / "tests/proofs", ignore=ignored)
     return prepare(shop)
 
@@ -103,6 +103,12 @@ def measure(shop: Path, record_property: Record, *tests: str) -> tuple[str, floa
     output = run(command, shop, **NO_DOCKER)
     run(["uv", "run", "coverage", "combine", "--quiet"], shop)
     run(["uv", "run", "coverage", "json", "--quiet"], shop)
+    totals = json.loads((shop / "coverage.json").read_text())["totals"]
+    return record(shop, output, record_property), totals["percent_covered"]
+
+
+def record(shop: Path, output: str, record_property: Record) -> str:
+    """Record the figures that the proofs of a run measured, and return the run's summary."""
     [summary] = re.findall(r"\d+ passed.*", output)
     [seed] = re.findall(r"--randomly-seed=(\d+)", output)
     record_property(
@@ -110,8 +116,7 @@ def measure(shop: Path, record_property: Record, *tests: str) -> tuple[str, floa
     )
     for figure in ElementTree.parse(shop / "report.xml").iter("property"):
         record_property(figure.attrib["name"], figure.attrib["value"])
-    totals = json.loads((shop / "coverage.json").read_text())["totals"]
-    return summary.strip("= "), totals["percent_covered"]
+    return str(summary).strip("= ")
 
 
 def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
