@@ -141,6 +141,7 @@ async def test_a_mistake_of_the_program_is_logged_with_its_traceback_and_its_req
 
     assert answer.status_code == 500
     assert answer.headers["X-Request-ID"] == "mine"
+    assert answer.headers["Connection"] == "close"  # uvicorn closes it
     assert answer.json()["detail"] == "the service made a mistake, and its log has the reason"
     [traceback] = [each for each in lines(capsys) if each["level"] == "error"]
     assert traceback["request_id"] == "mine"

@@ -126,7 +126,8 @@ async def test_after_sigterm_under_load_each_running_request_gets_its_response(
             await wait_until(server, WAITING, 8)
             running = [title for title, status in answers.items() if status is None]
             service.process.send_signal(signal.SIGTERM)
-            await service.until_logged("Waiting for connections to close", 2)
+            await service.until_logged("Shutting down", 2)
+            await service.until_logged("Waiting for connections to close", 1)
         began = monotonic()
         async with asyncio.timeout(20):
             await service.process.wait()

@@ -66,6 +66,8 @@ class RequestLog:
         except Exception:
             if not status:
                 response = answer(500, "the service made a mistake, and its log has the reason")
+                # After an exception the server closes the connection. The next request must not use it.
+                response.headers["Connection"] = "close"
                 await response(scope, receive, send_with_id)
             raise  # the server logs the traceback
         finally:
