@@ -64,8 +64,12 @@ def test_the_tiers_have_all_tests_between_them() -> None:
     assert not fast & slow
     proofs = collected("proofs")
     assert {name.partition(".py")[0] for name in proofs} == {
+        "tests/test_openapi",
         "tests/test_proofs",
         "tests/test_questions",
+        "tests/test_release_checks",
+        "tests/test_release_options",
+        "tests/test_release_updates",
     }
     assert collected("proofs", "-k", "option") < proofs
     assert collected("test", "-k", "update") < fast
