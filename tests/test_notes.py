@@ -37,9 +37,9 @@ class Shown(NamedTuple):
 
 # For the first sentence of each note, a project that the note concerns.
 SHOWN: dict[str, Shown] = {
-    "The example of the API describes itself more exactly: times without a number, a limit for words"
-    " to search, drafts of inactive users, and the size of a body.": Shown(
-        {}, lambda project: (project / "notes.txt").write_text("work\n")
+    "The example's API is stricter in new projects: a time is text, a search has a limit, and a draft"
+    " of an inactive user is hidden.": Shown(
+        {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")
     ),
 }
 
