@@ -114,8 +114,9 @@ async def _answer_error(
 
 async def _answer_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status, empty = error.status_code, error.status_code in {204, 304}  # they never have a body
-    response = Response(None, status) if empty else answer(status, str(error.detail))
+    status, detail = error.status_code, str(error.detail)
+    # A 204 and a 304 never have a body.
+    response = Response(None, status) if status in {204, 304} else answer(status, detail)
     response.headers.update(error.headers or {})
     return response
 
