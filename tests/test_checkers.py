@@ -54,6 +54,11 @@ def test_the_files_for_github_are_safe(each: Each) -> None:
     run(["zizmor", "--offline", "--persona=pedantic", *files], ROOT)
 
 
+def test_the_workflows_are_correct_and_so_are_their_shell_scripts(each: Each) -> None:
+    files = [str(path) for path in each(".github/workflows/ci.yml")]
+    run(["jactionlint", "--strict-exit", *files], ROOT)
+
+
 def test_the_workflows_pin_their_actions(each: Each) -> None:
     for path in each(".github/workflows/ci.yml"):
         for action in re.findall(r"uses: (.*)", path.read_text()):
