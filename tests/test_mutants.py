@@ -4,6 +4,7 @@ import ast
 import re
 
 from tests.helpers import ROOT
+from tests.mutants import table as mutants
 from tests.mutants.table import PROOFS, path_of
 from tests.test_proofs import OPTIONS
 from tests.test_rooms import LAYER
@@ -26,7 +27,8 @@ def test_each_module_of_the_layer_that_has_code_has_proofs() -> None:
         if "__pycache__" not in path.parts and has_code(path.read_text())
     }
 
-    assert {name for name in modules if name.split("/")[0] not in OPTIONS} == PROOFS.keys()
+    assert modules == PROOFS.keys()
+    assert set(mutants.OPTIONS) == OPTIONS.keys()
 
 
 def test_the_proofs_of_each_module_exist() -> None:

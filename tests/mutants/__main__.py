@@ -5,9 +5,10 @@ one fails. A mutant that survives shows a gap in the proofs, or changes nothing 
 docs/mutants.md lists these mutants. A run takes too long for CI. ::
 
     just mutate unit_of_work/retry                              # all mutants of a module
-    just mutate --sample 300 --seed 8 --results mutants.jsonl   # some of all rooms
+    just mutate --sample 300 --seed 8 --results mutants.jsonl   # some of all rooms, without those of options
+    just mutate --option audit --sample 20                      # some of an option's room
 
-mutmut does not remove statements. This command does not change the rooms of options.
+mutmut does not remove statements.
 """
 
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from tests.helpers import render_project, run, snapshot
 from tests.mutants.table import read_options
-from tests.test_proofs import install_proofs
+from tests.test_proofs import OPTIONS, install_option, install_proofs
 
 TOOL = "mutmut==3.8.1"
 
@@ -31,7 +32,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         Path(directory).chmod(0o755)  # PostgreSQL runs as nobody for root
         template, shop = snapshot(Path(directory, "template")), Path(directory, "shop")
-        install_proofs(render_project(template, shop))
+        if options.option:
+            install_option(
+                render_project(template, shop, **OPTIONS[options.option]), options.option
+            )
+        else:
+            install_proofs(render_project(template, shop))
         run(["uv", "add", "--quiet", "--dev", TOOL], shop)
         shutil.copytree(Path(__file__).parent, shop / "tests/mutants")
         inside = ["uv", "run", "--quiet", "python", "-m", "tests.mutants.inside", *arguments]

@@ -30,7 +30,7 @@ from mutmut.mutation.file_mutation import Mutation, MutationVisitor, deep_replac
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import get_ignored_lines
 
-from tests.mutants.table import PROOFS, is_in, node_of, read_options
+from tests.mutants.table import PROOFS, is_in, modules_of, node_of, read_options
 from tools.embedded import EmbeddedPostgres
 
 LAYER = Path("src/shop/db")
@@ -99,11 +99,11 @@ def draw(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:
 
 def choose(options: Namespace) -> list[Mutant]:
     """Return the mutants that the command names. The same seed draws the same sample for all places."""
-    places = options.places or [""]
-    modules = [each for each in PROOFS if any(is_in(place, each) for place in places)]
+    places, changed = options.places or [""], modules_of(options.option)
+    modules = [each for each in changed if any(is_in(place, each) for place in places)]
     if not options.sample:
         return [mutant for module in modules for mutant in mutants_of(module)]
-    every = [mutant for module in PROOFS for mutant in mutants_of(module)]
+    every = [mutant for module in changed for mutant in mutants_of(module)]
     print(f"{options.sample} of {len(every)} mutants")
     drawn = draw(every, options.sample, options.seed)
     return [mutant for mutant in drawn if mutant.module in modules]

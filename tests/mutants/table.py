@@ -217,7 +217,26 @@ PROOFS = {
         "unit_of_work/retry",
         "engine/errors",
     ],
+    # The rooms of options, each in a project with its option.
+    "audit/actor": ["audit/actor", "audit/log"],
+    "audit/autogenerate": ["audit/revisions", "audit/log"],
+    "audit/model": ["audit/log", "audit/revisions"],
+    "audit/triggers": ["audit/log", "audit/privileges", "audit/actor", "audit/revisions"],
+    "fastapi/application": ["fastapi/service", "fastapi/requests"],
+    "fastapi/etag": ["fastapi/etag"],
+    "fastapi/health": ["fastapi/service"],
+    "fastapi/page_links": ["fastapi/answers", "fastapi/requests"],
+    "fastapi/problems": ["fastapi/problems", "fastapi/answers", "fastapi/requests"],
+    "fastapi/request_log": ["fastapi/service", "fastapi/requests", "fastapi/answers"],
+    "fastapi/retried_route": ["fastapi/retried_route", "fastapi/requests", "fastapi/faults"],
+    "fastapi/schema_state": ["fastapi/service"],
+    "fastapi/settings": ["fastapi/service"],
+    "fastapi/unit_of_work": ["fastapi/requests", "fastapi/retried_route", "fastapi/faults"],
+    "opentelemetry/observe": ["opentelemetry/traces"],
+    "opentelemetry/spans": ["opentelemetry/traces"],
 }
+
+OPTIONS = ("audit", "fastapi", "opentelemetry")
 
 
 def path_of(proofs: str) -> Path:
@@ -238,7 +257,13 @@ def read_options() -> Namespace:
         "places", nargs="*", metavar="PLACE", help="a room or a module, such as paging/page"
     )
     parser.add_argument(
-        "--sample", type=int, metavar="N", help="only this number of mutants, from all of db/"
+        "--option", choices=OPTIONS, default="", help="only the room of this option"
+    )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="only this number of mutants, from all rooms that are changed",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="the seed of the sample and of its order"
@@ -248,9 +273,15 @@ def read_options() -> Namespace:
     )
     options = parser.parse_args()
     for place in options.places:
-        if not any(is_in(place, module) for module in PROOFS):
+        if not any(is_in(place, module) for module in modules_of(options.option)):
             parser.error(f"no such place: {place}")
     return options
+
+
+def modules_of(option: str) -> list[str]:
+    """Return the modules of an option's room, or of all rooms that belong to no option."""
+    rooms = {module: module.partition("/")[0] for module in PROOFS}
+    return [module for module, room in rooms.items() if option == (room if room in OPTIONS else "")]
 
 
 def is_in(place: str, module: str) -> bool:
