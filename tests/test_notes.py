@@ -23,7 +23,7 @@ from tests.helpers import (
     render_project,
     snapshot,
 )
-from tests.released import sources
+from tests.released import FUTURE, PRESENT, sources
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +120,7 @@ def test_a_note_that_is_right_has_no_problem(template: Path) -> None:
     assert not [*notes.problems(note, [template])]
 
 
+NEW = FUTURE.removeprefix("v")
 NOTES = """
 [[notes]]
 what = "Everybody reads this."
@@ -156,7 +157,7 @@ def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that some of the NOTES concern, after an update and before its commit."""
     directory = tmp_path_factory.mktemp("notes")
     template = snapshot(directory / "template")
-    publish(template, "v0.1.0")
+    publish(template, PRESENT)
     project = render_project(template, directory / "shop")
     prepend(project / "tools/psql.py", "# ours\n")
     prepend(project / "src/shop/settings.py", "# old_name\n")
@@ -167,8 +168,8 @@ def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
     blobs = {key: notes.blob((tools / name).read_bytes()) for key, name in names.items()}
     (tools / "psql.py").rename(tools / "console.py")
     (tools / "releases").mkdir(exist_ok=True)
-    (tools / "releases/0.2.0.toml").write_text(NOTES.format(**blobs))
-    publish(template, "v0.2.0")
+    (tools / f"releases/{NEW}.toml").write_text(NOTES.format(**blobs))
+    publish(template, FUTURE)
     copier.run_update(project, defaults=True, overwrite=True, quiet=True)
     return project
 
@@ -179,16 +180,16 @@ def project(after_update: Path, tmp_path: Path) -> Path:
     return shutil.copytree(after_update, tmp_path / "shop", symlinks=True)
 
 
-INDEX = "0.2.0: A table needs an index. Write a revision.\n    migrations/versions: no revision has ix_posts_body\n"
-MOVED = "0.2.0: tools/psql.py is now tools/console.py. Move your changes.\n    tools/psql.py\n"
-SETTING = "0.2.0: The setting DATABASE_POOL is gone. Remove it.\n"
+INDEX = f"{NEW}: A table needs an index. Write a revision.\n    migrations/versions: no revision has ix_posts_body\n"
+MOVED = f"{NEW}: tools/psql.py is now tools/console.py. Move your changes.\n    tools/psql.py\n"
+SETTING = f"{NEW}: The setting DATABASE_POOL is gone. Remove it.\n"
 
 
 def test_the_notes_that_concern_a_project_are_printed_with_the_places(project: Path) -> None:
     code, output = left(project)
 
     assert code == 1
-    assert "0.2.0: Everybody reads this. Set DATABASE_ECHO for the old behaviour.\n" in output
+    assert f"{NEW}: Everybody reads this. Set DATABASE_ECHO for the old behaviour.\n" in output
     assert SETTING + "    .env\n    src/shop/settings.py\n" in output
     assert MOVED in output
     assert INDEX in output
@@ -216,7 +217,7 @@ def test_a_committed_update_is_recognized_and_its_notes_end_with_the_work(
     (project / "migrations/versions/0002.py").write_text('"""Add ix_posts_body."""\n')
     code, output = left(project)
     assert code == 0
-    assert output.startswith("0.2.0: Everybody reads this.")
+    assert output.startswith(f"{NEW}: Everybody reads this.")
 
 
 def test_a_project_that_was_never_updated_has_no_notes(project: Path) -> None:
@@ -233,7 +234,7 @@ def test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it(project
     code, output = left(project, "--check")
 
     assert code == 1
-    assert output.startswith("Newer versions: v0.2.0\n")
+    assert output.startswith(f"Newer versions: v{NEW}\n")
     assert SETTING in output
     assert MOVED in output
 
@@ -257,9 +258,9 @@ def test_the_check_prints_one_sentence_if_the_template_does_not_answer(
 
 
 def test_the_check_needs_a_version_of_the_template(project: Path) -> None:
-    edit(project / ".copier-answers.yml", "_commit: v0.2.0", "_commit: v0.2.0-1-g1234567")
+    edit(project / ".copier-answers.yml", f"_commit: {FUTURE}", f"_commit: {FUTURE}-1-g1234567")
 
     code, output = left(project, "--check")
 
     assert code == 1
-    assert "has no version v0.2.0-1-g1234567: update the project" in output
+    assert f"has no version v{NEW}-1-g1234567: update the project" in output
