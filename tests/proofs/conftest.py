@@ -10,6 +10,7 @@ from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.restartable import restartable, server_of_our_own
 from tests.proofs.support.revisions import project
+from tests.proofs.support.sampling import pytest_collection_modifyitems, pytest_configure
 from tests.proofs.support.things import things_database
 from tests.proofs.support.typed import typed
 
@@ -20,6 +21,8 @@ __all__ = [
     "hidden",
     "project",
     "proof_settings",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
     "restartable",
     "server",
     "server_of_our_own",

@@ -20,6 +20,7 @@ def operations(path: Path) -> list[str]:
     return re.findall(r"^    op\.(\w+)\(", upgrade, re.MULTILINE)
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_becomes_operations_that_the_running_code_survives(
     name: str, project: Project

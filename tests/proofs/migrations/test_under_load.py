@@ -99,6 +99,7 @@ async def projects(
             await server.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_writer_waits_long_for_the_operations_of_autogenerate(
     change: str, projects: dict[str, Project], record_property: Record

@@ -4,8 +4,9 @@ import pytest
 
 from shop.unit_of_work import Database, UnitOfWork
 from tests.factories import UserFactory
+from tests.proofs.support.sampling import FULL
 
-each = pytest.mark.parametrize("number", range(30))
+each = pytest.mark.parametrize("number", range(30 if FULL else 10))
 
 
 async def work(uow: UnitOfWork) -> None:
