@@ -12,6 +12,8 @@ import copier
 import pytest
 from copier._template import load_template_config
 
+from tests.proofs.support.sampling import FULL
+
 ROOT = Path(__file__).resolve().parents[1]
 # This function of Copier is private. It is needed because copier.yml includes files.
 CONFIG: dict[str, Any] = load_template_config(ROOT / "copier.yml")
@@ -26,6 +28,9 @@ SOURCES = ["copier.yml", "includes", "licenses", "template"]
 
 # With this environment a machine seems to have no Docker.
 NO_DOCKER = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+# The proofs need so much time on a busy machine.
+HOURS = 8 if FULL else 0.5
 
 Render = Callable[..., Path]
 Record = Callable[[str, object], None]
@@ -105,7 +110,7 @@ def attempt(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=1800,  # the proofs need it on a busy machine
+        timeout=HOURS * 3600,
         check=False,
     )
 

@@ -17,7 +17,8 @@ pytestmark = [
     pytest.mark.requires("pgbouncer", "postgresql"),
 ]
 
-# Per cent, with branches. The proofs and the project's own tests are counted together.
+# Per cent, with branches. The proofs and the project's own tests are counted together. Measuring it doubles
+# their time, so only `just proofs` does that.
 COVERED = 98
 
 # The packages that the proofs import and the project does not.
@@ -27,26 +28,6 @@ TOOLS = [
     "hypothesis>=6.150",
     "python-multipart>=0.0.20",
     "trustme>=1.2",
-]
-
-# Long proofs of a behaviour that shorter ones also run through. They would take twice the time if their
-# coverage were measured. So they run without it.
-LONG = [
-    "dialect/test_sqlite.py",
-    "migrations/test_behind_a_reader.py",
-    "migrations/test_faults.py",
-    "migrations/test_locks.py",
-    "migrations/test_order.py",
-    "migrations/test_phases.py",
-    "migrations/test_under_load.py",
-    "paging/test_hostile_input.py",
-    "paging/test_properties.py",
-    "paging/test_types.py",
-    "postgresql/test_pgbouncer.py",
-    "repository/test_types.py",
-    "unit_of_work/test_faults_restart.py",
-    "unit_of_work/test_isolated_price.py",
-    "unit_of_work/test_storm.py",
 ]
 
 # By directory of proofs: the answers that render the code for them.
@@ -114,21 +95,26 @@ def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:
     return shop
 
 
-def prove(shop: Path, program: list[str], record_property: Record, *tests: str) -> str:
-    """Run tests by a program, record what they measured, and return their summary."""
+def prove(shop: Path, record_property: Record, *tests: str) -> str:
+    """Run tests, record what they measured, and return their summary. With full counts, check the coverage."""
+    program = ["coverage", "run", "-m", "pytest"] if FULL else ["pytest"]
     # This family of reports has the figures of `record_property`.
     report = ["--junitxml=report.xml", "--override-ini=junit_family=xunit1"]
     output = run(["uv", "run", *program, "-n", "2", *report, *tests], shop, **NO_DOCKER)
+    if FULL:
+        check_coverage(shop, record_property)
     return record(shop, output, record_property)
 
 
-def measure(shop: Path, record_property: Record, *tests: str) -> tuple[str, float]:
-    """Run tests; return their summary and the branches that they cover, in per cent."""
-    summary = prove(shop, ["coverage", "run", "-m", "pytest"], record_property, *tests)
-    run(["uv", "run", "coverage", "combine", "--quiet"], shop)
-    run(["uv", "run", "coverage", "json", "--quiet"], shop)
-    totals = json.loads((shop / "coverage.json").read_text())["totals"]
-    return summary, totals["percent_covered"]
+def check_coverage(shop: Path, record_property: Record) -> None:
+    """Fail if the tests that ran leave too many branches of the layer out."""
+    for command in ("combine", "json"):
+        run(["uv", "run", "coverage", command, "--quiet"], shop)
+    covered = json.loads((shop / "coverage.json").read_text())["totals"]["percent_covered"]
+    record_property(
+        f"branch coverage in the project {shop.parent.name}, per cent", round(covered, 1)
+    )
+    assert covered >= COVERED, run(["uv", "run", "coverage", "report", "--show-missing"], shop)
 
 
 def record(shop: Path, output: str, record_property: Record) -> str:
@@ -144,32 +130,17 @@ def record(shop: Path, output: str, record_property: Record) -> str:
 
 
 def test_the_proofs_hold_and_cover_the_layer(proved: Path, record_property: Record) -> None:
-    others = [f"--ignore=tests/proofs/{each}" for each in LONG]
-
-    summary, covered = measure(proved, record_property, *others)
+    summary = prove(proved, record_property)
 
     record_property("proofs and the project's own tests", summary)
-    record_property("branch coverage of db/, per cent", round(covered, 1))
-    assert covered >= COVERED, run(["uv", "run", "coverage", "report", "--show-missing"], proved)
-
-
-def test_the_long_proofs_hold(proved: Path, record_property: Record) -> None:
-    files = [f"tests/proofs/{each}" for each in LONG]
-
-    summary = prove(proved, ["pytest"], record_property, *files)
-
-    record_property("long proofs", summary)
 
 
 def test_the_proofs_of_an_option_hold_and_cover_it(
     proved_option: Path, record_property: Record
 ) -> None:
-    summary, covered = measure(proved_option, record_property, "tests/proofs", "tests/db")
+    summary = prove(proved_option, record_property, "tests/proofs", "tests/db")
 
     record_property(f"proofs of {proved_option.parent.name}", summary)
-    assert covered >= COVERED, run(
-        ["uv", "run", "coverage", "report", "--show-missing"], proved_option
-    )
 
 
 def test_the_proofs_are_typed_like_the_project(proved: Path) -> None:
