@@ -8,8 +8,6 @@ Times are in seconds. For the server's timeouts 0 means no timeout.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
@@ -25,6 +23,8 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class EnvironmentSettings(BaseSettings):
+    """Settings whose errors are one sentence about environment variables."""
+
     model_config = SettingsConfigDict(
         env_file=".env",
         env_ignore_empty=True,
@@ -33,6 +33,17 @@ class EnvironmentSettings(BaseSettings):
         # Otherwise an error shows the rejected value, and a URL has the password.
         hide_input_in_errors=True,
     )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            prefix = self.model_config.get("env_prefix", "")
+            problems = [
+                _problem(f"{prefix}{each['loc'][0]}".upper(), each["type"], each["msg"])
+                for each in error.errors()
+            ]
+            raise SettingsError(f"{'; '.join(problems)}; see .env.example") from None
 
 
 class DatabaseSettings(EnvironmentSettings):
@@ -112,9 +123,8 @@ class DatabaseSettings(EnvironmentSettings):
     This is for development: such a statement is mostly a query in a loop (N+1).
     """
 
-    def __init__(self, **values: Any) -> None:
-        with one_sentence(self.model_config.get("env_prefix", "")):
-            super().__init__(**values)
+    def __init__(self, **values: Any) -> None:  # otherwise type checkers demand the URL here
+        super().__init__(**values)
 
     @property
     def timeouts(self) -> dict[str, str]:
@@ -123,19 +133,6 @@ class DatabaseSettings(EnvironmentSettings):
             name: str(math.ceil(getattr(self, name) * 1000))
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         }
-
-
-@contextmanager
-def one_sentence(prefix: str) -> Iterator[None]:
-    """Turn the errors of pydantic into one sentence about environment variables."""
-    try:
-        yield
-    except ValidationError as error:
-        problems = [
-            _problem(f"{prefix}{each['loc'][0]}".upper(), each["type"], each["msg"])
-            for each in error.errors()
-        ]
-        raise SettingsError(f"{'; '.join(problems)}; see .env.example") from None
 
 
 def _problem(variable: str, kind: str, message: str) -> str:

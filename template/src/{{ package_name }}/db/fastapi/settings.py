@@ -4,12 +4,12 @@ Each field is an environment variable with the prefix `WEB_`, such as `WEB_LOG_L
 its own settings: `uvicorn` reads `UVICORN_HOST`, `UVICORN_PORT` and `WEB_CONCURRENCY`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from ..settings import EnvironmentSettings, Seconds, one_sentence
+from ..settings import EnvironmentSettings, Seconds
 
 
 class WebSettings(EnvironmentSettings):
@@ -35,7 +35,3 @@ class WebSettings(EnvironmentSettings):
 
     Before that, uvicorn waits for up to `UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN` seconds.
     """
-
-    def __init__(self, **values: Any) -> None:
-        with one_sentence(self.model_config.get("env_prefix", "")):
-            super().__init__(**values)

@@ -1,12 +1,12 @@
 """The settings of migrations. They are a separate object, so migrations need no other settings."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ..errors import SettingsError
-from ..settings import DatabaseSettings, DatabaseURL, EnvironmentSettings, Seconds, one_sentence
+from ..settings import DatabaseSettings, DatabaseURL, EnvironmentSettings, Seconds
 
 
 class MigrationSettings(EnvironmentSettings):
@@ -32,10 +32,6 @@ class MigrationSettings(EnvironmentSettings):
 
     wait: Seconds = 600
     """How long a migration waits for the end of another one."""
-
-    def __init__(self, **values: Any) -> None:
-        with one_sentence(self.model_config.get("env_prefix", "")):
-            super().__init__(**values)
 
     def engine_settings(self) -> DatabaseSettings:
         """Return the settings of an engine for migrations: one direct connection, not pooled.
