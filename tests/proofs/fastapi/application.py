@@ -150,6 +150,11 @@ async def change_in_a_get(reads: Reads, author: Key) -> None:
     reads.session.add(Post(author_id=author, title="never", body=""))
 
 
+@router.get("/changes-by-work/{author}")
+async def change_in_a_get_that_takes_work(uow: Work, author: Key) -> None:
+    await uow.posts.add(Post(author_id=author, title="never", body=""))
+
+
 @router.get("/writes/{author}")
 @transaction_options(read_only=False, isolation_level="SERIALIZABLE")
 async def write_in_a_get(uow: Work, author: Key) -> str:

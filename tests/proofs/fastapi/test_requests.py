@@ -98,6 +98,17 @@ async def test_a_get_is_read_only_and_a_change_in_it_is_a_mistake_of_the_program
     assert (await site.client.post(f"/posts/{site.users[0]}/a")).status_code == 201
 
 
+@pytest.mark.parametrize("path", ["changes", "changes-by-work"])
+async def test_the_error_of_a_get_that_changes_rows_says_what_to_write(
+    isolated: Database, path: str
+) -> None:
+    async with in_this_task(isolated) as site:
+        with pytest.raises((AttributeError, errors.ReadOnlyTransaction)) as caught:
+            await site.client.get(f"/{path}/{site.users[0]}")
+
+    assert "write @transaction_options(read_only=False)" in caught.value.__notes__[-1]
+
+
 async def test_a_route_chooses_its_own_transaction(served_site: Site) -> None:
     answer = await served_site.client.get(f"/writes/{served_site.users[0]}")
 

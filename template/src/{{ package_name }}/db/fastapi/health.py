@@ -6,18 +6,18 @@
     200 if the database answers, and its schema is not older than the code. Otherwise 503: send no
     requests.
 
-The responses do not have the reason. The log has it, with the figures of the pool.
+The responses do not have the reason. The log has it, with the figures of the pool. The second one needs
+a connection of the pool, so it can take `DATABASE_CONNECT_TIMEOUT`. If all connections are in use, it is
+a 503.
 """
 
 import logging
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 
-from ..errors import Error
-from ..unit_of_work.database import Database
-from .problems import problem_responses
-from .unit_of_work import get_database
+from ..errors import ConnectionFailure, Error
+from .problems import Problem, problem_responses
+from .unit_of_work import OpenDatabase
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -30,18 +30,14 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/ready", responses=problem_responses(503))
-async def ready(
-    request: Request, database: Annotated[Database[Any, Any], Depends(get_database)]
-) -> dict[str, str]:
+@router.get("/ready", responses={503: {**problem_responses(503)[503], "model": Problem}})
+async def ready(request: Request, database: OpenDatabase) -> dict[str, str]:
     """Return 200 if requests can be served, and 503 otherwise."""
-    health = await database.health()
     try:
-        if health.ok:
-            await request.app.state.schema.check(database.engine)
-            return {"status": "ok"}
-        reason = health.detail
+        if not (health := await database.health()).ok:
+            raise ConnectionFailure(health.detail)
+        await request.app.state.schema.check(database.engine)
     except Error as error:
-        reason = str(error)
-    _log.warning("the service is not ready: %s; %s", reason, database.pool)
-    raise HTTPException(503, "the service is not ready")
+        _log.warning("the service is not ready: %s; %s", error, database.pool)
+        raise HTTPException(503, "the service is not ready") from error
+    return {"status": "ok"}

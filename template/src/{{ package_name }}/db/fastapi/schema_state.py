@@ -5,17 +5,22 @@ the `expand` revisions of the new code. So two states are allowed: a pending `co
 revision that this code does not know.
 """
 
-import asyncio
+from io import StringIO
+from threading import Lock
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
+from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..errors import SchemaMismatch
+from ..errors import SchemaMismatch, SettingsError
 from ..migrations.phases import phase_of
+
+_alone = Lock()  # Alembic allows one environment per process, and threads may check two services
 
 
 class SchemaState:
@@ -24,39 +29,45 @@ class SchemaState:
     `pyproject.toml` in the working directory names the directory of the revisions, as for `alembic`.
     """
 
-    def __init__(self) -> None:
-        self._fits = False
-        self._turn = asyncio.Lock()  # Alembic allows one environment per process
+    _fits = False
 
     async def check(self, engine: AsyncEngine) -> None:
         """Compare the revisions of the database with the revisions of the code.
 
         Raises:
+            SettingsError: the working directory has no `pyproject.toml`, or no directory of revisions.
             SchemaMismatch: the schema is older than the code.
             Error: the database does not answer.
         """
-        async with self._turn:
-            if self._fits:
-                return
-            async with engine.connect() as connection:
-                missing = await connection.run_sync(self._find_missing)
-            if missing:
-                raise SchemaMismatch(
-                    f"the schema of the database is older than this code, and lacks {missing[0]}: run "
-                    "`just migrate expand` before a deploy, or `just migrate` in development"
-                )
-            self._fits = True
+        if self._fits:
+            return
+        async with engine.connect() as connection:
+            missing = await connection.run_sync(_find_missing)
+        if missing:
+            raise SchemaMismatch(
+                f"the schema of the database is older than this code, and lacks {missing[0]}: run "
+                "`just migrate expand` before a deploy, or `just migrate` in development"
+            )
+        self._fits = True
 
-    def _find_missing(self, connection: Connection) -> list[str]:
-        """Return the revisions of the phase `expand` that the database lacks, the oldest first."""
-        config = Config(toml_file="pyproject.toml", attributes={"connection": connection})
+
+def _find_missing(connection: Connection) -> list[str]:
+    """Return the revisions of the phase `expand` that the database lacks, the oldest first."""
+    config = Config(toml_file="pyproject.toml", output_buffer=StringIO())
+    try:
         scripts = ScriptDirectory.from_config(config)
-        # This runs migrations/env.py, because it may name another table of versions. No revision runs.
-        with EnvironmentContext(config, scripts, fn=lambda *_: [], dont_mutate=True) as environment:
-            scripts.run_env()
-            applied = environment.get_context().get_current_heads()
-        try:
-            pending = [*scripts.iterate_revisions("heads", applied or "base")]
-        except RevisionError:  # the code does not know a revision, so the database is newer
-            return []
-        return [each.revision for each in reversed(pending) if phase_of(each) == "expand"]
+    except CommandError as error:
+        raise SettingsError(
+            "there are no revisions: start the service in the directory of pyproject.toml and migrations/"
+        ) from error
+    # migrations/env.py may name another table of versions. Here it writes a script without revisions. That
+    # needs no database, so nothing else can run in this thread before the environment ends.
+    with _alone, EnvironmentContext(config, scripts, fn=lambda *_: [], as_sql=True) as environment:
+        scripts.run_env()
+        options = environment.get_context().opts | {"as_sql": False, "literal_binds": False}
+    applied = MigrationContext.configure(connection, opts=options).get_current_heads()
+    try:
+        pending = [*scripts.iterate_revisions("heads", applied or "base")]
+    except RevisionError:  # the code does not know a revision, so the database is newer
+        return []
+    return [each.revision for each in reversed(pending) if phase_of(each) == "expand"]

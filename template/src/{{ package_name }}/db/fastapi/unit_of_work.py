@@ -17,6 +17,12 @@ HEAD get a `ReadUnitOfWork`, and other methods get a `UnitOfWork`. A route can c
     @transaction_options(read_only=False)
     async def next_ticket(uow: Work) -> Ticket: ...
 
+A type checker does not see it if a GET takes `Work` without this. Then the change raises
+`AttributeError` or `ReadOnlyTransaction`, and a note in the traceback says what to write.
+
+A websocket lives long, so it has no unit of work. It opens one for each message, with the `Database` of
+`get_database`.
+
 A background task or a streamed response runs after the transaction. It opens its own unit of work, in
 the function that runs later::
 
@@ -29,12 +35,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, TypeVar, Unpack
 
 from fastapi import Depends, Request
+from fastapi.requests import HTTPConnection
 
+from ..errors import ReadOnlyTransaction
 from ..unit_of_work.database import Database, TransactionOptions
 from ..unit_of_work.unit_of_work import ReadUnitOfWork, UnitOfWork
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_HINT = "if this GET changes rows, write @transaction_options(read_only=False) below its decorator"
 _OPTIONS = "__transaction_options__"
 
 
@@ -59,9 +68,13 @@ def transaction_options(**options: Unpack[RouteTransactionOptions]) -> Callable[
     return choose
 
 
-async def get_database(request: Request) -> Any:
-    """Return `app.state.database`. This is a dependency."""
+async def get_database(request: HTTPConnection) -> Any:
+    """Return `app.state.database`. This is a dependency, also of a websocket."""
     return request.app.state.database
+
+
+OpenDatabase = Annotated[Database[Any, Any], Depends(get_database)]
+"""The parameter of a route that uses the database itself."""
 
 
 async def no_info() -> object:
@@ -84,14 +97,16 @@ def unit_of_work_dependency(
     """
 
     async def open_unit_of_work(
-        request: Request,
-        database: Annotated[Database[Any, Any], Depends(get_database)],
-        info: Annotated[object, Depends(info)],
+        request: Request, database: OpenDatabase, info: Annotated[object, Depends(info)]
     ) -> AsyncIterator[UnitOfWork | ReadUnitOfWork]:
-        chosen = getattr(request.scope["endpoint"], _OPTIONS, {})
-        reads = request.method in {"GET", "HEAD"}
-        options: dict[str, Any] = {"read_only": reads, "info": info, **chosen}
-        async with database.unit_of_work(**options) as uow:
-            yield uow
+        options: dict[str, Any] = {"read_only": request.method in {"GET", "HEAD"}, "info": info}
+        options |= getattr(request.scope["endpoint"], _OPTIONS, {})
+        try:
+            async with database.unit_of_work(**options) as uow:
+                yield uow
+        except (AttributeError, ReadOnlyTransaction) as error:
+            if options["read_only"]:
+                error.add_note(_HINT)
+            raise
 
     return open_unit_of_work

@@ -1,0 +1,74 @@
+"""The check of the schema: in a wrong directory, and by several services of one process."""
+
+import asyncio
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from shop.api.logs import configure_logging
+from shop.db import errors
+from shop.db.fastapi import WebSettings, serving
+from shop.db.fastapi.schema_state import SchemaState
+from tests.db.fastapi.fixtures import client_of
+from tests.proofs.fastapi.application import application
+from tests.proofs.fastapi.sites import lines
+from tests.proofs.support.faults import opened
+
+
+@pytest.mark.parametrize("missing", ["pyproject.toml", "migrations"])
+async def test_a_service_in_a_wrong_directory_says_where_to_start_it(
+    fresh_database_url: URL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    missing: str,
+) -> None:
+    if missing == "migrations":
+        shutil.copy("pyproject.toml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    configure_logging("WARNING")
+    async with opened(fresh_database_url) as database:
+        app = application(database.settings)
+        with pytest.raises(errors.SettingsError, match="start the service in the directory of"):
+            await serving(app, database, WebSettings(_env_file=None)).__aenter__()
+        app.state.database = database  # as if the database had not answered at startup
+        async with client_of(app) as client:
+            assert (await client.get("/health/ready")).status_code == 503
+
+    [warning] = lines(capsys)
+    assert "the service is not ready: there are no revisions" in warning["event"]
+
+
+async def test_services_of_one_event_loop_can_check_their_schemas_at_the_same_time(
+    fresh_database_url: URL,
+) -> None:
+    async with opened(fresh_database_url) as database:
+        await asyncio.gather(*(SchemaState().check(database.engine) for _ in range(4)))
+
+
+@pytest.fixture
+def many_switches() -> Iterator[None]:
+    """Let Python switch between threads as often as possible."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+async def test_services_of_several_threads_can_check_their_schemas_at_the_same_time(
+    fresh_database_url: URL, many_switches: None
+) -> None:
+    together = threading.Barrier(4)
+
+    async def check() -> None:
+        async with opened(fresh_database_url) as database:
+            async with database.engine.connect():
+                together.wait(30)
+            await SchemaState().check(database.engine)
+
+    await asyncio.gather(*(asyncio.to_thread(asyncio.run, check()) for _ in range(4)))
