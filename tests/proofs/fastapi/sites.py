@@ -1,6 +1,7 @@
 """The web application of `application.py`. It runs in the task of the test, or in a server."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,11 @@ WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the lines of the log. They are JSON, because standard error is not a terminal."""
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
 @dataclass

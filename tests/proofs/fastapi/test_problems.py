@@ -99,9 +99,14 @@ async def test_each_problem_is_in_the_openapi_document(isolated_site: Site) -> N
             continue
         for operation in operations.values():
             for status in ("404", "409", "422", "500", "503"):
-                [media] = operation["responses"][status]["content"].items()
+                response = operation["responses"][status]
+                [media] = response["content"].items()
                 assert media[0] == "application/problem+json"
-                assert media[1]["schema"]["required"] == ["title", "status", "detail"]
+                assert media[1]["schema"] == {"$ref": "#/components/schemas/Problem"}
+                headers = {"X-Request-ID"} | ({"Retry-After"} if status == "503" else set())
+                assert response["headers"].keys() == headers
+    problem = document["components"]["schemas"]["Problem"]
+    assert problem["required"] == ["title", "status", "detail"]
 
 
 async def test_pages_have_links_and_limits(isolated_site: Site) -> None:

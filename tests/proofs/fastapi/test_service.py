@@ -1,8 +1,6 @@
 """The service around its routes: startup, health, log and shutdown."""
 
 import asyncio
-import json
-from typing import Any
 
 import pytest
 from sqlalchemy import URL, make_url, text
@@ -14,15 +12,10 @@ from shop.db.fastapi import WebSettings, schema_state, serving
 from shop.unit_of_work import Database
 from tests.db.fastapi.fixtures import client_of
 from tests.proofs.fastapi.application import application
-from tests.proofs.fastapi.sites import served
+from tests.proofs.fastapi.sites import lines, served
 from tests.proofs.support.faults import opened, wait_until
 
 NOWHERE = make_url("postgresql://me:secret@127.0.0.1:1/nowhere")
-
-
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Return the lines of the log. They are JSON, because standard error is not a terminal."""
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
 async def test_a_service_starts_without_its_database_and_is_not_ready(
@@ -98,6 +91,7 @@ async def test_the_log_has_one_line_per_request_with_its_id_and_its_statements(
     assert mine["level"] == "info"
     assert mine["timestamp"].endswith("Z")
     assert 0 < mine["seconds"] < 60
+    assert mine["complete"]
     assert (other["request_id"], other["path"]) == (new.headers["X-Request-ID"], "/pa%0Ages")
 
 

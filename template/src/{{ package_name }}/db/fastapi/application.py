@@ -19,17 +19,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import MetaData
 
-from ..engine.query_log import log_repeated_queries
+from ..engine.query_log import listen, log_repeated_queries
 from ..errors import ConnectionFailure, ConnectionRejected
 from ..unit_of_work.database import Database
 from . import health
-from .problems import add_problem_handlers
-from .request_log import RequestLog, count_statements
+from .problems import STATUSES, handle
+from .request_log import RequestLog, count_statement
 from .schema_state import SchemaState
 from .settings import WebSettings
 
@@ -49,7 +50,8 @@ def install(
     """
     app.state.running = set[object]()
     app.state.schema = SchemaState()
-    add_problem_handlers(app, metadata, statuses or {})
+    for kind, status in {**STATUSES, **(statuses or {})}.items():
+        app.add_exception_handler(kind, partial(handle, metadata, status))
     app.add_middleware(RequestLog, running=app.state.running)
     app.include_router(health.router)
 
@@ -72,7 +74,7 @@ async def serving(
     # If this is not 0, the engine logs the warning already.
     repeated = database.settings.log_statements_repeated_more_than
     for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
-        count_statements(engine)
+        listen(engine, count_statement)
         if not repeated and (times := settings.log_statements_repeated_more_than):
             log_repeated_queries(engine, times)
     try:

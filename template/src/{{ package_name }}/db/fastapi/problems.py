@@ -17,27 +17,29 @@ everything else                                            500, and a traceback 
 `CommitUnknown` is not a 503. The change may be committed, and proxies repeat a request after a 503.
 
 The response has no SQL, no values, no hosts and no lines of source code. The log has the whole error.
+
+A websocket that is not accepted yet gets the same response. After that it is closed with the code 1011.
 """
 
 import logging
 from collections.abc import Mapping
-from functools import partial
 from http.client import responses
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import MetaData
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketState
 
 from .. import errors
 
 MEDIA_TYPE = "application/problem+json"
 
 # The most specific class of an error decides. Other errors are mistakes of the program.
-_STATUSES: dict[type[Exception], int] = {
+STATUSES: dict[type[Exception], int] = {
     errors.NotFound: 404,
     errors.StaleData: 412,
     **dict.fromkeys([errors.UniqueViolation, errors.ExclusionViolation], 409),
@@ -46,15 +48,15 @@ _STATUSES: dict[type[Exception], int] = {
     **dict.fromkeys([errors.TransientError, errors.ConnectionRejected], 503),
     ClientDisconnect: 400,  # nobody reads this response, but a 500 would be a mistake of the program
     **dict.fromkeys([errors.LockNotAvailable, errors.PoolTimeout, errors.QueryCanceled], 503),
+    **{RequestValidationError: 422, HTTPException: 500},  # the second one has its own status
 }
 
 _log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """A description of an error, as in RFC 9457."""
+    """A description of an error, as in RFC 9457. No other model of an application can have this name."""
 
-    type: str = "about:blank"
     title: str
     status: int
     detail: str
@@ -68,8 +70,15 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     Args:
         statuses: the statuses that the route can return, such as 404.
     """
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
-    return {each: {"description": responses[each], "content": content} for each in statuses}
+    return {each: _describe(each) for each in statuses}
+
+
+def _describe(status: int) -> dict[str, Any]:
+    # The health route registers the schema.
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    names = ["X-Request-ID", "Retry-After"] if status == 503 else ["X-Request-ID"]
+    headers = {name: {"schema": {"type": "string"}} for name in names}
+    return {"description": responses[status], "content": content, "headers": headers}
 
 
 def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response:
@@ -81,48 +90,38 @@ def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response
     return Response(content, status, headers, media_type=MEDIA_TYPE)
 
 
-def add_problem_handlers(
-    app: FastAPI, metadata: MetaData, statuses: Mapping[type[Exception], int]
-) -> None:
-    """Let an application answer errors with problem details.
+async def handle(metadata: MetaData, status: int, connection: Any, error: Exception) -> Response:
+    """Return the response for an error.
 
     Args:
         metadata: the metadata of the models, for the names of fields.
-        statuses: the statuses for your own classes of errors. Their messages are sent to the client.
+        status: the status for this class of errors.
+        connection: the request or the websocket.
+        error: the error. Its message is sent to the client, unless it is a `DatabaseError`.
+
+    Raises:
+        WebSocketException: the websocket was accepted, so it gets no response. This closes it.
     """
-    for kind, status in {**_STATUSES, **statuses}.items():
-        app.add_exception_handler(kind, partial(_answer_error, metadata=metadata, status=status))
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(RequestValidationError, _answer_input)
-
-
-async def _answer_error(
-    request: Request, error: Exception, *, metadata: MetaData, status: int
-) -> Response:
+    if getattr(connection, "application_state", None) is WebSocketState.CONNECTED:
+        _log.warning("a websocket is closed with 1011: %s", error)
+        raise WebSocketException(1011) from error
     if status == 503:
         _log.warning("a request gets a 503: %s", error)
-    if status == 412 and "if-match" not in request.headers:
+    if status == 412 and "if-match" not in connection.headers:
         status = 409
-    if not isinstance(error, errors.DatabaseError):
-        return answer(status, str(error))
-    fields = []
+    detail = error.summary if isinstance(error, errors.DatabaseError) else str(error)
+    headers: Mapping[str, str] = {}
+    fields: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        status, detail, headers = error.status_code, str(error.detail), error.headers or {}
+    if isinstance(error, RequestValidationError):
+        detail = "the request is not valid: see the errors"
+        # A response with all errors of a long list would be much longer than the list.
+        fields = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()[:100]}
     if isinstance(error, errors.ConstraintViolation):
         columns = [c for t in metadata.tables.values() if t.name == error.table for c in t.columns]
-        fields = [column.name for column in columns if error.concerns(column)]
-    return answer(status, error.summary, dict.fromkeys(fields, error.summary))
-
-
-async def _answer_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    status, detail = error.status_code, str(error.detail)
+        fields = {column.name: detail for column in columns if error.concerns(column)}
     # A 204 and a 304 never have a body.
-    response = Response(None, status) if status in {204, 304} else answer(status, detail)
-    response.headers.update(error.headers or {})
+    response = Response(None, status) if status in {204, 304} else answer(status, detail, fields)
+    response.headers.update(headers)
     return response
-
-
-async def _answer_input(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    # A response with all errors of a long list would be much longer than the list.
-    fields = {".".join(map(str, each["loc"])): str(each["msg"]) for each in error.errors()[:100]}
-    return answer(422, "the request is not valid: see the errors", fields)

@@ -1,5 +1,9 @@
 """One line in the log for each request, with its id, its time and the number of its statements.
 
+The line has the status that the client got. If the response did not reach its end, because a stream
+raised or the request was cancelled, the line ends with "(broken off)", and `complete` is false. Without
+a response, the status is null, and "-" in the text.
+
 The id comes from the header `X-Request-ID`, if that has at most 64 letters, digits, `-` and `_`.
 Otherwise the id is new. The response and every line that the request logs have it.
 
@@ -9,25 +13,23 @@ A request to `/health/` is logged at the level DEBUG, because an orchestrator se
 import asyncio
 import logging
 import re
-from collections import Counter
 from contextvars import ContextVar
 from time import monotonic
 from urllib.parse import quote
 from uuid import uuid4
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from ..engine.query_log import RecordedQuery, listen
+from ..engine.query_log import RecordedQuery
 from .problems import answer
 
 HEADER = "X-Request-ID"
 
 _SAFE = re.compile(r"[\w-]{1,64}", re.ASCII)
 _log = logging.getLogger(__name__)
-_statements: ContextVar[Counter[str]] = ContextVar("statements")
+_statements: ContextVar[list[str]] = ContextVar("statements")
 
 
 class RequestLog:
@@ -50,14 +52,19 @@ class RequestLog:
         request_id = given if _SAFE.fullmatch(given) else uuid4().hex
         clear_contextvars()
         bind_contextvars(request_id=request_id)
-        _statements.set(statements := Counter[str]())
-        task, start, status = asyncio.current_task(), monotonic(), 0
+        ran: list[str] = []
+        _statements.set(ran)
+        task, start = asyncio.current_task(), monotonic()
+        status: int | None = None
+        complete = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[HEADER] = request_id
+            else:
+                complete = not message.get("more_body")
             await send(message)
 
         self._running.add(task)
@@ -74,16 +81,12 @@ class RequestLog:
             self._running.discard(task)
             path = quote(scope["path"])  # a line break would begin a new line in the log
             fields = {"method": scope["method"], "path": path, "status": status}
-            figures = {"seconds": monotonic() - start, "statements": statements.total()}
+            figures = {"complete": complete, "seconds": monotonic() - start, "statements": len(ran)}
             level = logging.DEBUG if path.startswith("/health/") else logging.INFO
-            _log.log(level, "%(method)s %(path)s %(status)d", fields, extra=fields | figures)
+            end = f"{status or '-'}{'' if complete else ' (broken off)'}"
+            _log.log(level, f"%(method)s %(path)s {end}", fields, extra=fields | figures)
 
 
-def count_statements(engine: AsyncEngine) -> None:
-    """Count the statements that each request runs on an engine."""
-
-    def count(_: object, query: RecordedQuery, __: bool) -> None:
-        if (statements := _statements.get(None)) is not None:
-            statements[query.text] += 1
-
-    listen(engine, count)
+def count_statement(_: object, query: RecordedQuery, __: bool) -> None:
+    """Count a statement for the request that runs it. `listen` of the query log calls this."""
+    _statements.get([]).append(query.text)

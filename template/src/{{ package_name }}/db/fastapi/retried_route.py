@@ -11,6 +11,9 @@ outside of its transaction. Send a mail in an `after_commit` hook or a backgroun
 A route with a form or an upload does not run again, because it cannot be read twice. Any other body is
 read into memory. So a route that reads its body as a stream needs another router. A streamed
 response begins after the last attempt, and does not run again. This does not work for websockets.
+
+A dependency that begins before the unit of work ends after the commit. If its end raised a
+`TransientError`, the committed work would run again. So let it raise something else.
 """
 
 from collections.abc import Callable, Coroutine
@@ -40,8 +43,7 @@ class RetriedRoute(APIRoute):
             return handle
 
         async def handle_with_retries(request: Request) -> Response:
-            if not self.body_field:  # the function may read the body itself
-                await request.body()  # the request object keeps the body for the next attempt
+            await request.body()  # the request object keeps the body for the next attempt
             ending = request.scope["fastapi_inner_astack"]
             return await retry(partial(_attempt, handle, request, ending), attempts=self.attempts)
 
