@@ -41,6 +41,9 @@ SHOWN: dict[str, Shown] = {
     " of an inactive user is hidden.": Shown(
         {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")
     ),
+    "The example's API refuses a parameter that a list does not know, in new projects.": Shown(
+        {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")
+    ),
 }
 
 

@@ -50,6 +50,7 @@ FROZEN = {
     "shop.db.fastapi": {
         "IfMatch",
         "PageOf",
+        "PageParameters",
         "Paging",
         "RetriedRoute",
         "WebSettings",

@@ -47,6 +47,7 @@ SURFACE = {
     "fastapi": {
         "IfMatch",
         "PageOf",
+        "PageParameters",
         "Paging",
         "RetriedRoute",
         "WebSettings",

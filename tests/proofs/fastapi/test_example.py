@@ -137,6 +137,27 @@ async def test_the_openapi_document_names_each_status_that_any_route_can_answer(
     assert {} not in paths["/posts/{post}"]["patch"]["security"]
 
 
+async def test_the_openapi_document_names_the_header_link_of_each_list(
+    client: httpx.AsyncClient,
+) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+
+    for path in ("/posts", "/users"):
+        assert "Link" in paths[path]["get"]["responses"]["200"]["headers"]
+
+
+@pytest.mark.parametrize("path", ["/posts?", "/posts/search?words=a&", "/users?"])
+async def test_a_parameter_with_an_unknown_name_is_refused(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    assert (await client.get(path)).status_code == 200
+
+    answer = await client.get(f"{path}author.ne=x")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"].keys() == {"query.author.ne"}
+
+
 async def test_a_body_that_is_too_long_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post("/users", content=b" " * 1_000_001)
 

@@ -5,10 +5,11 @@ it is an error, and never a query.
 """
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
+from ..db.fastapi import PageParameters
 from ..models import Key
 
 # PostgreSQL cannot store the character U+0000.
@@ -21,6 +22,7 @@ Email = Annotated[
 Username = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9_]+$")]
 Password = Annotated[str, Field(min_length=12, max_length=200)]
 Credits = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Sort = Annotated[str, Field(max_length=100)]
 
 
 def check_date(given: object) -> object:
@@ -36,6 +38,19 @@ Instant = Annotated[AwareDatetime, BeforeValidator(check_date)]
 def absent() -> str:
     """Return a placeholder for a field that was not sent. `exclude_unset` leaves the field out."""
     return ""
+
+
+LINKS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": "the URLs of the next and the previous page, as in RFC 8288",
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+"""The `responses=` of a list. It describes what `set_page_links` sends."""
 
 
 class FromEntity(BaseModel):
@@ -91,12 +106,32 @@ class PostChange(BaseModel):
     publish_at: Instant | None = None
 
 
-class PostFilter(BaseModel):
-    """The filters for posts. Their names are `field.operator`, as in `AllowedFields`."""
+class UserParameters(PageParameters, extra="forbid"):
+    """The parameters of the list of users. A parameter with another name is refused."""
 
+    sort: Sort = "username"
+
+
+class PostParameters(PageParameters, extra="forbid"):
+    """The parameters of the list of posts. The names of filters are `field.operator`, as in `AllowedFields`.
+
+    A parameter with another name is refused. Otherwise a client would take the whole list for the
+    result of its filter.
+    """
+
+    sort: Sort = "-created"
     author: Key | None = None
     created_from: Instant | None = Field(default=None, alias="created.ge")
     created_before: Instant | None = Field(default=None, alias="created.lt")
+
+    def filters(self) -> dict[str, object]:
+        """Return the filters that the client sent, by their names."""
+        others = {"limit", "cursor", "sort"}
+        return self.model_dump(by_alias=True, exclude_none=True, exclude=others)
+
+
+class SearchParameters(BaseModel, extra="forbid"):
+    words: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Author(FromEntity):

@@ -1,6 +1,10 @@
 """Many posts in one request: an export as a stream, and an import of a file.
 
 Both take long. So they do not use the transaction of the request, which would stay open until the end.
+
+The export has a connection of the pool until the client has read everything. If a client pauses for
+`DATABASE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT`, which is 60 s, the export breaks off. Until then, ten slow
+clients can have all connections of a process.
 """
 
 import csv
@@ -37,8 +41,7 @@ async def export_posts(database: Opened, key: TokenUser) -> StreamingResponse:
 
 
 async def lines_of(database: Database, author: Key) -> AsyncIterator[str]:
-    # The stream begins after the route has ended, so it opens its own transaction. It has a connection
-    # until the client has read everything, or pauses for `idle_in_transaction_session_timeout`.
+    # The stream begins after the route has ended, so it opens its own transaction.
     async with (
         database.unit_of_work(read_only=True) as reads,
         reads.posts.stream(Post.author_id == author, order_by=[Post.id]) as partitions,

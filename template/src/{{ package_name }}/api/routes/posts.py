@@ -7,12 +7,13 @@ from sqlalchemy.orm import joinedload
 
 from ...db import AllowedFields, Page
 from ...db.errors import NotFound
-from ...db.fastapi import PageOf, Paging, RetriedRoute, problem_responses, set_page_links
+from ...db.fastapi import PageOf, RetriedRoute, problem_responses, set_page_links
 from ...models import Comment, Key, Post
 from ...services.posts import publish, write
 from ...unit_of_work import UnitOfWork
 from ..dependencies import Reads, Work
 from ..schemas import (
+    LINKS,
     AddedComment,
     FoundPost,
     FullPost,
@@ -21,7 +22,8 @@ from ..schemas import (
     NewPost,
     OwnPost,
     PostChange,
-    PostFilter,
+    PostParameters,
+    SearchParameters,
 )
 from ..security import CurrentUser, TokenUser
 
@@ -30,22 +32,20 @@ router = APIRouter(prefix="/posts", tags=["posts"], route_class=RetriedRoute)
 FIELDS = AllowedFields({"title": Post.title, "created": Post.created_at, "author": Post.author_id})
 
 
-@router.get("", response_model=PageOf[ListedPost])
+@router.get("", response_model=PageOf[ListedPost], responses=LINKS)
 async def list_posts(
     reads: Reads,
-    paging: Paging,
-    given: Annotated[PostFilter, Query()],
+    given: Annotated[PostParameters, Query()],
     request: Request,
     response: Response,
-    sort: Annotated[str, Query(max_length=100)] = "-created",
 ) -> Page[Post]:
     """List the published posts. `sort` may have the fields `title`, `created` and `author`."""
     page = await reads.posts.paginate(
         Post.published.is_(True),
-        *FIELDS.criteria(given.model_dump(by_alias=True, exclude_none=True)),
-        order_by=FIELDS.order_by(sort),
-        limit=paging.limit,
-        cursor=paging.cursor,
+        *FIELDS.criteria(given.filters()),
+        order_by=FIELDS.order_by(given.sort),
+        limit=given.limit,
+        cursor=given.cursor,
         options=[joinedload(Post.author)],
     )
     set_page_links(request, response, page)
@@ -53,11 +53,9 @@ async def list_posts(
 
 
 @router.get("/search", response_model=list[FoundPost])
-async def search_posts(
-    reads: Reads, words: Annotated[str, Query(min_length=1, max_length=500)]
-) -> object:
+async def search_posts(reads: Reads, given: Annotated[SearchParameters, Query()]) -> object:
     """Find published posts that have all of the words, in upper or lower case."""
-    return await reads.posts.search(words)
+    return await reads.posts.search(given.words)
 
 
 @router.post("", status_code=201, response_model=OwnPost, responses=problem_responses(401))

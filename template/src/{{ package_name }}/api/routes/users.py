@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from ...db import AllowedFields, Page
-from ...db.fastapi import PageOf, Paging, problem_responses, set_page_links
+from ...db.fastapi import PageOf, problem_responses, set_page_links
 from ...models import Key, User
 from ...services.users import register, remove
 from ..dependencies import Reads, Work
-from ..schemas import Account, NewUser, PublicUser, UserChange
+from ..schemas import LINKS, Account, NewUser, PublicUser, UserChange, UserParameters
 from ..security import CurrentUser, LockedUser
 
 router = APIRouter(prefix="/users", tags=["users"])
@@ -24,17 +24,16 @@ async def register_user(uow: Work, given: NewUser) -> Account:
     return Account.model_validate(user)
 
 
-@router.get("", response_model=PageOf[PublicUser])
+@router.get("", response_model=PageOf[PublicUser], responses=LINKS)
 async def list_users(
     reads: Reads,
-    paging: Paging,
+    given: Annotated[UserParameters, Query()],
     request: Request,
     response: Response,
-    sort: Annotated[str, Query(max_length=100)] = "username",
 ) -> Page[User]:
     """List the active users. `sort` is `username` or `created`, and `-` before it means descending."""
     page = await reads.users.paginate(
-        User.active, order_by=FIELDS.order_by(sort), limit=paging.limit, cursor=paging.cursor
+        User.active, order_by=FIELDS.order_by(given.sort), limit=given.limit, cursor=given.cursor
     )
     set_page_links(request, response, page)
     return page

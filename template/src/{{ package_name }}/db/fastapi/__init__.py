@@ -24,7 +24,7 @@ log requests, with their ids and their statements          `request_log.py`
 
 from .application import install, serving
 from .etag import IfMatch, check_if_match, set_etag
-from .page_links import PageOf, Paging, set_page_links
+from .page_links import PageOf, PageParameters, Paging, set_page_links
 from .problems import problem_responses
 from .retried_route import RetriedRoute
 from .settings import WebSettings
@@ -33,6 +33,7 @@ from .unit_of_work import get_database, transaction_options, unit_of_work_depend
 __all__ = [
     "IfMatch",
     "PageOf",
+    "PageParameters",
     "Paging",
     "RetriedRoute",
     "WebSettings",

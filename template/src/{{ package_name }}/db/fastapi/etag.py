@@ -13,7 +13,8 @@
         return post
 
 The model needs the mixin `Versioned`. `check_if_match` compares the versions, and the UPDATE compares
-them again. So if two clients send the same version, one of them gets 412.
+them again. So if two clients send the same version, one of them gets 412. The OpenAPI document has the
+header if the route has `responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}}`.
 """
 
 from typing import Annotated

@@ -8,30 +8,37 @@
         set_page_links(request, response, page)
         return page
 
-If a cursor does not belong to the list, the response is 422.
+If a cursor does not belong to the list, the response is 422. A list with filters takes a subclass of
+`PageParameters`. With `extra="forbid"`, a filter with a wrong name is a 422 too, and not ignored::
+
+    class PostParameters(PageParameters, extra="forbid"):
+        author: Key | None = None
+
+    async def posts(given: Annotated[PostParameters, Query()], …) -> PageOf[PostOut]: ...
+
+The OpenAPI document has the header if the route has
+`responses={200: {"headers": {"Link": {"schema": {"type": "string"}}}}}`.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import quote
 
-from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, Field
 
 from ..paging.page import Page
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class PageParameters:
+class PageParameters(BaseModel):
     """The parameters of a page: at most how many items, and `next` or `previous` of another page."""
 
-    limit: Annotated[int, Query(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Query(max_length=2000)] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=2000)] = None
 
 
-Paging = Annotated[PageParameters, Depends()]
+Paging = Annotated[PageParameters, Query()]
 
 
 class PageOf(BaseModel, Generic[T]):
