@@ -41,7 +41,7 @@ async def test_a_service_in_a_wrong_directory_says_where_to_start_it(
             assert (await client.get("/health/ready")).status_code == 503
 
     [warning] = lines(capsys)
-    assert "the service is not ready: there are no revisions" in warning["event"]
+    assert "the service is not ready: no revisions" in warning["event"]
 
 
 async def test_services_of_one_event_loop_can_check_their_schemas_at_the_same_time(

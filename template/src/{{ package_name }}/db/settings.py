@@ -123,7 +123,8 @@ class DatabaseSettings(EnvironmentSettings):
     This is for development: such a statement is mostly a query in a loop (N+1).
     """
 
-    def __init__(self, **values: Any) -> None:  # otherwise type checkers demand the URL here
+    # Each class has a constructor. Otherwise type checkers accept only the fields, and not `_env_file`.
+    def __init__(self, **values: Any) -> None:
         super().__init__(**values)
 
     @property

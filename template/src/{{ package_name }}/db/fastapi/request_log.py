@@ -25,8 +25,6 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from ..engine.query_log import RecordedQuery
 from .problems import answer
 
-HEADER = "X-Request-ID"
-
 _SAFE = re.compile(r"[\w-]{1,64}", re.ASCII)
 _log = logging.getLogger(__name__)
 _statements: ContextVar[list[str]] = ContextVar("statements")
@@ -48,7 +46,7 @@ class RequestLog:
         """Call the application, and log the request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        given = Headers(scope=scope).get(HEADER, "")
+        given = Headers(scope=scope).get("X-Request-ID", "")
         request_id = given if _SAFE.fullmatch(given) else uuid4().hex
         clear_contextvars()
         bind_contextvars(request_id=request_id)
@@ -62,7 +60,7 @@ class RequestLog:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
             else:
                 complete = not message.get("more_body")
             await send(message)

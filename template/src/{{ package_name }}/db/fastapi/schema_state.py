@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import SchemaMismatch, SettingsError
 from ..migrations.phases import phase_of
 
+_NOT_HERE = "no revisions: start the service in the directory of pyproject.toml and migrations/"
 _alone = Lock()  # Alembic allows one environment per process, and threads may check two services
 
 
@@ -57,9 +58,7 @@ def _find_missing(connection: Connection) -> list[str]:
     try:
         scripts = ScriptDirectory.from_config(config)
     except CommandError as error:
-        raise SettingsError(
-            "there are no revisions: start the service in the directory of pyproject.toml and migrations/"
-        ) from error
+        raise SettingsError(_NOT_HERE) from error
     # migrations/env.py may name another table of versions. Here it writes a script without revisions. That
     # needs no database, so nothing else can run in this thread before the environment ends.
     with _alone, EnvironmentContext(config, scripts, fn=lambda *_: [], as_sql=True) as environment:

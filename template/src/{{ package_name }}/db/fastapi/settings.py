@@ -4,7 +4,7 @@ Each field is an environment variable with the prefix `WEB_`, such as `WEB_LOG_L
 its own settings: `uvicorn` reads `UVICORN_HOST`, `UVICORN_PORT` and `WEB_CONCURRENCY`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -35,3 +35,6 @@ class WebSettings(EnvironmentSettings):
 
     Before that, uvicorn waits for up to `UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN` seconds.
     """
+
+    def __init__(self, **values: Any) -> None:  # for type checkers
+        super().__init__(**values)

@@ -1,6 +1,6 @@
 """The settings of migrations. They are a separate object, so migrations need no other settings."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -32,6 +32,9 @@ class MigrationSettings(EnvironmentSettings):
 
     wait: Seconds = 600
     """How long a migration waits for the end of another one."""
+
+    def __init__(self, **values: Any) -> None:  # for type checkers
+        super().__init__(**values)
 
     def engine_settings(self) -> DatabaseSettings:
         """Return the settings of an engine for migrations: one direct connection, not pooled.
