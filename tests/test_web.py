@@ -50,8 +50,10 @@ def test_a_project_without_the_web_has_no_trace_of_it(without: Path) -> None:
     del found[".copier-answers.yml"]
     # It knows the example of each project, and it deletes itself.
     del found["scripts/remove_example.py"]
+    # The notes of versions are the same in all projects.
+    others = {name: text for name, text in found.items() if not name.startswith("tools/releases/")}
 
-    assert not [name for name, text in found.items() if WORDS.search(name + text)]
+    assert not [name for name, text in others.items() if WORDS.search(name + text)]
 
 
 def test_the_web_adds_files_and_lines_and_changes_no_other_line(

@@ -47,7 +47,7 @@ def configure_logging(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"  # request_log.py logs requests
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it says much when the schema is checked
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs each check of the schema
     set_on_retry_hooks([log_retry])
 
 
