@@ -17,8 +17,12 @@ from tests.helpers import NO_DOCKER
 
 
 @contextlib.contextmanager
-def serving(project: Path) -> Iterator[str]:
-    """Run `just serve`, and yield the URL of the service when it is ready. End it by Ctrl-C."""
+def serving(project: Path, *, terminate: bool = False) -> Iterator[str]:
+    """Run `just serve`, and yield the URL of the service when it is ready. Then end it.
+
+    Args:
+        terminate: whether SIGTERM to the first process ends it, as a supervisor sends it. Otherwise Ctrl-C does.
+    """
     url = f"http://127.0.0.1:{free_port()}"
     log = project / "serve.log"
     command = ["uv", "run", "--quiet", "just", "serve", "--no-reload", "--port", url.split(":")[2]]
@@ -35,9 +39,14 @@ def serving(project: Path) -> Iterator[str]:
         wait_until_ready(url, process, log)
         yield url
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # Ctrl-C in a terminal reaches all processes
+        if terminate:
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C in a terminal reaches all processes
         process.wait(60)
+        said = log.read_text()
         log.unlink()
+        assert "Traceback" not in said, said
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

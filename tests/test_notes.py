@@ -227,7 +227,7 @@ def test_a_project_that_was_never_updated_has_no_notes(project: Path) -> None:
     shutil.rmtree(project / ".git")
     commit(project, "Render")
 
-    assert left(project) == (0, "")
+    assert left(project) == (0, "Nothing is left to do.\n")
 
 
 def test_the_check_says_how_far_behind_a_project_is_and_what_concerns_it(project: Path) -> None:

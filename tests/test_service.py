@@ -18,8 +18,9 @@ NOBODY = "postgresql://shop:hunter2@127.0.0.1:1/shop"
 PLAYWRIGHT = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", "playwright==1.65.*"]
 
 
-def test_the_service_starts_on_a_bare_machine(shop: Path) -> None:
-    with serving(shop) as url:
+@pytest.mark.parametrize("terminate", [False, True], ids=["Ctrl-C", "SIGTERM"])
+def test_the_service_starts_on_a_bare_machine_and_ends(shop: Path, terminate: bool) -> None:
+    with serving(shop, terminate=terminate) as url:
         with urllib.request.urlopen(f"{url}/openapi.json") as answer:
             assert b'"/users/me"' in answer.read()
         log = (shop / "serve.log").read_text()

@@ -83,7 +83,7 @@ def test_it_fails_until_the_last_is_done(project: Path) -> None:
         assert f"    {name}" in output
         action()
 
-    assert left(project) == (0, "")
+    assert left(project) == (0, "Nothing is left to do.\n")
 
 
 def test_an_update_that_is_committed_is_compared_with_the_commit_before(project: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_project_without_a_conflict_passes(render: Render, tmp_path: Path) -> 
 
     assert left(project, "--conflicts") == (0, "")
     commit(project, "Render")
-    assert left(project) == (0, "")
+    assert left(project) == (0, "Nothing is left to do.\n")
 
 
 def test_a_project_in_a_subfolder_is_updated_and_judged(tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ image of Ryuk cannot be pulled, set ``TESTCONTAINERS_RYUK_DISABLED=true``. Then 
 by SIGKILL leaves its container behind.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import secrets

@@ -13,8 +13,6 @@ since a superuser can run programs on the server's machine. It may create databa
 with an empty server, run ``down``, and delete ``.postgres/`` or the volume of the container.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextlib

@@ -11,8 +11,6 @@ Limits: the wheel has the extensions plpgsql and vector and no others, and it ha
 
 # Import only the standard library: this file is also a program, which `_supervise` explains.
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import os

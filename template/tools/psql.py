@@ -1,7 +1,5 @@
 """Run psql on the database that DATABASE_URL names: ``python -m tools.psql [OPTIONS OF PSQL]``."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -4,13 +4,14 @@ This program starts a server, migrates its database, runs the command, and stops
 ``DATABASE_URL`` names a database, in the environment or in ``.env``, the command uses that one. It
 must be at the newest revision already.
 
+Ctrl-C and SIGTERM end the command first. This program waits for its end, and then stops the server.
+
 A line ``NAME=SECRET`` of ``.env.example`` is a secret that the command needs. If it is not set, it gets a
 random value for this run.
 """
 
-from __future__ import annotations
-
 import os
+import signal
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ ALEMBIC = [sys.executable, "-m", "alembic"]
 
 
 def main(command: list[str]) -> int:
-    """Run the command, and return its exit code.
+    """Run the command, and return its exit code. With a given database, the command replaces this program.
 
     Raises:
         ServerError: no server can be started, or the given database is not at the newest revision.
@@ -35,13 +36,16 @@ def main(command: list[str]) -> int:
         if current.returncode != 0:
             behind = "the database is not at the newest revision: run `uv run just migrate`"
             raise ServerError(behind if "head" in said else said.partition("FAILED: ")[2])
-        return subprocess.run(command, env=environment, check=False).returncode
+        os.execvpe(command[0], command, environment)  # noqa: S606  # the caller names the command
     server = EmbeddedPostgres()
     print("DATABASE_URL is not set, so this starts a temporary PostgreSQL")
     try:
         environment["DATABASE_URL"] = server.start()
         subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)
-        return subprocess.run(command, env=environment, check=False).returncode
+        with subprocess.Popen(command, env=environment) as child:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, lambda *_: child.terminate())
+        return child.returncode
     finally:
         server.stop()
 
