@@ -16,8 +16,9 @@ Library = Database[db.UnitOfWork]
 async def test_an_entry_has_the_actor_of_its_unit_of_work(library: Library) -> None:
     await add(library, "a", Actor("ada"))
     await add(library, "b", Actor(7))
+    await add(library, "c", Actor(None))
 
-    assert await actors(library) == ["ada", "7"]
+    assert await actors(library) == ["ada", "7", None]
 
 
 async def test_the_actor_is_one_of_several_values_that_a_transaction_knows(

@@ -200,6 +200,34 @@ async def test_values_of_every_type_are_logged(library: Library) -> None:
     assert updated == ("update", "books", {"raw": {"a": 1}}, {"raw": {"a": 2}})
 
 
+@pytest.mark.parametrize(
+    ("column", "before", "after", "values"),
+    [
+        ("price", "1.0", "1.00", ({"price": "1.0"}, {"price": "1.00"})),
+        ("raw", """'{"a": 1, "a": 2}'""", """'{"a": 2}'""", ({}, {})),  # the log has jsonb
+        ("raw", "'1.0'", "'1.00'", ({"raw": "1.0"}, {"raw": "1.00"})),
+    ],
+)
+async def test_a_change_that_jsonb_does_not_see_is_logged(
+    library: Library, column: str, before: str, after: str, values: tuple[object, object]
+) -> None:
+    async with library.unit_of_work() as work:
+        author = Author(name="a")
+        work.session.add(author)
+        await work.session.flush()
+        insert = (
+            f"INSERT INTO books (author_id, title, {column}) VALUES ({author.id}, 'x', {before})"  # noqa: S608  # constants
+        )
+        await work.session.execute(text(insert.replace(":", r"\:")))
+        change = f"UPDATE books SET {column} = {after}"  # noqa: S608  # constants
+        await work.session.execute(text(change.replace(":", r"\:")))
+        entry = "FROM audit_log WHERE operation = 'update'"
+        as_text = f"SELECT old ->> '{column}', new ->> '{column}' {entry}"  # noqa: S608  # constants
+        [(old, new)] = (await work.session.execute(text(as_text))).all()
+
+    assert [{column: each} if each else {} for each in (old, new)] == [*values]
+
+
 async def test_entries_are_found_by_the_class_and_the_key_of_their_row(library: Library) -> None:
     async with library.unit_of_work() as work:
         author = Author(name="a")

@@ -21,7 +21,7 @@ class Actor:
     """The person or program that acts.
 
     Args:
-        name: any name or key. The log has its `str()`.
+        name: any name or key. The log has its `str()`. None means no actor.
     """
 
     name: object
@@ -30,4 +30,4 @@ class Actor:
 def actor_hook(session: Session) -> Mapping[str, str]:
     """Return the setting that tells PostgreSQL who acts. Give this begin hook to the `Database`."""
     actor = session.info.get(Actor)
-    return {"app.actor": str(actor.name) if actor else ""}
+    return {"app.actor": "" if actor is None or actor.name is None else str(actor.name)}
