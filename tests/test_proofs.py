@@ -26,7 +26,7 @@ TOOLS = [
     "aiosqlite>=0.22",
     "coverage>=7.11",
     "hypothesis>=6.150",
-    "python-multipart>=0.0.20",
+    "python-multipart>=0.0.31",
     "trustme>=1.2",
 ]
 

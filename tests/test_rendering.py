@@ -1,6 +1,7 @@
 """Rendered projects are complete, deterministic and well formed, and follow the answers."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -173,3 +174,18 @@ def test_copier_needs_no_trust_and_says_what_to_do_next(
     assert "uv run just check" in output
     assert f"cd {tmp_path / 'shop'}" in output
     assert contents(tmp_path / "shop") == contents(project)  # renders.py gives the same bytes
+
+
+# The first version without a known fault, and the last advisory about an earlier one.
+KNOWN_FAULTS = {
+    "pyjwt": ("2.13.0", "CVE-2026-32597, and the advisories of 2.13.0"),
+    "pytest": ("9.0.3", "CVE-2025-71176"),
+    "python-multipart": ("0.0.31", "GHSA-v9pg-7xvm-68hf"),
+}
+
+
+def test_no_lower_bound_allows_a_version_with_a_known_fault(project: Path) -> None:
+    text = (project / "pyproject.toml").read_text()
+    for name, (version, advisory) in KNOWN_FAULTS.items():
+        [lowest] = re.findall(rf'"{name}>=([\d.]+)', text)
+        assert [*map(int, lowest.split("."))] >= [*map(int, version.split("."))], advisory
