@@ -21,7 +21,10 @@ class User(PrimaryKey, Timestamps, Base):
     __table_args__ = (CheckConstraint("credits >= 0", name="credits_not_negative"),)
     __repr_attributes__ = ("username",)
 
-    email: Mapped[str] = mapped_column(unique=True)
+    # The CHECK also holds for the writers that pass by the validator below, such as COPY.
+    email: Mapped[str] = mapped_column(
+        CheckConstraint("email = lower(email)", name="email_in_lower_case"), unique=True
+    )
     username: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     credits: Mapped[int] = mapped_column(default=0, server_default=text("0"))

@@ -18,9 +18,9 @@ class UserQueries(ReadRepository[User]):
     async def by_username(self, username: str) -> User | None:
         return await self.one_or_none(User.username == username)
 
-    async def active(self) -> Sequence[User]:
-        """Return the users who may log in, by name."""
-        return await self.all(User.active, order_by=[User.username])
+    async def active(self, *, limit: int = 100) -> Sequence[User]:
+        """Return the users who may log in, by name, `limit` at most."""
+        return await self.all(User.active, order_by=[User.username], limit=limit)
 
     async def with_posts(self, user: Key) -> User:
         """Return a user with their published posts."""

@@ -56,7 +56,8 @@ async def give_posts(uow: UnitOfWork, *, sender: Key, recipient: Key) -> None:
     """Give all posts of one user to another user.
 
     Raises:
-        NotFound: the recipient does not exist.
+        NotFound: one of the users does not exist.
     """
-    await uow.users.get_one(recipient)
+    for user in (sender, recipient):
+        await uow.users.get_one(user)
     await uow.posts.give(sender=sender, recipient=recipient)
