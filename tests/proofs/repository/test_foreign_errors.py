@@ -12,7 +12,16 @@ from sqlalchemy import text, true
 from sqlalchemy.orm import Session, selectinload
 
 from shop.db import Database, errors
-from tests.proofs.support.things import Call, Shelf, Thing, Things, Work, judge
+from tests.proofs.support.things import (
+    BigParcel,
+    Call,
+    Parcel,
+    Shelf,
+    Thing,
+    Things,
+    Work,
+    judge,
+)
 
 
 async def stream(things: Things) -> None:
@@ -153,6 +162,12 @@ async def read_a_deleted_row(things: Things, thing: Thing) -> None:
     await thing.awaitable_attrs.name
 
 
+async def read_a_row_of_another_class(things: Things, _: Thing) -> None:
+    things.session.add(Parcel(size=1))
+    rows = sa.select(BigParcel).from_statement(sa.select(Parcel.__table__))
+    (await things.session.scalars(rows)).all()
+
+
 MISTAKES: dict[str, tuple[Call, type[errors.Error], str]] = {
     "text as a statement": (select_text, errors.UnitOfWorkError, "refused"),
     "an option of another model": (
@@ -167,6 +182,11 @@ MISTAKES: dict[str, tuple[Call, type[errors.Error], str]] = {
     ),
     "an attribute after the end": (read_after_the_end, errors.UnitOfWorkError, "before the end"),
     "a row that is gone": (read_a_deleted_row, errors.StaleData, "deleted"),
+    "a row of another class": (
+        read_a_row_of_another_class,
+        errors.UnitOfWorkError,
+        "see its cause",
+    ),
 }
 
 

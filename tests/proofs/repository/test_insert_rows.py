@@ -124,7 +124,10 @@ async def test_the_server_evaluates_a_default_that_is_sql(stock: Database[Work])
         await insert_rows(work.session, Computed, [{"name": "a"}, {"name": "b"}])
         found = await work.session.execute(select(Computed.name, Computed.by, func.current_user()))
 
+        numbers = (await work.session.scalars(select(Computed.number))).all()
+
     assert [(name, by == user) for name, by, user in found] == [("a", True), ("b", True)]
+    assert len({*numbers}) == 2
 
 
 async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(

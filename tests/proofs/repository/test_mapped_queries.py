@@ -58,3 +58,14 @@ async def test_a_model_that_is_read_by_a_query_is_refused(
         for write in writes:
             with pytest.raises(TypeError, match=f"{model.__name__} is not mapped to one table"):
                 await write(repository(uow.session))
+
+
+async def test_a_page_of_the_rows_of_several_tables_is_refused(fleet: Database[UnitOfWork]) -> None:
+    async with fleet.unit_of_work() as uow:
+        await (await uow.session.connection()).run_sync(QueryBase.metadata.create_all)
+        uow.session.add_all([Ship(id=1, name="a"), Ferry(id=1, name="b"), Ferry(id=2, name="c")])
+        await uow.session.flush()
+        with pytest.raises(TypeError, match="Ship has rows of several tables: page its subclasses"):
+            await db.paginate(uow.session, select(Ship), order_by=Ship.name, limit=1)
+        page = await db.paginate(uow.session, select(Ferry), order_by=Ferry.name, limit=1)
+        assert [ferry.name for ferry in page.items] == ["b"]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Sequence,
     String,
     Text,
     UniqueConstraint,
@@ -171,12 +172,13 @@ def name_in_capitals(context: DefaultExecutionContext) -> Any:
 
 
 class Computed(bigint.PrimaryKey, BulkBase):
-    """A column whose default is SQL."""
+    """A column whose default is SQL, and a column that a sequence counts."""
 
     __tablename__ = "computed"
 
     name: Mapped[str] = mapped_column(unique=True)
     by: Mapped[str] = mapped_column(default=func.current_user())
+    number: Mapped[int] = mapped_column(Sequence("computed_numbers"))
 
 
 class Awkward(bigint.PrimaryKey, BulkBase):

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlalchemy import ForeignKey, MetaData, String
+from sqlalchemy import ForeignKey, MetaData, String, case
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -44,6 +44,22 @@ class Thing(bigint.PrimaryKey, Base):
     moment: Mapped[datetime.datetime | None]
     data: Mapped[dict[str, object] | None]
     shelf_id: Mapped[int | None] = mapped_column(ForeignKey("fe_shelves.id"), index=True)
+
+
+class Parcel(bigint.PrimaryKey, Base):
+    """An expression says which class a row has."""
+
+    __tablename__ = "fe_parcels"
+
+    size: Mapped[int] = mapped_column()
+    __mapper_args__ = {
+        "polymorphic_on": case((size > 5, "big"), else_="small"),
+        "polymorphic_identity": "small",
+    }
+
+
+class BigParcel(Parcel):
+    __mapper_args__ = {"polymorphic_identity": "big"}
 
 
 class Things(db.Repository[Thing, int]):

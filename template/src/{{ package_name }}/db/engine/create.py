@@ -26,7 +26,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         settings.url,
         application_name=settings.application_name,
         connect_timeout=settings.connect_timeout,
-        timeouts=settings.timeouts,
+        timeouts={} if settings.pgbouncer else settings.timeouts,
         transaction_pooling=settings.pgbouncer,
         echo=settings.echo,
         echo_pool=settings.echo_pool,

@@ -37,7 +37,8 @@ def translate(error: BaseException) -> Error | None:
         return dialect.translate(error)
     if not isinstance(error, StatementError):
         # The text of other errors may have SQL.
-        told = error.args[0] if isinstance(error, InvalidRequestError) else "see its cause"
+        is_plain = isinstance(error, InvalidRequestError) and "CASE WHEN" not in error.args[0]
+        told = error.args[0] if is_plain else "see its cause"
         return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {told}")
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
     if isinstance(error.orig, SQLAlchemyError):

@@ -60,9 +60,13 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
     """Return an order with the missing columns of the primary key at its end.
 
     Raises:
-        TypeError: the values of a type in the order are not scalars.
+        TypeError: the values of a type in the order are not scalars, or rows of several tables may
+            have the same key, as in concrete inheritance.
     """
     mapper = sa.inspect(entity).mapper
+    others = [each for each in mapper.self_and_descendants if each is not mapper]
+    if mapper.with_polymorphic and any(each.concrete for each in others):
+        raise TypeError(f"{mapper.class_.__name__} has rows of several tables: page its subclasses")
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
     missing = [getattr(entity, name).__clause_element__() for name in names]
     down = bool(parts) and parts[-1][1]

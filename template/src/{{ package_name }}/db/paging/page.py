@@ -45,6 +45,7 @@ from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import util
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -71,7 +72,7 @@ async def paginate(
     session: AsyncSession,
     statement: sa.Select[M],
     *,
-    order_by: Sequence[sa.ColumnExpressionArgument[Any]],
+    order_by: sa.ColumnExpressionArgument[Any] | Sequence[sa.ColumnExpressionArgument[Any]],
     limit: int,
     cursor: str | None = None,
     options: Sequence[ORMOption] = (),
@@ -80,7 +81,7 @@ async def paginate(
 
     Args:
         statement: a `select()` of one entity; its own order, limit and offset are replaced.
-        order_by: columns or expressions.
+        order_by: columns or expressions, or one of them.
         limit: how many rows at most, 1 or more. If a client gives it, bound it.
         cursor: `next` or `previous` of another page; None for the first page.
         options: loader options; the rows of a joined collection do not count for the limit.
@@ -97,7 +98,7 @@ async def paginate(
     selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
     if len(selected) != 1 or selected[0][0] is not selected[0][1]:
         raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
-    form = _format(selected[0][0], tuple(map(part, order_by)))
+    form = _format(selected[0][0], tuple(map(part, util.to_list(order_by))))
     place, backward = (None, False) if cursor is None else form.load(cursor)
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
     statement = statement.options(*options)

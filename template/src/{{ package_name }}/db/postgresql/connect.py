@@ -34,9 +34,9 @@ def create_engine(
         url: as `parse_url` returns it.
         application_name: the name that `pg_stat_activity` shows.
         connect_timeout: seconds to wait for the server when a connection is opened.
-        timeouts: PostgreSQL's timeouts by name, in milliseconds.
-        transaction_pooling: whether PgBouncer gives each transaction another connection. PgBouncer
-            refuses timeouts at connect, so the caller must set them in each transaction.
+        timeouts: PostgreSQL's timeouts by name, in milliseconds. PgBouncer refuses timeouts at
+            connect, so its caller gives none, and sets them in each transaction.
+        transaction_pooling: whether PgBouncer gives each transaction another connection.
         arguments: the other arguments of `create_async_engine`, for the pool and the logs.
     """
     hosts = [url.host] if url.host else url.normalized_query.get("host", ())
@@ -44,9 +44,7 @@ def create_engine(
         # Without it the driver sends the password to any server that asks for it in clear text.
         _log.warning("the URL of %s has no sslmode: add sslmode=verify-full", ", ".join(hosts))
     url, dsn = split_url(url)
-    server_settings = {"application_name": application_name}
-    if not transaction_pooling:
-        server_settings |= timeouts
+    server_settings = {"application_name": application_name, **timeouts}
     connect_args = {**dsn, "timeout": connect_timeout, "server_settings": server_settings}
     if transaction_pooling:
         # In the next transaction the server's connection belongs to another client, so no statement

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import islice, repeat
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Subquery, Table, inspect
+from sqlalchemy import Column, Integer, Subquery, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, class_mapper
 from sqlalchemy.sql.expression import FromClause
@@ -60,6 +60,14 @@ def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Col
     if unknown := sorted({*names} - known.keys()):
         raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}, or computes it")
     return [known[name] for name in names]
+
+
+def next_version(model: type[DeclarativeBase]) -> dict[Any, Any]:
+    """Return the new version of changed rows, by the column. Without a version, return nothing."""
+    column, generate = model.__mapper__.version_id_col, model.__mapper__.version_id_generator
+    if column is None or not generate:  # the server makes the version
+        return {}
+    return {column: column + 1 if isinstance(column.type, Integer) else generate(None)}
 
 
 class Batches(Generic[M]):
@@ -141,8 +149,7 @@ async def read_batches(
 
     The savepoint begins the transaction on the server.
     """
-    await session.flush()
-    async with session.begin_nested():
+    async with session.begin_nested():  # it flushes
         connection = await session.connection(bind_arguments={"mapper": model})
         lists = _lists(rows)
         first = await anext(lists, None)

@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypedDict, TypeVar
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_, util
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm.interfaces import ORMOption
 
+from ..engine.translation import translated
 from ..errors import MultipleFound, NotFound
 from ..paging.page import Page, paginate
 from ..paging.values import padded
@@ -29,8 +30,8 @@ K = TypeVar("K")
 Criterion = ColumnExpressionArgument[bool]
 """A condition on the rows, such as `User.email == email`."""
 
-OrderBy = Sequence[ColumnExpressionArgument[Any]]
-"""Columns or `column.desc()`."""
+OrderBy = ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]]
+"""Columns or `column.desc()`, or one of them."""
 
 Options = Sequence[ORMOption]
 """Loader options, such as `selectinload(User.posts)`."""
@@ -130,7 +131,7 @@ class ReadRepository(Generic[M, K]):
                 server locks in the order of the result: without `order_by` two calls may deadlock.
         """
         statement = self._select(*criteria, options=options, lock=with_for_update)
-        statement = statement.order_by(*order_by).limit(limit).offset(offset)
+        statement = statement.order_by(*util.to_list(order_by)).limit(limit).offset(offset)
         return (await self.session.scalars(statement)).unique().all()
 
     async def all_and_count(
@@ -168,13 +169,9 @@ class ReadRepository(Generic[M, K]):
         With an index for the order, every page is equally fast. `paging/page.py` describes the
         index, the arguments and the errors.
         """
+        statement = self._select(*criteria, options=options)
         return await paginate(
-            self.session,
-            self._select(*criteria),
-            order_by=order_by,
-            limit=limit,
-            cursor=cursor,
-            options=options,
+            self.session, statement, order_by=order_by, limit=limit, cursor=cursor
         )
 
     @asynccontextmanager
@@ -200,7 +197,7 @@ class ReadRepository(Generic[M, K]):
         Args:
             yield_per: the number of rows in a partition. More rows need more memory.
         """
-        statement = self._select(*criteria, options=options).order_by(*order_by)
+        statement = self._select(*criteria, options=options).order_by(*util.to_list(order_by))
         result = await self.session.stream_scalars(statement.execution_options(yield_per=yield_per))
         try:
             yield result.partitions()
@@ -209,25 +206,28 @@ class ReadRepository(Generic[M, K]):
 
     async def count(self, *criteria: Criterion) -> int:
         """Return how many rows meet all criteria. The server reads each of them."""
-        statement = select(func.count()).select_from(self.model).where(*criteria)
-        return (await self.session.scalars(statement)).one()
+        query = self._select(*criteria).with_only_columns(func.count(), maintain_column_froms=True)
+        return (await self.session.scalars(query)).one()
 
     async def exists(self, *criteria: Criterion) -> bool:
         """Return whether a row meets all criteria. The server stops at the first one."""
         return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
 
+    @translated()
     def _select(
         self, *criteria: Criterion, options: Options = (), lock: bool | RowLock = False
     ) -> Select[M]:
         statement = select(self.model).where(*criteria).options(*options)
         if lock is False:
             return statement
-        flags: RowLock = {"of": self.model}
-        if lock is not True:
-            flags |= lock
+        flags = RowLock(of=self.model) | (RowLock() if lock is True else lock)
         # Otherwise a row in the session would be locked but keep its old values: a lost update.
         return statement.with_for_update(**flags).execution_options(populate_existing=True)
 
     def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
-        columns, keys = list(self.model.__mapper__.primary_key), padded([*keys])
-        return tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_(keys)
+        columns = self.model.__mapper__.primary_key
+        rows = [key if isinstance(key, tuple) else (key,) for key in padded([*keys])]
+        if any(len(row) != len(columns) for row in rows):
+            names = ", ".join(column.name for column in columns)
+            raise TypeError(f"a key of {self.model.__name__} has one value for each of {names}")
+        return tuple_(*columns).in_(rows)

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from ..dialect import dialect
 from ..errors import StaleData
-from .batches import Attributes, Rows, Values, read_batches
+from .batches import Attributes, Rows, Values, next_version, read_batches
 from .read import K, M, ReadRepository
 from .upsert import ConflictTarget, upsert_statement
 
@@ -81,8 +81,7 @@ class RowRepository(ReadRepository[M, K]):
                 new: dict[Any, Any] = {
                     each: stage.c[each.name] for each in batches.given if each not in keys
                 }
-                if version is not None:
-                    new[version] = version + 1
+                new |= next_version(self.model)
                 if not new:
                     raise ValueError("the rows give keys, but no new values")
                 found = sa.and_(*(key == stage.c[key.name] for key in keys))
@@ -136,11 +135,8 @@ class RowRepository(ReadRepository[M, K]):
         async with read_batches(self.session, self.model, [row]) as batches:
             assert batches is not None
             async with upsert_statement(batches, conflict_target, update) as statement:
-                written = statement.returning(self.model)
-                found = await self.session.scalars(
-                    written, execution_options={"populate_existing": True}
-                )
-                entity = found.one_or_none()
+                written = statement.returning(self.model).execution_options(populate_existing=True)
+                entity = (await self.session.scalars(written)).one_or_none()
         columns = self.model.__mapper__.column_attrs
         expressions = [each.key for each in columns if not isinstance(each.columns[0], sa.Column)]
         if entity is not None and expressions:  # RETURNING has only columns

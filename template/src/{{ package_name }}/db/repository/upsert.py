@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..dialect import dialect
-from .batches import Attributes, Batches, M, columns_of
+from .batches import Attributes, Batches, M, columns_of, next_version
 
 ConflictTarget = str | Attributes
 Target = sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index
@@ -77,7 +77,4 @@ def _changes(batches: Batches[M], overwritten: set[sa.Column[Any]]) -> dict[Any,
         if isinstance(onupdate, sa.ColumnDefault):
             value: Any = onupdate.arg
             changes[column] = value(None) if onupdate.is_callable else value
-    version = batches.model.__mapper__.version_id_col
-    if version is not None:
-        changes[version] = version + 1
-    return changes
+    return changes | next_version(batches.model)

@@ -24,7 +24,7 @@ from sqlalchemy.sql.compiler import Linting
 
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
-from .batches import columns_of, one_table
+from .batches import columns_of, next_version, one_table
 from .read import Criterion, K, M
 from .rows import RowRepository
 
@@ -141,8 +141,7 @@ class Repository(RowRepository[M, K]):
         given = {name: value for name, value in values.items() if value is not UNSET}
         if not given:
             return 0
-        version = self.model.__mapper__.version_id_col
-        new: dict[Any, Any] = {} if version is None else {version: version + 1}
+        new = next_version(self.model)
         new |= zip(columns_of(self.model, given), given.values(), strict=True)
         # The server knows which rows were chosen.
         count = await self._write(
@@ -169,10 +168,11 @@ class Repository(RowRepository[M, K]):
         for each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
         """
         one_table(self.model)
+        where = self._select(*criteria).whereclause
         # With an empty `and_()`, SQLAlchemy would leave out the WHERE.
-        if not any(map(str, criteria)):
+        if where is None or not str(where):
             raise TypeError("this method needs criteria: for all rows, write true()")
-        chosen = statement(self.model).where(*criteria)
+        chosen = statement(self.model).where(where)
         dialect = self.session.get_bind(mapper=self.model).dialect
         linting = Linting.COLLECT_CARTESIAN_PRODUCTS
         linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter
