@@ -97,21 +97,20 @@ def test_a_worker_that_is_told_to_stop_ends_well(
 
 def test_the_worker_logs_why_a_transaction_runs_again(shop: Path) -> None:
     script = (
-        "import asyncio, logging\n"
-        "from stamina.instrumentation import set_on_retry_hooks\n"
+        "import asyncio\n"
         "from shop.db import retry\n"
         "from shop.db.errors import DeadlockDetected\n"
-        "from shop.entrypoints.worker import log_retry\n"
-        "logging.basicConfig()\n"
-        "set_on_retry_hooks([log_retry])\n"
+        "from shop.entrypoints import worker\n"
         "outcomes = [DeadlockDetected('two rows in two orders'), None]\n"
-        "async def work() -> None:\n"
+        "async def once() -> None:\n"
         "    if error := outcomes.pop(0):\n"
         "        raise error\n"
-        "asyncio.run(retry(work))\n"
+        "worker.work = lambda *_: retry(once)\n"
+        "asyncio.run(worker.main())\n"
     )
+    url = "postgresql://nobody@127.0.0.1:1/none"  # nothing connects
 
-    output = run(["uv", "run", "--quiet", "python", "-c", script], shop)
+    output = run(["uv", "run", "--quiet", "python", "-c", script], shop, DATABASE_URL=url)
 
     assert re.search(r"running again in \d\.\d\d s after: two rows in two orders", output)
     assert "stamina.retry_scheduled" not in output

@@ -43,3 +43,5 @@ def test_the_readme_of_the_project_explains_its_directories(projects: list[Path]
         directories = {Path(name).parts[0] for name in files(project) if "/" in name}
         for directory in directories - {".github", "src"}:
             assert f"| `{directory}/" in readme, directory
+        assert "what the program does into `services/`" in readme  # also without the example
+        assert "programs into `entrypoints/`" in readme

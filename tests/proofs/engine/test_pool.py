@@ -79,6 +79,12 @@ async def test_the_error_of_an_exhausted_pool_has_its_size_the_wait_and_the_hold
         assert re.search(r"; [\d.]+ s, taken at \S+test_pool\.py:\d+ second_holder$", message)
 
 
+async def test_the_error_names_no_holder_if_all_gave_back_at_that_moment(small: Small) -> None:
+    pool: Any = small().engine.sync_engine.pool
+
+    assert pool.explain(0.2).endswith("(pool_size 1, max_overflow 1)")
+
+
 async def test_the_error_names_the_right_holders_after_a_dispose(small: Small) -> None:
     database = small(max_overflow=0)
 

@@ -233,8 +233,9 @@ async def test_partitions_and_tables_of_extensions_are_ignored(
     project.alembic("check")
 
 
-def test_a_partitioned_table_gets_no_index_concurrently(project: Project) -> None:
-    project.edit(USER, BIO, "    bio: Mapped[str | None] = mapped_column(index=True)\n")
+@pytest.mark.parametrize("option", ["index", "unique"])
+def test_a_partitioned_table_gets_no_index_concurrently(project: Project, option: str) -> None:
+    project.edit(USER, BIO, f"    bio: Mapped[str | None] = mapped_column({option}=True)\n")
     project.edit(USER, f"{CHECK})", f'{CHECK} {{"postgresql_partition_by": "HASH (id)"}})')
 
     code, output = project.attempt("revision", "--autogenerate", "--message", "an index")

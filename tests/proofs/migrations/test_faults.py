@@ -6,6 +6,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from io import StringIO
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +18,7 @@ from alembic.config import Config
 from sqlalchemy import URL, Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shop.db.migrations.postgresql import advisory_lock
 from shop.db.migrations.postgresql.advisory_lock import KEY
 from tests.proofs.support.everything import change_everything, describe, fill
 from tests.proofs.support.faults import wait_until
@@ -182,3 +184,14 @@ async def test_a_migration_that_waited_too_long_names_who_holds_the_lock(
     assert said.splitlines()[-1] == (
         f"FAILED: {holder} has been migrating for 0.1 s: end it or wait"
     )
+
+
+def test_another_project_in_the_same_database_has_another_lock() -> None:
+    name = advisory_lock.__name__.replace("shop", "other", 1)
+    spec = spec_from_file_location(name, advisory_lock.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    other = module_from_spec(spec)
+    spec.loader.exec_module(other)
+
+    assert other.KEY != KEY

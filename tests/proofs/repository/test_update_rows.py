@@ -117,6 +117,8 @@ async def test_rows_that_cannot_be_written_are_refused(stock: Database[Work]) ->
             await update_rows(work.session, Person, [{"id": 1, "emial": "a"}])
         with pytest.raises(ValueError, match="row 2 has other keys"):
             await update_rows(work.session, Person, [{"id": 1, "email": "a"}, {"id": 2}])
+        with pytest.raises(ValueError, match="the rows give keys, but no new values"):
+            await update_rows(work.session, Person, [{"id": 1}])
 
 
 async def test_the_error_names_the_violated_constraint(stock: Database[Work]) -> None:

@@ -13,6 +13,7 @@ from tests.proofs.support.people import (
     Computed,
     Counted,
     Friend,
+    Numbered,
     Person,
     Place,
     Seat,
@@ -176,14 +177,17 @@ async def test_a_composite_key_can_be_the_target_for_models(stock: Database[Work
 async def test_defaults_that_are_sql_are_applied(stock: Database[Work]) -> None:
     async with stock.unit_of_work() as work:
         await upsert_rows(work.session, Computed, [{"name": "a"}], conflict_target=[Computed.name])
+        for rows in ([{"name": "a"}], [{"name": "a"}, {"name": "b"}]):
+            await upsert_rows(work.session, Numbered, rows, conflict_target=[Numbered.name])
 
         assert (await work.session.scalars(select(Computed.by))).one()
+        assert len({*(await work.session.scalars(select(Numbered.number)))}) == 2
 
 
 @pytest.mark.parametrize(
     ("conflict", "update", "error", "message"),
     [
-        (["name"], None, ValueError, "0 unique constraints or indexes of people"),
+        (["name"], None, ValueError, "the name of one of pk_people, .*, uq_people_nick"),
         ("uq_people_nobody", None, ValueError, "0 unique constraints or indexes of people"),
         (["id"], None, ValueError, "the rows give no column of pk_people"),
         (["email"], ["room"], ValueError, "update names people.room"),

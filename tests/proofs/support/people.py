@@ -172,13 +172,21 @@ def name_in_capitals(context: DefaultExecutionContext) -> Any:
 
 
 class Computed(bigint.PrimaryKey, BulkBase):
-    """A column whose default is SQL, and a column that a sequence counts."""
+    """A column whose default is SQL."""
 
     __tablename__ = "computed"
 
     name: Mapped[str] = mapped_column(unique=True)
     by: Mapped[str] = mapped_column(default=func.current_user())
-    number: Mapped[int] = mapped_column(Sequence("computed_numbers"))
+
+
+class Numbered(bigint.PrimaryKey, BulkBase):
+    """A column that a sequence counts, and that is not the key."""
+
+    __tablename__ = "numbered"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    number: Mapped[int] = mapped_column(Sequence("numbers"))
 
 
 class Awkward(bigint.PrimaryKey, BulkBase):

@@ -86,6 +86,11 @@ UNSAFE = {
         "adding-field-with-default",
         "or a plain column and op.backfill(); if the server generates it, the latter and a trigger",
     ),
+    "a stored column by an operation that fills rows": Form(
+        'op.add_column_concurrently("users", sa.Column("big", sa.Text(), sa.Computed("upper(bio)")))',
+        "not-sql",
+        "big has no such default: add a plain column, op.backfill() and a trigger for new rows",
+    ),
     "another type": Form(
         'op.alter_column("users", "bio", existing_type=sa.Text(), type_=sa.Integer())',
         "changing-column-type",
