@@ -133,3 +133,21 @@ def test_no_file_names_a_machine_or_an_index() -> None:
         path = ROOT / name
         if path.name != Path(__file__).name and path.suffix != ".xz":
             assert not words.search(path.read_text()), name
+
+
+def test_the_tests_that_notice_planted_faults_exist() -> None:
+    text = (ROOT / "docs/planted-faults.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", text)
+
+    assert len(named) > 100
+    for file, test in {*named}:
+        paths = [ROOT / "tests" / file, ROOT / "tests/proofs" / file]
+        paths += (ROOT / "template/tests").glob(f"{file}*")
+        texts = [path.read_text() for path in paths if path.exists()]
+        assert any(f"def {test}(" in each for each in texts), (file, test)
+    [planted, noticed, closed] = re.findall(
+        r"(\d+) faults were planted.*?noticed (\d+) .*?other (\d+),", text, re.DOTALL
+    )[0]
+    rows = re.findall(r"^\| \d+ \|.*$", text, re.MULTILINE)
+    new = [row for row in rows if "**new**" in row]
+    assert (len(rows), len(rows) - len(new), len(new)) == (int(planted), int(noticed), int(closed))
