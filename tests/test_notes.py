@@ -49,6 +49,9 @@ SHOWN: dict[str, Shown] = {
     "In the example of new projects, a CHECK keeps e-mails in lower case, also if rows are copied.": (
         Shown({"example": True}, bool)
     ),
+    "The trigger of the audit also logs a change that `jsonb` does not see, such as 1.0 to 1.00.": (
+        Shown({"audit": "triggers"}, bool)
+    ),
 }
 
 
