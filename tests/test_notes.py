@@ -136,6 +136,7 @@ NOTES = """
 [[notes]]
 what = "Everybody reads this."
 do = "Set DATABASE_ECHO for the old behaviour."
+seeds = ["src/<package>/settings.py", "src/<package>/nothing.py"]
 [[notes]]
 what = "The setting DATABASE_POOL is gone."
 do = "Remove it."
@@ -200,7 +201,8 @@ def test_the_notes_that_concern_a_project_are_printed_with_the_places(project: P
     code, output = left(project)
 
     assert code == 1
-    assert f"{NEW}: Everybody reads this. Set DATABASE_ECHO for the old behaviour.\n" in output
+    everybody = f"{NEW}: Everybody reads this. Set DATABASE_ECHO for the old behaviour."
+    assert f"{everybody}\n    src/shop/settings.py\n{NEW}" in output
     assert SETTING + "    .env\n    src/shop/settings.py\n" in output
     assert MOVED in output
     assert INDEX in output
