@@ -22,6 +22,9 @@ RUN_BY = {
     "alembic upgrade head": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "alembic upgrade head --sql": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "copier copy --defaults --vcs-ref": "test_the_readmes_first_command_holds_in_a_clone",
+    "copier copy --quiet --defaults --data-file --vcs-ref": (
+        "test_a_project_is_compared_with_a_new_one_of_the_same_version"
+    ),
     "copier recopy": "test_a_recopy_renders_the_projects_own_files_again",
     "copier update": "test_the_messages_next_steps_can_be_followed",
     "copier update --conflict rej": (

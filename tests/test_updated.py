@@ -1,5 +1,6 @@
 """After an update, `just updated` names what is left to do, and `just check` finds conflicts."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,9 @@ import copier
 import pytest
 
 from tests.helpers import (
+    ROOT,
     Render,
+    attempt,
     commit,
     edit,
     git,
@@ -84,6 +87,20 @@ def test_it_fails_until_the_last_is_done(project: Path) -> None:
         action()
 
     assert left(project) == (0, "Nothing is left to do.\n")
+
+
+def test_a_project_is_compared_with_a_new_one_of_the_same_version(project: Path) -> None:
+    document = (ROOT / "docs/update.md").read_text()
+    [script] = re.findall(r"```sh\n(answer\(\).*?)```", document, re.DOTALL)
+    options = "--quiet --defaults --data-file .copier-answers.yml --vcs-ref"
+    assert f"uvx copier copy {options} " in script
+    prepend(project / "src/shop/settings.py", "# ours\n")
+
+    done = attempt(["sh", "-e", "-c", script], project)
+
+    assert done.returncode == 1  # `diff` has found something
+    assert "-# ours\n" in done.stdout
+    assert (project.parent / "new/tools/console.py").exists()
 
 
 def test_an_update_that_is_committed_is_compared_with_the_commit_before(project: Path) -> None:
