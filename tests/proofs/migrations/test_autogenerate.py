@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db.migrations.gate import lint
-from tests.proofs.support.changes import BIO, CHANGES, CHECK, NAMES, USER
+from tests.proofs.support.changes import BIO, CHANGES, NAMES, USER
 from tests.proofs.support.revisions import Project
 
 
@@ -236,7 +236,8 @@ async def test_partitions_and_tables_of_extensions_are_ignored(
 @pytest.mark.parametrize("option", ["index", "unique"])
 def test_a_partitioned_table_gets_no_index_concurrently(project: Project, option: str) -> None:
     project.edit(USER, BIO, f"    bio: Mapped[str | None] = mapped_column({option}=True)\n")
-    project.edit(USER, f"{CHECK})", f'{CHECK} {{"postgresql_partition_by": "HASH (id)"}})')
+    options = '    {"postgresql_partition_by": "HASH (id)"},\n    )\n    __repr_attributes__'
+    project.edit(USER, "    )\n    __repr_attributes__", options)
 
     code, output = project.attempt("revision", "--autogenerate", "--message", "an index")
 

@@ -55,8 +55,8 @@ CHANGES = {
     ),
     "no check": Change(
         USER,
-        '(CheckConstraint("credits >= 0", name="credits_not_negative"),)',
-        "()",
+        CHECK,
+        "",
         ["drop_constraint"],
     ),
     "NOT NULL": Change(USER, BIO, "    bio: Mapped[str]\n", contract=["set_not_null_concurrently"]),

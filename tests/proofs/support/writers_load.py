@@ -86,7 +86,7 @@ def known() -> uuid.UUID:
 def writers(url: str) -> Iterator[Load]:
     """Let other processes write until the block ends. Then the result is known."""
     load, pipe = Load(), subprocess.PIPE
-    command = [sys.executable, __file__, url]
+    command = [sys.executable, "-P", __file__, url]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as program:
         assert program.stdout
         assert program.stdout.readline() == "writing\n"

@@ -18,13 +18,14 @@ class User(PrimaryKey, Timestamps, Base):
     """A person who writes posts, and who can transfer credits to others."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("credits >= 0", name="credits_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("credits >= 0", name="credits_not_negative"),
+        # This also holds for the writers that pass by the validator below, such as COPY.
+        CheckConstraint("email = lower(email)", name="email_in_lower_case"),
+    )
     __repr_attributes__ = ("username",)
 
-    # The CHECK also holds for the writers that pass by the validator below, such as COPY.
-    email: Mapped[str] = mapped_column(
-        CheckConstraint("email = lower(email)", name="email_in_lower_case"), unique=True
-    )
+    email: Mapped[str] = mapped_column(unique=True)
     username: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     credits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
