@@ -44,8 +44,9 @@ SHOWN: dict[str, Shown] = {
     "The example's API refuses a parameter that a list does not know, in new projects.": Shown(
         {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")
     ),
-    "Security: earlier versions of pyjwt and python-multipart have known faults, and the example no"
-    " longer allows them.": Shown({"web_framework": "fastapi"}, bool),
+    "Security: pyjwt before 2.13.0 and python-multipart before 0.0.31 have known faults.": (
+        Shown({"web_framework": "fastapi"}, bool)
+    ),
     "In the example of new projects, a CHECK keeps e-mails in lower case, also if rows are copied.": (
         Shown({"example": True}, bool)
     ),
