@@ -20,7 +20,7 @@ collect_ignore = ["proofs"]
 
 # Settings of the user that would change the tests. With the last one, each program that the tests start
 # would compile all of its modules again.
-HIDDEN = {"VIRTUAL_ENV", "UV_RESOLUTION", "PYTHONDONTWRITEBYTECODE"}
+HIDDEN = {"VIRTUAL_ENV", "UV_RESOLUTION", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

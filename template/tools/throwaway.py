@@ -29,7 +29,7 @@ def main(command: list[str]) -> int:
     """
     environment = os.environ | missing_secrets()
     if configured("DATABASE_URL"):
-        print("using the database that DATABASE_URL names")
+        print("using the database that DATABASE_URL names", flush=True)
         heads = [*ALEMBIC, "current", "--check-heads"]
         current = subprocess.run(heads, capture_output=True, text=True, check=False)
         said = (current.stderr + current.stdout).strip()
@@ -38,7 +38,7 @@ def main(command: list[str]) -> int:
             raise ServerError(behind if "head" in said else said.partition("FAILED: ")[2])
         os.execvpe(command[0], command, environment)  # noqa: S606  # the caller names the command
     server = EmbeddedPostgres()
-    print("DATABASE_URL is not set, so this starts a temporary PostgreSQL")
+    print("DATABASE_URL is not set, so this starts a temporary PostgreSQL", flush=True)
     try:
         environment["DATABASE_URL"] = server.start()
         subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)
