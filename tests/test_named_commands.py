@@ -59,7 +59,7 @@ RUN_BY = {
     "git diff": "test_the_messages_next_steps_can_be_followed",
     "git diff template": "test_a_project_is_rendered_to_work_on_and_ported",
     "git grep -li shop": "test_a_package_is_renamed",
-    "git init": "test_the_messages_next_steps_can_be_followed",
+    "git init --initial-branch main": "test_the_messages_next_steps_can_be_followed",
     "git mv": "test_a_package_is_renamed",
     "git restore": "test_a_file_that_was_edited_stays_and_so_do_the_lines_that_need_it",
     "git restore --source": "test_it_fails_until_the_last_is_done",
