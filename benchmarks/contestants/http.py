@@ -1,7 +1,8 @@
 """Requests over HTTP: read a row, list a page of 20, and create a row. Ten clients send them.
 
-The service by hand has the same routes on plain SQLAlchemy. It also commits before the response begins. It
-has no request ids, no count of statements, no problem details and no second attempts.
+The service by hand has the same routes on plain SQLAlchemy: the same parameters with the same limits, and
+the same header `Link`. It also commits before the response begins. It has no request ids, no count of
+statements, no problem details and no second attempts.
 
 The service that is observed makes the spans of OpenTelemetry, and sends them to an exporter that drops them.
 
@@ -14,11 +15,13 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -26,7 +29,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shop import db
@@ -91,11 +94,24 @@ def by_hand(world: World) -> FastAPI:
     @app.get("/items", response_model=PageOf[FullItem])
     async def page(
         session: Annotated[AsyncSession, Depends(get_session, scope="function")],
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        cursor: Annotated[str | None, Query(max_length=2000)] = None,
     ) -> dict[str, Any]:
-        items = (await session.scalars(select(Item).order_by(*ORDER).limit(SIZE + 1))).all()
-        last = items[SIZE - 1]
-        cursor = json.dumps([last.created_at.isoformat(), str(last.id)])
-        return {"items": items[:SIZE], "next": cursor, "previous": None}
+        statement = select(Item).order_by(*ORDER).limit(limit + 1)
+        if cursor:
+            created_at, key = json.loads(cursor)
+            after = datetime.fromisoformat(created_at), UUID(key)
+            statement = statement.where(tuple_(Item.created_at, Item.id) < after)
+        items = (await session.scalars(statement)).all()
+        following = None
+        if len(items) > limit:
+            last = items[limit - 1]
+            following = json.dumps([last.created_at.isoformat(), str(last.id)])
+            url = request.url.include_query_params(cursor=following)
+            response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+        return {"items": items[:limit], "next": following, "previous": None}
 
     @app.post("/items", status_code=201, response_model=FullItem)
     async def create(

@@ -6,6 +6,7 @@ import time
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
 from shop.db import Database, errors, retry
 from tests.proofs.support.accounts import Account, Work, names
@@ -65,6 +66,29 @@ async def test_the_number_of_attempts_is_limited_and_each_has_a_new_session(
         await bank.transact(lose_the_connection, attempts=3)
 
     assert len(set(sessions)) == 3
+
+
+async def test_each_failure_before_the_last_is_announced_with_its_number(
+    bank: Database[Work],
+) -> None:
+    async def lose_the_connection(work: Work) -> None:
+        await work.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    announced: list[RetryDetails] = []
+
+    def announce(details: RetryDetails) -> None:
+        announced.append(details)
+
+    before = get_on_retry_hooks()
+    set_on_retry_hooks([announce])
+    try:
+        with pytest.raises(errors.ConnectionFailure):
+            await bank.transact(lose_the_connection, attempts=3)
+    finally:
+        set_on_retry_hooks(before)
+
+    assert [each.retry_num for each in announced] == [1, 2]
+    assert {type(each.caused_by) for each in announced} == {errors.ConnectionFailure}
 
 
 async def test_the_result_of_the_work_is_returned_after_the_commit(bank: Database[Work]) -> None:

@@ -22,20 +22,9 @@ DRIVER = "postgresql+asyncpg"
 _FORMS = {"postgres", "postgresql", DRIVER}
 _FOR_SQLALCHEMY = {"host", "port"}
 _FOR_ASYNCPG = {
-    "application_name",
-    "gsslib",
-    "krbsrvname",
-    "options",
-    "passfile",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "sslcert",
-    "sslcrl",
-    "sslkey",
-    "sslmode",
-    "sslnegotiation",
-    "sslrootcert",
-    "target_session_attrs",
+    *("application_name", "krbsrvname", "options", "passfile", "target_session_attrs"),
+    *("gsslib", "ssl_max_protocol_version", "ssl_min_protocol_version", "sslcert", "sslcrl"),
+    *("sslkey", "sslmode", "sslnegotiation", "sslrootcert"),
 }
 _LEFT_OUT = {"channel_binding", "connect_timeout"}
 
