@@ -25,7 +25,7 @@ One unit of work belongs to one task. Do not use its session in `asyncio.gather`
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -121,9 +121,7 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
             cancellation, so a task that catches it must end itself.
         Error: something else went wrong, and nothing is committed.
     """
-    async with AsyncExitStack() as until_committed:
-        # Closing the session rolls back. A cancellation does not interrupt that.
-        await until_committed.enter_async_context(session)
+    try:
         with translated(), owned(session):
             yield
             # Flush here, so that only COMMIT itself can fail in commit().
@@ -136,7 +134,10 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
             if dialect.may_have_committed(error):
                 raise CommitUnknown from error
             raise
-        until_committed.pop_all()
+    except BaseException:
+        # It closes the session, which rolls back. A cancellation does not interrupt that.
+        await session.__aexit__(None, None, None)
+        raise
     # The session has no connection now, so this close does not wait. A shielded close could be
     # cancelled while it waits. Then the task would believe that nothing is committed.
     await session.close()
