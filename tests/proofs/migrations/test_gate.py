@@ -67,6 +67,22 @@ def test_a_revision_that_nobody_can_load_is_found(copy: Project) -> None:
     assert rules == ["application-import", "not-sql"]
 
 
+def test_a_revision_that_cannot_be_written_as_sql_is_found_with_the_first_line_of_the_reason(
+    copy: Project,
+) -> None:
+    copy.write("0002", 'raise ValueError("no price\\nand more")', UNDO)
+
+    [finding] = lint_copy(copy)
+    assert finding.rule == "not-sql"
+    assert "(ValueError: no price)" in finding.sentence
+
+
+def test_a_revision_may_compute_values_beside_its_header(copy: Project) -> None:
+    copy.write("0002", UNDO, UNDO, more="LIMIT = int('5')\nirreversible = ''")
+
+    assert lint_copy(copy) == []
+
+
 def test_revisions_from_other_templates_of_alembic_are_read(copy: Project) -> None:
     path = copy.write("0002", UNDO, UNDO)
     text = path.read_text()
