@@ -64,10 +64,14 @@ render *args:
 port project:
     python -m maintenance.port "{{ project }}"
 
+# build the documents as a website in site/; a warning is an error
+site:
+    zensical build --strict --clean
+
 # release a version: checks, writes, commits and tags; `just release 0.1.0`
 release version:
     python -m maintenance.release "{{ version }}"
 
 # renew requirements.lock
 lock:
-    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev --output-file requirements.lock
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --group dev --group site --output-file requirements.lock

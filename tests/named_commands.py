@@ -9,7 +9,11 @@ from tests.helpers import CONFIG, ROOT
 PROGRAMS = r"(?:(?:alembic|uvx?|copier|dev|python3|git|psql)(?= \S)|(?:dev )?just(?= |$))"
 
 # In these files `just` means the recipes of this repository, and not of a rendered project.
-OURS = ["CONTRIBUTING.md", "justfile", "docs/performance.md", "docs/mutants.md"]
+OURS = [
+    "CONTRIBUTING.md",
+    "justfile",
+    *(f"docs/{name}.md" for name in ("comparison", "contributing", "mutants", "performance")),
+]
 
 
 def named_commands() -> dict[str, set[str]]:
@@ -32,7 +36,7 @@ def named_commands() -> dict[str, set[str]]:
 def texts() -> Iterator[Path]:
     """Return the files that people read, or whose messages they read."""
     yield from ROOT.glob("*.md")
-    yield from (ROOT / "docs").glob("*.md")
+    yield from (ROOT / "docs").rglob("*.md")
     yield ROOT / "justfile"
     yield ROOT / "copier.yml"
     for path in (ROOT / "template").rglob("*"):

@@ -85,6 +85,11 @@ PARTS = {
         "only root can run a program as another user",
         "run the tests as root",
     ),
+    "zensical": Part(
+        lambda: shutil.which("zensical") is not None,
+        "zensical is not installed",
+        "install the tools of requirements.lock",
+    ),
 }
 PREFIX = "it needs "
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import QUESTIONS, ROOT, run
 
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def test_every_question_is_documented_with_its_default_and_whether_it_is_asked() -> None:
@@ -47,7 +47,7 @@ def test_what_is_decided_once_is_documented_as_such() -> None:
         assert ("**decided once**" in row[0]) == once, name
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_inside_the_repository_are_valid(document: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
         if target.startswith("https://"):

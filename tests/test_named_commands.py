@@ -22,6 +22,7 @@ RUN_BY = {
     "alembic upgrade head": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "alembic upgrade head --sql": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "copier copy --defaults --vcs-ref": "test_the_readmes_first_command_holds_in_a_clone",
+    "copier copy --defaults --data --vcs-ref template shop": "test_the_first_steps_can_be_followed",
     "copier copy --quiet --defaults --data-file --vcs-ref": (
         "test_a_project_is_compared_with_a_new_one_of_the_same_version"
     ),
@@ -49,6 +50,7 @@ RUN_BY = {
     "dev just release": "test_a_version_is_released_by_the_command",
     "dev just render": "test_a_project_is_rendered_to_work_on_and_ported",
     "dev just render --data": "test_a_project_is_rendered_to_work_on_and_ported",
+    "dev just site": "test_each_link_of_the_site_has_a_target",
     "dev just slow": ".ci/run",
     "dev just test": ".ci/fresh-machine",
     "dev just test -k update": "test_the_tiers_have_all_tests_between_them",
@@ -122,6 +124,7 @@ NOT_RUN = {
 FOLLOWS = {
     "test_an_existing_database_is_adopted_as_the_document_says",
     "test_the_example_is_removed_from_a_project_that_is_deployed",
+    "test_the_first_steps_can_be_followed",
     "test_the_messages_next_steps_can_be_followed",
     "test_the_readmes_first_command_holds_in_a_clone",
     "test_the_recipe_fits_the_checks_of_the_project",
