@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, ROOT, Render, commit, edit, just, run
+from tests.helpers import NO_DOCKER, Render, commit, edit, just, run
+from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
+
+RUN = [
+    snippet("docs/migrations.md", words)
+    for words in (
+        "sqlacodegen",
+        "alembic check",
+        "what the tables need",
+        "what is there",
+        "stamp head",
+    )
+]
 
 # The draft of the models lacks each of these objects, or has it in another form.
 EXISTING = """
@@ -116,12 +128,10 @@ def test_an_existing_database_is_adopted_as_the_document_says(project: Path, ser
 
 def follower(project: Path, existing: str, empty: str) -> Callable[[str], str]:
     """Return a function that runs the block of the recipe with given words."""
-    recipe = (ROOT / "docs/migrations.md").read_text().partition("## Adopt an existing")[2]
-    blocks = re.findall(r"```sh\n(.*?)```", recipe, re.DOTALL)
 
     def follow(words: str) -> str:
-        [block] = [each for each in blocks if words in each]
-        script = block.replace("export DATABASE_URL=…", f"export DATABASE_URL={existing}")
+        [block] = [each for each in RUN if words in each.code]
+        script = block.code.replace("export DATABASE_URL=…", f"export DATABASE_URL={existing}")
         script = script.replace("DATABASE_URL=…", f"DATABASE_URL={empty}")
         return run(["sh", "-ec", script], project, DATABASE_URL=existing)
 

@@ -7,7 +7,6 @@ import pytest
 
 from tests.helpers import (
     NO_DOCKER,
-    ROOT,
     Render,
     attempt,
     commit,
@@ -17,8 +16,11 @@ from tests.helpers import (
     on_a_server,
     run,
 )
+from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
+
+RUN = [SHOWN := snippet("docs/migrations.md", '# phase = "expand"')]
 
 
 @pytest.fixture
@@ -110,8 +112,6 @@ def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) ->
 
 
 def test_a_change_is_written_and_deployed_as_the_documents_say(own: Path) -> None:
-    document = (ROOT / "docs/migrations.md").read_text()
-    [shown] = re.findall(r"```python\n(# phase.*?)```", document, re.DOTALL)
     edit(
         own / "src/shop/models/user.py",
         "    bio: Mapped[str | None]\n",
@@ -136,7 +136,7 @@ def test_a_change_is_written_and_deployed_as_the_documents_say(own: Path) -> Non
         reverse=True,
         key=lambda text: "expand" in text,
     )
-    for text, part in zip((expand, contract), shown.split("\n\n"), strict=True):
+    for text, part in zip((expand, contract), SHOWN.code.split("\n\n"), strict=True):
         for line in re.split(r"\n(?=op)", part.strip())[1:]:
             assert compact(line) in compact(text)
     assert "has the phase contract: apply it when the old code has ended" in before

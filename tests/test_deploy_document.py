@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ROOT, Render, edit, on_a_server
+from tests.snippets import snippets
 
 pytestmark = pytest.mark.slow
 
 DOCUMENT = (ROOT / "docs/deploy.md").read_text()
+RUN = [*snippets("docs/deploy.md", "python"), *snippets("docs/web.md", "python")]
 STEPS = """
 uv run just revision "add notes"
 uv run just migrate
@@ -34,6 +36,11 @@ def test_a_resource_is_added_as_the_document_says(render: Render, tmp_path: Path
     routes = package / "api/routes/__init__.py"
     edit(routes, "import files, posts", "import files, notes, posts")
     edit(routes, "    posts.router", "    notes.router,\n    posts.router")
+
+    [route] = snippets("docs/web.md", "python")
+    (package / "api/routes/publication.py").write_text(f'"""Publish posts."""\n\n{route.code}')
+    edit(routes, "notes, posts", "notes, posts, publication")
+    edit(routes, "    posts.router", "    publication.router,\n    posts.router")
 
     output = on_a_server(project, STEPS)
 

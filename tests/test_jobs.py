@@ -8,14 +8,16 @@ from textwrap import indent
 import pytest
 
 from tests.helpers import NO_DOCKER, ROOT, Record, Render, commit, edit, on_a_server, run
+from tests.snippets import snippets
 from tests.test_proofs import record
 
 pytestmark = pytest.mark.slow
 
 DOCUMENT = (ROOT / "docs/jobs.md").read_text()
 FILES = re.findall(r"^`(\S+)`:\n\n```python\n(.*?)```", DOCUMENT, re.M | re.S)
-REVISION, ENVIRONMENT, *_, ENQUEUE = re.findall(r"```python\n(.*?)```", DOCUMENT, re.S)
-TABLES, START = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.S)
+RUN = snippets("docs/jobs.md")
+REVISION, ENVIRONMENT, *_, ENQUEUE = [each.code for each in RUN if each.language == "python"]
+TABLES, START = [each.code for each in RUN if each.language == "sh"]
 IMPORTS = """
 from shop.jobs import Welcome, enqueue
 from shop.services.users import register

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import NO_DOCKER, ROOT, Render, attempt, commit, edit, git, just, run
+from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
+RUN = [snippet("template/README.md.jinja", "async def main")]
 
 ON_A_SERVER = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway"]
 
@@ -89,7 +91,8 @@ def living(render: Render, tmp_path: Path) -> Path:
 
 
 def test_the_readmes_program_runs(shop: Path, tmp_path: Path) -> None:
-    [program] = re.findall(r"```python\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
+    program = RUN[0].code.replace("{{ package_name }}", "shop")
+    assert program in (shop / "README.md").read_text()
     path = tmp_path / "program.py"
     path.write_text(f"{program}\n\nimport asyncio\n\nasyncio.run(main())\nprint('it ran')\n")
 

@@ -1,6 +1,5 @@
 """After an update, `just updated` names what is left to do, and `just check` finds conflicts."""
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,6 @@ import copier
 import pytest
 
 from tests.helpers import (
-    ROOT,
     Render,
     attempt,
     commit,
@@ -22,8 +20,11 @@ from tests.helpers import (
     run,
     snapshot,
 )
+from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
+
+RUN = [COMPARE := snippet("docs/update.md", "answer() {")]
 
 MARKER = "<<<<<<< before updating\n"
 EJECTED = "src/shop/db/unit_of_work/retry.py"
@@ -90,8 +91,7 @@ def test_it_fails_until_the_last_is_done(project: Path) -> None:
 
 
 def test_a_project_is_compared_with_a_new_one_of_the_same_version(project: Path) -> None:
-    document = (ROOT / "docs/update.md").read_text()
-    [script] = re.findall(r"```sh\n(answer\(\).*?)```", document, re.DOTALL)
+    script = COMPARE.code
     options = "--quiet --defaults --data-file .copier-answers.yml --vcs-ref"
     assert f"uvx copier copy {options} " in script
     prepend(project / "src/shop/settings.py", "# ours\n")
