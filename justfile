@@ -68,6 +68,10 @@ port project:
 site:
     zensical build --strict --clean
 
+# draw the pictures of the documents again, from a rendered project
+pictures:
+    python -m maintenance.pictures
+
 # release a version: checks, writes, commits and tags; `just release 0.1.0`
 release version:
     python -m maintenance.release "{{ version }}"

@@ -44,6 +44,7 @@ RUN_BY = {
     "dev just format": ".ci/run",
     "dev just lint": ".ci/run",
     "dev just lock": "test_the_lock_can_be_renewed",
+    "dev just pictures": "test_the_pictures_are_those_of_the_project",
     "dev just port": "test_a_project_is_rendered_to_work_on_and_ported",
     "dev just proofs": "test_the_tiers_have_all_tests_between_them",
     "dev just proofs -k option": "test_the_tiers_have_all_tests_between_them",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maintenance.pictures import first_minute
 from tests.helpers import NO_DOCKER, ROOT, attempt, git, run
 
 
@@ -45,6 +46,7 @@ def test_the_readmes_first_command_holds_in_a_clone(clone: Path) -> None:
     output = run(["sh", "-e", "-c", command], clone, PATH=os.pathsep.join(path), **NO_DOCKER)
 
     assert "The code is in services/, repositories/ and models/." in output
+    assert first_minute.stable(output) == (ROOT / "docs/pictures/first-minute.txt").read_text()
     answers = (clone.parent / "shop/.copier-answers.yml").read_text()
     assert f"_src_path: {clone}\n" in answers  # otherwise an update would not find it
     assert git(clone, "status", "--porcelain") == ""
