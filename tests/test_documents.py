@@ -111,6 +111,64 @@ def test_the_readmes_figures_were_measured(words: str, document: str, row: str) 
     assert row in read(document)
 
 
+# The contestants of a row of the comparison, in the order of its columns.
+COMPARED = {
+    "get": ("advanced-alchemy", "ours", "session.get"),
+    "tasks": ("advanced-alchemy", "ours", "async_sessionmaker"),
+    "page at 0 %": ("advanced-alchemy, two queries", "ours", "ORM, OFFSET"),
+    "page at 99 %": ("advanced-alchemy, two queries", "ours", "ORM, OFFSET"),
+    "insert 50,000": (
+        "advanced-alchemy, add_many",
+        "ours, insert_rows",
+        "session.execute(insert, rows)",
+    ),
+    "upsert 50,000": (
+        "advanced-alchemy, upsert_many",
+        "ours, upsert_rows",
+        "session.execute(insert, rows)",
+    ),
+    "stream 500,000": ("advanced-alchemy, get_many", "ours, stream", "session.scalars().all()"),
+}
+
+
+@pytest.mark.parametrize("work", COMPARED)
+def test_the_comparison_has_the_figures_of_the_measurement(work: str) -> None:
+    measured: dict[tuple[str, str], str] = {}
+    table = read("docs/performance.md").partition("## Figures")[2].partition("## ")[0]
+    measure = ""
+    for name, contestant, ratio in re.findall(r"^\| (.*?) ?\| (.*?) \| (\S+) \|", table, re.M):
+        measure = name or measure
+        measured[measure, contestant] = ratio
+    [row] = re.findall(rf"^\| {work} \| (.*) \|$", read("docs/comparison.md"), re.M)
+
+    assert row.split(" | ") == [measured[work, each] for each in COMPARED[work]]
+
+
+@pytest.mark.parametrize(
+    "row", ["new index", "new foreign key", "new UNIQUE", "new NOT NULL column, default per row"]
+)
+def test_the_comparison_has_the_waits_of_the_writers(row: str) -> None:
+    table = read("docs/migrations.md").partition("| change | plain | here |")[2]
+    line = re.findall(rf"^\| {row} \|.*$", table, re.M)[0]
+
+    assert line in read("docs/comparison.md")
+
+
+def test_the_comparison_has_the_findings_of_the_linters() -> None:
+    rows = re.findall(
+        r"^\|.*\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", read("docs/migrations.md"), re.M
+    )
+    gate, squawk, lockcheck, guard = (sum(map(int, column)) for column in zip(*rows, strict=True))
+
+    for name, number in [
+        ("the gate of a project", gate),
+        ("squawk", squawk),
+        ("lockcheck", lockcheck),
+        ("alembic-guard", guard),
+    ]:
+        assert re.search(rf"^\| {name}.* \| {number} \|$", read("docs/comparison.md"), re.M), name
+
+
 def test_the_readme_fits_on_a_screen() -> None:
     assert len(read("README.md").splitlines()) <= 60
 

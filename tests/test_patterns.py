@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
 
@@ -12,6 +14,7 @@ from tests.snippets import Snippet, snippets
 
 pytestmark = pytest.mark.slow
 
+ROWS = ROOT / "tests/documents"  # a test for each row of docs/coming-from.md
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/patterns").glob("*.md"))
 RUN = [
     each
@@ -63,25 +66,41 @@ def program(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def programs(shop: Path) -> dict[str, Path]:
-    """A test for each page, in the rendered project."""
+def directory(shop: Path) -> Iterator[Path]:
+    """The tests of the documents, in the rendered project."""
     directory = shop / "tests/documents"
-    directory.mkdir()
-    (directory / "__init__.py").touch()
-    paths = {}
+    shutil.copytree(ROWS, directory, ignore=shutil.ignore_patterns("__pycache__"))
+    for rows in directory.glob("coming_from_*.py"):
+        rows.rename(directory / f"test_{rows.name}")
+    shutil.copy(ROOT / "tests/proofs/support/revisions.py", directory)
     for page in {each.document: None for each in RUN}:
-        paths[page] = directory / f"test_{Path(page).stem.replace('-', '_')}.py"
-        paths[page].write_text(program(page))
-    return paths
+        name = f"test_{Path(page).stem.replace('-', '_')}.py"
+        (directory / name).write_text(program(page))
+    yield directory
+    shutil.rmtree(directory)
 
 
-def test_the_snippets_run_and_fit_their_types(shop: Path, programs: dict[str, Path]) -> None:
-    directory = str(next(iter(programs.values())).parent)
-    output = run(["uv", "run", "pytest", "-q", directory], shop, **NO_DOCKER)
+def test_the_snippets_and_rows_run_and_fit_their_types(shop: Path, directory: Path) -> None:
+    pytest_and_library = ["uv", "run", "--with", "factory-boy==3.3.3", "pytest", "-q"]
+    output = run([*pytest_and_library, str(directory)], shop, **NO_DOCKER)
     assert re.search(r"^\d+ passed", output, re.MULTILINE)
-    run(["uv", "run", "mypy", directory], shop)
-    unused = run(["uv", "run", "ruff", "check", "--select", "F401", "--exit-zero", directory], shop)
-    assert re.findall(r"F401.*", unused) == []
+    run(["uv", "run", "mypy", str(directory)], shop)
+    ruff = ["uv", "run", "ruff", "check", "--select", "F401", "--exit-zero"]
+    assert re.findall(r"F401.*", run([*ruff, str(directory)], shop)) == []
+
+
+def test_each_row_of_the_recipes_has_a_test() -> None:
+    text = (ROOT / "docs/coming-from.md").read_text()
+    rows = re.findall(r"^\| (?!You know|---)(.*?) \|", text.replace("|---", "| ---"), re.MULTILINE)
+    tests = [
+        ast.get_docstring(node)
+        for path in ROWS.glob("coming_from_*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[:5] == "test_"
+    ]
+
+    assert sorted(tests, key=str) == sorted(rows)
+    assert len(rows) > 40
 
 
 @pytest.mark.parametrize("page", PAGES)
