@@ -60,6 +60,14 @@ def test_links_inside_the_repository_are_valid(document: Path) -> None:
             assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
 
 
+def test_links_inside_a_rendered_project_are_valid(project: Path) -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", (project / "README.md").read_text())
+
+    assert targets
+    for target in targets:
+        assert target.startswith("https://") or (project / target).exists(), target
+
+
 def test_the_lock_has_the_dependencies_of_the_project_and_names_no_index() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]

@@ -81,8 +81,8 @@ def directory(shop: Path) -> Iterator[Path]:
 
 
 def test_the_snippets_and_rows_run_and_fit_their_types(shop: Path, directory: Path) -> None:
-    pytest_and_library = ["uv", "run", "--with", "factory-boy==3.3.3", "pytest", "-q"]
-    output = run([*pytest_and_library, str(directory)], shop, **NO_DOCKER)
+    python = ["uv", "run", "--with", "factory-boy==3.3.3", "python", "-m"]
+    output = run([*python, "pytest", "-q", str(directory)], shop, **NO_DOCKER)
     assert re.search(r"^\d+ passed", output, re.MULTILINE)
     run(["uv", "run", "mypy", str(directory)], shop)
     ruff = ["uv", "run", "ruff", "check", "--select", "F401", "--exit-zero"]
