@@ -55,6 +55,13 @@ def snippet(document: str, words: str) -> Snippet:
     return found
 
 
+def files(document: str) -> dict[str, Snippet]:
+    """Return the snippets that are whole files, by the path in the line above."""
+    lines = (ROOT / document).read_text().splitlines()
+    above = {each: re.fullmatch(r"`(\S+)`:", lines[each.line - 3]) for each in snippets(document)}
+    return {path[1]: each for each, path in above.items() if path}
+
+
 def documents() -> list[str]:
     """Return the documents that people read: of this repository, and of a project."""
     paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]

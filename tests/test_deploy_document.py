@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ROOT, Render, edit, on_a_server
-from tests.snippets import snippets
+from tests.snippets import files, snippets
 
 pytestmark = pytest.mark.slow
 
 DOCUMENT = (ROOT / "docs/deploy.md").read_text()
-RUN = [*snippets("docs/deploy.md", "python"), *snippets("docs/web.md", "python")]
+FILES = files("docs/deploy.md")
+[ROUTE] = snippets("docs/web.md", "python")
+RUN = [*FILES.values(), ROUTE]
 STEPS = """
 uv run just revision "add notes"
 uv run just migrate
@@ -23,8 +25,8 @@ env -u DATABASE_URL uv run pytest -q tests/integration/test_notes.py tests/db
 def test_a_resource_is_added_as_the_document_says(render: Render, tmp_path: Path) -> None:
     project = render(tmp_path / "shop")
     package = project / "src/shop"
-    for name, text in re.findall(r"^`(\S+)`:\n\n```python\n(.*?)```", DOCUMENT, re.M | re.S):
-        (project / name).write_text(text)
+    for name, file in FILES.items():
+        (project / name).write_text(file.code)
     edit(package / "models/__init__.py", "from .post", "from .note import Note\nfrom .post")
     edit(package / "models/__init__.py", '    "Post",\n', '    "Note",\n    "Post",\n')
     unit_of_work = package / "unit_of_work.py"
@@ -37,8 +39,7 @@ def test_a_resource_is_added_as_the_document_says(render: Render, tmp_path: Path
     edit(routes, "import files, posts", "import files, notes, posts")
     edit(routes, "    posts.router", "    notes.router,\n    posts.router")
 
-    [route] = snippets("docs/web.md", "python")
-    (package / "api/routes/publication.py").write_text(f'"""Publish posts."""\n\n{route.code}')
+    (package / "api/routes/publication.py").write_text(f'"""Publish posts."""\n\n{ROUTE.code}')
     edit(routes, "notes, posts", "notes, posts, publication")
     edit(routes, "    posts.router", "    publication.router,\n    posts.router")
 

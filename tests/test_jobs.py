@@ -1,6 +1,5 @@
 """Follow docs/jobs.md exactly, and kill the processes of the resulting project."""
 
-import re
 import shutil
 from pathlib import Path
 from textwrap import indent
@@ -8,16 +7,16 @@ from textwrap import indent
 import pytest
 
 from tests.helpers import NO_DOCKER, ROOT, Record, Render, commit, edit, on_a_server, run
-from tests.snippets import snippets
+from tests.snippets import files, snippets
 from tests.test_proofs import record
 
 pytestmark = pytest.mark.slow
 
-DOCUMENT = (ROOT / "docs/jobs.md").read_text()
-FILES = re.findall(r"^`(\S+)`:\n\n```python\n(.*?)```", DOCUMENT, re.M | re.S)
-RUN = snippets("docs/jobs.md")
-REVISION, ENVIRONMENT, *_, ENQUEUE = [each.code for each in RUN if each.language == "python"]
-TABLES, START = [each.code for each in RUN if each.language == "sh"]
+FILES = files("docs/jobs.md")
+SHOWN = TABLES, REVISION, ENVIRONMENT, ENQUEUE, START = [
+    each for each in snippets("docs/jobs.md") if each not in FILES.values()
+]
+RUN = [*FILES.values(), *SHOWN]
 IMPORTS = """
 from shop.jobs import Welcome, enqueue
 from shop.services.users import register
@@ -31,20 +30,20 @@ def project(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that follows the document. The revision is not committed yet."""
     project = render(tmp_path_factory.mktemp("jobs") / "shop")
     commit(project, "Render")
-    run(["sh", "-e", "-c", TABLES], project)
+    run(["sh", "-e", "-c", TABLES.code], project)
     [revision] = (project / "migrations/versions").glob("*_add_the_tables_of_jobs.py")
     head, _, _ = revision.read_text().partition("\n\n\ndef upgrade")
     imports = "import re\nfrom pathlib import Path\n\nfrom alembic import op\n"
     head = head.replace("import sqlalchemy as sa\nfrom alembic import op\n", imports)
-    revision.write_text(f"{head}\n\n{REVISION}")
-    edit(project / "migrations/env.py", "run_migrations(Base.metadata)\n", ENVIRONMENT)
-    for name, code in FILES:
-        (project / name).write_text(code)
+    revision.write_text(f"{head}\n\n{REVISION.code}")
+    edit(project / "migrations/env.py", "run_migrations(Base.metadata)\n", ENVIRONMENT.code)
+    for name, file in FILES.items():
+        (project / name).write_text(file.code)
     return project
 
 
 def test_the_recipe_fits_the_checks_of_the_project(project: Path) -> None:
-    body = indent(ENQUEUE, "    ")
+    body = indent(ENQUEUE.code, "    ")
     test = project / "tests/integration/test_jobs.py"
     test.write_text(
         f"{IMPORTS}\n\nasync def test_a_job_is_enqueued(database: Database) -> None:\n{body}"
@@ -79,7 +78,7 @@ def test_the_tables_are_those_of_the_library_and_not_of_the_models(project: Path
 def test_the_worker_of_the_document_goes_on_and_no_job_is_lost_if_a_process_is_killed(
     project: Path, record_property: Record
 ) -> None:
-    assert "\nuv run python -m shop.entrypoints.jobs\n" in START  # a proof starts this module
+    assert "\nuv run python -m shop.entrypoints.jobs\n" in START.code  # a proof starts this module
     for name in ("__init__.py", "jobs", "support"):
         source, copy = ROOT / "tests/proofs" / name, project / "tests/proofs" / name
         if source.is_dir():
