@@ -53,6 +53,9 @@ SHOWN: dict[str, Shown] = {
     "The trigger of the audit also logs a change that `jsonb` does not see, such as 1.0 to 1.00.": (
         Shown({"audit": "triggers"}, bool)
     ),
+    "`just lint` also refuses code that the layer would punish later, such as a commit in a loop.": (
+        Shown({}, bool)
+    ),
 }
 
 
