@@ -2,7 +2,7 @@
 
 | class | files | an update |
 |---|---|---|
-| owned | the directories `db` and `tools`, and Copier's answers | renews them |
+| owned | the directories `db`, `tools` and `.agents`, and Copier's answers | renews them |
 | shared | divided by a line "# Yours." | renews the part above the line |
 | frozen | `LICENSE` | adds or removes it with the answer; it never changes after a release |
 | seed | the files of the lists in `includes/` | does not change them |
@@ -22,7 +22,7 @@ SEEDS: list[str] = [
     for pattern in yaml.safe_load((ROOT / "includes" / name).read_text())
 ]
 PATTERNS = {
-    "owned": ["/.copier-answers.yml", "/src/*/db", "/tests/db", "/tools"],
+    "owned": ["/.agents", "/.copier-answers.yml", "/src/*/db", "/tests/db", "/tools"],
     "frozen": ["/LICENSE"],
     "seed": SEEDS,
 }

@@ -75,9 +75,9 @@ def live(questions: Path, directory: Path) -> None:
         with pytest.raises(ValueError, match=r"Decided once|Write the list into"):
             update(project, **{name: answer})
     # As if a later version asked for them.
-    for name in ("bot: renovate\n", "hooks: true\n", "web_framework: fastapi\n"):
-        edit(project / ".copier-answers.yml", name, "")
-    commit(project, "Forget three answers")
+    for name in ("assistants: true", "bot: renovate", "hooks: true", "web_framework: fastapi"):
+        edit(project / ".copier-answers.yml", f"{name}\n", "")
+    commit(project, "Forget four answers")
     switched_on = {"web_framework": "fastapi", "observability": "opentelemetry"}
     for version, answers in (("v3.0.0", {}), ("v4.0.0", switched_on)):
         (questions / f"template/{version}.txt").touch()

@@ -53,6 +53,8 @@ SHOWN: dict[str, Shown] = {
     "The trigger of the audit also logs a change that `jsonb` does not see, such as 1.0 to 1.00.": (
         Shown({"audit": "triggers"}, bool)
     ),
+    "`AGENTS.md` and a skill for coding assistants are a new option, and the README of new projects"
+    " names them.": Shown({}, bool),
     "`just lint` also refuses code that the layer would punish later, such as a commit in a loop.": (
         Shown({}, bool)
     ),

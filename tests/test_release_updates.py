@@ -231,7 +231,12 @@ def test_an_update_gives_questions_without_an_answer_their_defaults(
     renovate(project, PRESENT)
 
     after = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    expected = answers | {"web_framework": "none", "hooks": False, "bot": "none"}
+    expected = answers | {
+        "web_framework": "none",
+        "hooks": False,
+        "bot": "none",
+        "assistants": False,
+    }
     assert {key: after[key] for key in expected if key != "_commit"} == {
         key: expected[key] for key in expected if key != "_commit"
     }

@@ -111,6 +111,8 @@ LAYOUT: dict[str, dict[str, list[object]]] = {
     ".github/dependabot.yml": {"bot": ["dependabot"]},
     ".gitlab-ci.yml": {"ci": ["gitlab"]},
     ".pre-commit-config.yaml": {"hooks": [True]},
+    "AGENTS.md": {"assistants": [True]},
+    ".agents/skills/shop-db/SKILL.md": {"assistants": [True]},
     "renovate.json5": {"bot": ["renovate"]},
     "Dockerfile": {"docker": [True]},
     ".dockerignore": {"docker": [True]},
