@@ -17,6 +17,7 @@ from .lines import JINJA, PACKAGE, mark
 from .project import ANSWERS, PortError
 
 SUFFIX = ".jinja"
+SKILL = "{{ skill_name }}"
 
 
 @dataclass(frozen=True)
@@ -100,5 +101,6 @@ class Sources:
         return next((path for path in paths if path.is_file()), None)
 
     def _path(self, name: str, suffix: str) -> Path:
-        parts = [PACKAGE if part == self.package else part for part in Path(name + suffix).parts]
+        names = {self.package: PACKAGE, f"{self.package.replace('_', '-')}-db": SKILL}
+        parts = [names.get(part, part) for part in Path(name + suffix).parts]
         return self.root.joinpath("template", *parts)

@@ -45,6 +45,8 @@ def test_every_condition_was_true_and_false(
                     data={"example": example, "bot": "none"},
                     defaults=True,
                 )
+        # The array has each pair of answers, and one condition needs three.
+        render_project(tmp_path / "all", tmp_path / "three", example=False)
         refuse(questions, tmp_path / "refused")
         live(questions, tmp_path / "living")
 

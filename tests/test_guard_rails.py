@@ -119,6 +119,7 @@ def imports(project: Path) -> Iterator[tuple[str, str]]:
         yield name, f"import-linter: {broken}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_code_is_refused_by_one_sentence_and_good_code_is_not(
     found: dict[str, list[str]], case: Case
