@@ -164,6 +164,7 @@ def test_an_update_adds_an_option_that_the_project_did_not_have(
     versions: Path, tmp_path: Path
 ) -> None:
     shutil.rmtree(versions / "template/src/{{ package_name }}/db/audit")
+    shutil.rmtree(versions / "template/.agents")  # it asks for the audit
     config = (versions / "copier.yml").read_text()
     without = re.sub(r"^audit:\n(  .*\n)+", "", config, flags=re.MULTILINE)
     (versions / "copier.yml").write_text(without)
