@@ -152,7 +152,7 @@ def test_reserved_names_cover_python_and_the_projects_own_directories() -> None:
     keywords = {word.lower() for word in keyword.kwlist}
     directories = {path.name for path in (ROOT / "template").iterdir() if path.is_dir()}
 
-    assert modules | keywords | (directories - {".github"}) <= reserved
+    assert modules | keywords | (directories - {".agents", ".github"}) <= reserved
 
 
 @pytest.mark.parametrize(

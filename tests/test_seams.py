@@ -113,6 +113,8 @@ def read(project: Path) -> Iterator[Module]:
         else:
             text = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
         [owner] = classes(project, name)
+        if name.endswith("/SKILL.md"):
+            owner = "seed"  # it shows code for the project's own files
         yield parse(parts, text, owner)
 
 
