@@ -1,6 +1,7 @@
 """A revision is tried before it is written. PostgreSQL decides on the order, and on each change."""
 
 import random
+import re
 from typing import Any
 
 import pytest
@@ -87,5 +88,33 @@ async def test_rows_that_prevent_a_change_are_reported(shed: Shed) -> None:
         assert "Key (size)=(5) is duplicated." in history.output
         history.execute("UPDATE things SET size = id")
         history.upgrade(metadata)
+
+    await shed(work)
+
+
+def evolving(name: str) -> sa.MetaData:
+    """Return models whose column, constraint, indexes and second table have this name."""
+    metadata = models(
+        sa.Column(name, sa.Text),
+        sa.UniqueConstraint("size", "email", name=f"u_{name}", deferrable=name == "new"),
+        sa.CheckConstraint("size > 0", name=f"c_{name}"),
+        sa.Index(f"i_{name}", "size"),
+    )
+    sa.Table(f"t_{name}", metadata, sa.Column("id", sa.Integer), sa.Index(f"ti_{name}", "id"))
+    return metadata
+
+
+async def test_a_revision_with_an_operation_that_commits_can_run_twice(shed: Shed) -> None:
+    def work(history: History) -> None:
+        history.revise(evolving("old"))
+        history.upgrade(evolving("old"))
+        start = history.head
+        history.revise(evolving("new"), allowed=["things.old", "t_old"])
+        history.upgrade(evolving("new"))
+        history.repeat(evolving("new"), start)
+        paths = (history.directory / "versions").glob("*.py")
+        written = "".join(path.read_text() for path in paths)
+        for operation in ("drop_column", "drop_table", "drop_constraint", "drop_index"):
+            assert re.search(rf"op\.{operation}\([^\n]*if_exists=True", written), operation
 
     await shed(work)

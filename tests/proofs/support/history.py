@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 T = TypeVar("T")
 
+_COMMITS = re.compile(r"_concurrently\(|op\.backfill\(")
+
 LOCK_TIMEOUT = 500  # in ms, as in a migration
 
 EMPTY = (
@@ -121,6 +123,24 @@ class History:
     def downgrade(self, metadata: sa.MetaData, revision: str) -> None:
         """Take revisions back."""
         self.run(command.downgrade, metadata, revision)
+
+    def repeat(self, metadata: sa.MetaData, start: str) -> None:
+        """Take the revisions after one back, and apply them again.
+
+        A revision with an operation that commits can fail after that operation, and then it runs
+        again. So each of them runs twice here, in both directions.
+        """
+        found = [*ScriptDirectory(str(self.directory)).iterate_revisions("head", start)]
+        steps = [(command.downgrade, each) for each in found]
+        steps += [(command.upgrade, each) for each in found[::-1]]
+        for step, script in steps:
+            names = [script.revision, str(script.down_revision or "base")]
+            before, after = names if step is command.downgrade else names[::-1]
+            self.run(step, metadata, after)
+            if _COMMITS.search(Path(script.path).read_text()):
+                self.run(command.stamp, metadata, before)
+                self.run(step, metadata, after)
+        self.check(metadata)
 
     def tables(self, schema: str | None) -> set[str]:
         """Return the names of the tables that the database has."""

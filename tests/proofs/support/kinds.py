@@ -4,53 +4,15 @@ A kind is a function that returns parts of a table. It gets the number 1 or 2, a
 first form to the second. Each call makes new parts, because a part belongs to one table.
 """
 
-import enum
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
+
+from tests.proofs.support.own_types import LABELS_AS_TEXT, Flag, Key, Level, Money, Place, shade
 
 Kind = Callable[[int], Sequence[Any]]
-
-
-class Money(TypeDecorator[int]):
-    """A type of the project that is an integer in the database."""
-
-    impl = sa.Integer
-    cache_ok = True
-
-
-class Key(TypeDecorator[Any]):
-    """A type of the project that depends on the dialect, as the types of many libraries do."""
-
-    impl = sa.CHAR
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
-        """Return the type of this database."""
-        return dialect.type_descriptor(sa.Uuid())
-
-
-class Place(UserDefinedType[Any]):
-    """A type that SQLAlchemy does not know."""
-
-    cache_ok = True
-
-    def __init__(self, name: str = "point") -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the type in SQL."""
-        return self.name
-
-
-class Level(enum.Enum):
-    """The labels of an enumeration."""
-
-    LOW = "low"
-    HIGH = "high"
 
 
 def column(*types: Any, **options: Any) -> Kind:
@@ -77,6 +39,17 @@ def item(*items: Callable[[], Any]) -> Kind:
 def labels(*names: str, **options: Any) -> Callable[[], Any]:
     """Return a function that makes an enumeration."""
     return lambda: sa.Enum(*names, name="level", **options)
+
+
+def checked(*conditions: str) -> Kind:
+    """Return a kind of column with checks that are written at the column. The empty text is no check."""
+    return lambda number: [
+        sa.Column(
+            "thing",
+            sa.Integer,
+            *(sa.CheckConstraint(each, name="thing") for each in [conditions[number - 1]] if each),
+        )
+    ]
 
 
 PARTS: dict[str, Kind] = {
@@ -107,9 +80,19 @@ PARTS: dict[str, Kind] = {
         labels("a", schema="kinds"), labels("a", "b", schema="kinds")
     ),
     "an enumeration as text": column(
-        labels("a", "b", native_enum=False, create_constraint=True, length=9),
-        labels("a", "b", "c", native_enum=False, create_constraint=True, length=9),
+        labels("a", "b", **LABELS_AS_TEXT), labels("a", "b", "c", **LABELS_AS_TEXT)
     ),
+    "a text, then an enumeration as text": column(sa.String(9), labels("a", **LABELS_AS_TEXT)),
+    "an enumeration as text, then a text": column(labels("a", **LABELS_AS_TEXT), sa.String(9)),
+    "an enumeration as text of a type of the project": column(
+        lambda: shade("a"), lambda: shade("a", "b")
+    ),
+    "an enumeration as text, as a variant": column(
+        lambda: sa.Text().with_variant(labels("a", **LABELS_AS_TEXT)(), "postgresql"),
+        lambda: sa.Text().with_variant(labels("a", "b", **LABELS_AS_TEXT)(), "postgresql"),
+    ),
+    "a truth with a check": column(lambda: sa.Boolean(create_constraint=True, name="b"), sa.Text),
+    "a truth of a type of the project": column(Flag, sa.Text),
     "a domain": column(
         lambda: postgresql.DOMAIN("positive", sa.Integer(), check="VALUE > 0"), sa.Integer
     ),
@@ -159,6 +142,43 @@ PARTS: dict[str, Kind] = {
         lambda: sa.CheckConstraint("size > 0", name="size"),
         lambda: sa.CheckConstraint("size > 5", name="size"),
     ),
+    "a check at a column": checked("thing > 0", "thing > 5"),
+    "a check at a column with a value": lambda number: [
+        sa.Column(
+            "thing",
+            sa.Integer,
+            sa.CheckConstraint("thing > 0", name="thing"),
+            sa.CheckConstraint(f"thing < {number}00", name="small"),
+            server_default="7",
+            nullable=False,
+        )
+    ],
+    "a check that comes to a column": checked("", "thing > 5"),
+    "a check that leaves a column": checked("thing > 5", ""),
+    "a check at an old column": lambda number: [
+        sa.Column("size", sa.Integer, sa.CheckConstraint(f"size > {number}", name="size"))
+    ],
+    "an exclusion at an old column": lambda number: [
+        sa.Column(
+            "size",
+            sa.Integer,
+            postgresql.ExcludeConstraint(
+                (sa.text(f"int4range(size, size + {number})"), "&&"), name="x"
+            ),
+        )
+    ],
+    "a unique column": lambda number: [
+        sa.Column("thing", sa.Integer, unique=number == 1, index=True)
+    ],
+    "a column that refers to a table": lambda number: [
+        sa.Column(
+            "thing",
+            sa.Integer,
+            sa.ForeignKey(
+                "things.id", name="f", use_alter=True, ondelete="CASCADE" if number == 2 else None
+            ),
+        )
+    ],
     "a check with a colon": item(
         lambda: sa.CheckConstraint(r"email NOT LIKE '%\:x%'", name="mail"),
         lambda: sa.CheckConstraint(r"email NOT LIKE '%\:y\:%'", name="mail"),
@@ -247,16 +267,15 @@ ROWS = "INSERT INTO {}.things (id, size, email) VALUES (6, 60, 'a'), (60, 6, 'b'
 
 
 def models(*parts: Any, **options: Any) -> sa.MetaData:
-    """Return models with one table that has these parts."""
+    """Return models with one table that has these parts. A column replaces the one with its name."""
     metadata = sa.MetaData()
     own_key = any(isinstance(part, sa.PrimaryKeyConstraint) for part in parts)
-    sa.Table(
-        "things",
-        metadata,
+    given = {part.name for part in parts if isinstance(part, sa.Column)}
+    own: list[sa.Column[Any]] = [
         sa.Column("id", sa.Integer, primary_key=not own_key, autoincrement=False),
         sa.Column("size", sa.Integer),
         sa.Column("email", sa.Text),
-        *parts,
-        **options,
-    )
+    ]
+    columns = [each for each in own if each.name not in given]
+    sa.Table("things", metadata, *columns, *parts, **options)
     return metadata

@@ -29,7 +29,8 @@
         ├── PoolTimeout           no connection of the pool became free in time
         ├── DataException         22...: a value is malformed, too long or out of range
         ├── InsufficientPrivilege 42501: the role may not do this, or row security forbids the row
-        ├── SchemaMismatch        42P01, 42703: there is no such table or column
+        ├── SchemaMismatch        42P01, 42703: there is no such table or column; or the code does not
+        │                         know a value in a row: a label of an enumeration, a class
         └── CommitUnknown         the connection was lost, or the task was cancelled, during COMMIT
 
 A program that prints one sentence catches `Error`. A worker that waits and tries again catches

@@ -12,6 +12,7 @@ pool. Do that work before or after the transaction. A larger pool does not help.
 
 import logging
 import math
+from collections import Counter
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NamedTuple
@@ -56,16 +57,8 @@ class _Checkout(NamedTuple):
         return f"{monotonic() - self.since:.1f} s, taken at {self.call_site or 'an unknown place'}"
 
 
-class Usage:
-    """Which code holds connections of a pool, and what the pool has done."""
-
-    def __init__(self) -> None:
-        self.held: dict[ConnectionPoolEntry, _Checkout] = {}
-        self.counts = dict.fromkeys(("checkouts", "timeouts", "opened", "closed"), 0)
-
-
 class QueuePool(AsyncAdaptedQueuePool):
-    """SQLAlchemy's pool, with an error that names the code that holds connections."""
+    """SQLAlchemy's pool, which knows the code that holds connections, and what the pool has done."""
 
     # A private attribute. It keeps the messages of `echo_pool` below the logger "sqlalchemy",
     # because programs configure that logger.
@@ -73,7 +66,8 @@ class QueuePool(AsyncAdaptedQueuePool):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.usage = Usage()
+        self.held: dict[ConnectionPoolEntry, _Checkout] = {}
+        self.counts = Counter(checkouts=0, timeouts=0, opened=0, closed=0)
 
     def connect(self) -> PoolProxiedConnection:
         """Hand out a connection.
@@ -85,25 +79,25 @@ class QueuePool(AsyncAdaptedQueuePool):
         try:
             return super().connect()
         except sqlalchemy.exc.TimeoutError as error:
-            self.usage.counts["timeouts"] += 1
+            self.counts["timeouts"] += 1
             raise PoolTimeout(self.explain(monotonic() - started)) from error
 
     def recreate(self) -> "QueuePool":
         """Return a new pool that keeps these counts. `dispose` calls this."""
         pool = super().recreate()
         assert isinstance(pool, QueuePool)
-        self.usage.held.clear()  # a connection in use is closed when it comes back
-        pool.usage = self.usage
+        self.held.clear()  # a connection in use is closed when it comes back
+        pool.held, pool.counts = self.held, self.counts
         return pool
 
     @property
     def exhausted(self) -> bool:
         """Whether all connections are in use. A connection that is still being opened is not."""
-        return len(self.usage.held) >= self.size() + self._max_overflow
+        return len(self.held) >= self.size() + self._max_overflow
 
     def explain(self, waited: float) -> str:
         """Say in one sentence why no connection is free, and which code holds them longest."""
-        longest = sorted(self.usage.held.values(), key=lambda checkout: checkout.since)[:3]
+        longest = sorted(self.held.values(), key=lambda checkout: checkout.since)[:3]
         return (
             f"no connection became free within {waited:.1f} s, because all of them are in use (pool_size"
             f" {self.size()}, max_overflow {self._max_overflow})"
@@ -113,7 +107,7 @@ class QueuePool(AsyncAdaptedQueuePool):
     def report(self) -> PoolStatus:
         """Return the numbers."""
         overflow = max(0, self.overflow())
-        return PoolStatus(self.size(), self.checkedout(), overflow, **self.usage.counts)
+        return PoolStatus(self.size(), self.checkedout(), overflow, **self.counts)
 
 
 def watch(pool: Pool, settings: DatabaseSettings) -> None:
@@ -122,8 +116,8 @@ def watch(pool: Pool, settings: DatabaseSettings) -> None:
     SQLAlchemy's `pool_pre_ping` pings at every check-out, which costs a round trip each time. A
     connection that answered a moment ago is alive. HikariCP has this as `aliveBypassWindowMs`.
     """
-    usage = pool.usage if isinstance(pool, QueuePool) else Usage()
-    held, counts = usage.held, usage.counts
+    held: dict[ConnectionPoolEntry, _Checkout] = getattr(pool, "held", {})
+    counts: dict[str, int] = getattr(pool, "counts", Counter())
 
     @event.listens_for(pool, "checkout")
     def check_out(connection: AdaptedConnection, record: ConnectionPoolEntry, _: object) -> None:

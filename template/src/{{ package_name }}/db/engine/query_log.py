@@ -18,14 +18,14 @@ COMMIT, savepoints and SET are not recorded.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from time import monotonic
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import ExceptionContext, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -94,13 +94,12 @@ def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
     listen(engine, count)
 
 
-def listen(engine: AsyncEngine, call: _Listener) -> list[tuple[Engine, str, Callable[..., None]]]:
+def listen(engine: AsyncEngine, call: _Listener) -> Sequence[tuple[Any, ...]]:
     """Call a function after each statement. Return the arguments of `event.remove`, to stop it."""
     started: WeakKeyDictionary[ExecutionContext, float] = WeakKeyDictionary()
 
     def start(_: Connection, *rest: Any) -> None:
-        _, _, _, context, _ = rest  # cursor, statement, parameters, …, executemany
-        started[context] = monotonic()
+        started[rest[3]] = monotonic()  # cursor, statement, parameters, context, executemany
 
     def end(connection: Connection, *rest: Any) -> None:
         _, statement, _, context, executemany = rest
@@ -112,11 +111,9 @@ def listen(engine: AsyncEngine, call: _Listener) -> list[tuple[Engine, str, Call
         if error.connection and error.statement and error.execution_context:
             end(error.connection, None, error.statement, None, error.execution_context, False)
 
-    listeners: dict[str, Callable[..., None]] = {
-        "before_cursor_execute": start,
-        "after_cursor_execute": end,
-        "handle_error": fail,
-    }
-    for name, listener in listeners.items():
-        event.listen(engine.sync_engine, name, listener)
-    return [(engine.sync_engine, name, listener) for name, listener in listeners.items()]
+    names = ("before_cursor_execute", "after_cursor_execute", "handle_error")
+    calls: tuple[Callable[..., None], ...] = (start, end, fail)
+    listeners = [(engine.sync_engine, *each) for each in zip(names, calls, strict=True)]
+    for each in listeners:
+        event.listen(*each)
+    return listeners

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 import sqlalchemy.exc
 import sqlalchemy.orm.exc
@@ -29,15 +30,28 @@ _BY_CODE: dict[str | None, str] = {
 }
 
 
+# The modules of SQLAlchemy that read rows, and their variable with the enumeration or the model.
+_READERS = {"sqlalchemy.orm.loading": "mapper", "sqlalchemy.sql.sqltypes": "self"}
+_UNKNOWN = "a row has a value that {!r} does not have: deploy newer code, or change the row"
+
+
 def translate(error: BaseException) -> Error | None:
     """Return the layer's error for an error of SQLAlchemy or of the driver, or None."""
     if ours := _BY_TYPE.get(type(error)):
         return ours()
-    if isinstance(error, DBAPIError) or not isinstance(error, SQLAlchemyError):
+    *_, frame = [None, *(frame for frame, _ in walk_tb(error.__traceback__))]
+    reader = frame and _READERS.get(frame.f_globals["__name__"])
+    if not isinstance(error, SQLAlchemyError | dialect.DriverError):
+        if not frame or not reader:
+            return None  # the program raised it
+        dialect.value_error(error)  # this hides the value
+        return errors.SchemaMismatch(_UNKNOWN.format(frame.f_locals[reader]))
+    if isinstance(error, DBAPIError | dialect.DriverError):
         return dialect.translate(error)
     if not isinstance(error, StatementError):
-        # The text of other errors may have SQL.
-        is_plain = isinstance(error, InvalidRequestError) and "CASE WHEN" not in error.args[0]
+        # The text of other errors may have SQL or values. A KeyError is about a column of a row.
+        is_of_a_row = reader or isinstance(error, KeyError)
+        is_plain = isinstance(error, InvalidRequestError) and not is_of_a_row
         told = error.args[0] if is_plain else "see its cause"
         return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {told}")
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
@@ -58,7 +72,7 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, dialect.DriverError) as error:
+    except (SQLAlchemyError, dialect.DriverError, LookupError, AssertionError) as error:
         ours = translate(error)
         if ours is None:
             raise

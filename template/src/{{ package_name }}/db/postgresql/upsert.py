@@ -53,9 +53,7 @@ def _last_of_each(
     def replace(element: Any, **_: Any) -> Any:
         return stage.c[element.name] if isinstance(element, sa.Column) else None
 
-    expressions: list[Any] = [
-        *(target.expressions if isinstance(target, sa.Index) else target.columns)
-    ]
+    expressions = [*getattr(target, "expressions", target.columns)]  # an index has expressions
     # A column that the rows do not fill has the server's default, which is the same for all rows.
     filled = {*columns}
     keys = [

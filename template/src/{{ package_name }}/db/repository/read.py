@@ -200,7 +200,8 @@ class ReadRepository(Generic[M, K]):
         statement = self._select(*criteria, options=options).order_by(*util.to_list(order_by))
         result = await self.session.stream_scalars(statement.execution_options(yield_per=yield_per))
         try:
-            yield result.partitions()
+            with translated():  # the rows are read in the block
+                yield result.partitions()
         finally:
             await result.close()
 

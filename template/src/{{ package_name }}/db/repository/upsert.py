@@ -39,7 +39,7 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
         found = [each for each in targets if each.name == conflict_target]
     else:
         wanted = {*columns_of(batches.model, conflict_target)}
-        found = [each for each in targets if {*_expressions(each)} == wanted]
+        found = [t for t in targets if {*getattr(t, "expressions", t.columns)} == wanted]
     if len(found) != 1:
         names = ", ".join(sorted(str(each.name) for each in targets))
         raise ValueError(
@@ -51,10 +51,6 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
             f"the rows give no column of {found[0].name}, so none of them can exist already"
         )
     return found[0]
-
-
-def _expressions(target: Target) -> list[Any]:
-    return [*(target.expressions if isinstance(target, sa.Index) else target.columns)]
 
 
 def _find_overwritten(

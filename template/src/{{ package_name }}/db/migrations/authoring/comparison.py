@@ -20,7 +20,7 @@ from sqlalchemy.types import NullType
 from ...errors import Error
 from ..operations import SQLType
 from . import prerequisites
-from .definitions import Definitions, describe
+from .definitions import Definitions, Part, describe
 from .statements import Statement, say_not_compared
 
 # A person must execute these statements, because no operation changes these parts: DROP, then ADD.
@@ -88,7 +88,7 @@ def _find_more(
             yield from _replace(before[name], after[name])
 
 
-def _changed(ours: Definitions, theirs: Definitions) -> list[tuple[str, str]]:
+def _changed(ours: Definitions, theirs: Definitions) -> list[Part]:
     """Return the parts that differ, or an empty list if the models could not be compared."""
     parts = sorted(ours.keys() | theirs.keys()) if ours else []
     return [part for part in parts if ours.get(part) != theirs.get(part)]
@@ -105,12 +105,7 @@ def _alter(kind: str, there: Table, new: Any, old: Any) -> ops.AlterColumnOp:
 
 
 def _write_by_hand(
-    context: Any,
-    there: Table,
-    wanted: Table,
-    part: tuple[str, str],
-    ours: Definitions,
-    theirs: Definitions,
+    context: Any, there: Table, wanted: Table, part: Part, ours: Definitions, theirs: Definitions
 ) -> Iterator[Statement]:
     """Yield the statements that a person must write."""
     kind, name = part
@@ -168,7 +163,8 @@ def _describe_model(context: Any, table: Any, types: Mapping[str, Any]) -> Defin
     finally:
         temporary.rollback()
         values = [each.name for each in table.c if type(each.server_default) is FetchedValue]
-        say_not_compared(table.fullname, *values, *table.dialect_kwargs)
+        matches = [f"MATCH of {each.name}" for each in table.foreign_key_constraints if each.match]
+        say_not_compared(table.fullname, *values, *matches, *table.dialect_kwargs)
 
 
 def _quoted(context: Any, name: str, schema: str | None = None) -> str:

@@ -80,10 +80,8 @@ class Constraints:
         """Rename an old constraint, because the new one gets its name."""
         schema, table = table_of(old)
         place = f"{self._quote(schema)}." if schema else ""
-        kind, alter = (
-            "constraint_name",
-            (f"TABLE {place}{self._quote(table)} RENAME CONSTRAINT ", ""),
-        )
+        start = f"TABLE {place}{self._quote(table)} RENAME CONSTRAINT "
+        kind, alter = "constraint_name", (start, "")
         if isinstance(old, ops.DropIndexOp):
             kind, alter = "index_name", (f"INDEX {place}", " RENAME")
         aside = f"{name_of(old)[:59]}_old"

@@ -6,13 +6,16 @@ the text in the database. But the server can describe both, and these descriptio
 
 from sqlalchemy import Connection, text
 
-Definitions = dict[tuple[str, str], str]
-"""The description of each part of a table, by the kind and the name of the part.
+Part = tuple[str, str]
+"""The kind and the name of a part of a table.
 
 The kinds are `type`, `default`, `serial`, `identity`, `generated`, `index`, and the letter of a
 constraint in `pg_constraint`. A primary key has no name here, because its name in an adopted database can
 differ.
 """
+
+Definitions = dict[Part, str]
+"""The description of each part of a table."""
 
 _CONSTRAINTS = """
     SELECT contype::text, CASE contype WHEN 'p' THEN '' ELSE conname END,

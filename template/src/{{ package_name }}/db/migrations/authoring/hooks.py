@@ -25,6 +25,7 @@ def options(metadata: MetaData) -> dict[str, Any]:
     Args:
         metadata: the metadata of all models.
     """
+    _prepare(metadata)
     schemas = {table.schema for table in metadata.tables.values()} | {None}  # None means `public`.
     return {
         "include_schemas": True,
@@ -40,6 +41,21 @@ def options(metadata: MetaData) -> dict[str, Any]:
         ],
         "process_revision_directives": _plan,
     }
+
+
+def _prepare(metadata: MetaData) -> None:
+    """Change the models where Alembic would read them differently from PostgreSQL.
+
+    A constraint of a column becomes a constraint of its table: otherwise a revision does not have it.
+    A CHECK that only other databases need is removed: otherwise a revision adds it.
+    """
+    impl: Any = context.get_context().impl
+    for table in metadata.tables.values():
+        for column in table.c:
+            while column.constraints:
+                table.append_constraint(column.constraints.pop())
+        rules = {each: each._create_rule for each in table.constraints}
+        table.constraints -= {each for each, rule in rules.items() if rule and not rule(impl)}
 
 
 def _is_described_by_models(
@@ -64,11 +80,7 @@ def _is_table(item: Any, name: str | None, kind: str, reflected: bool, there: An
     return not other
 
 
-def _plan(
-    migration: MigrationContext,
-    _: str | Iterable[str | None] | Iterable[str],
-    directives: list[ops.MigrationScript],
-) -> None:
+def _plan(migration: MigrationContext, _: Any, directives: list[ops.MigrationScript]) -> None:
     """Replace the operations of autogenerate by the planned ones.
 
     Raises:

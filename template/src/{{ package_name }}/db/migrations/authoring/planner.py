@@ -71,9 +71,7 @@ class Planner:
     def _add(self, operation: MigrateOperation) -> None:
         table = table_of(operation)
         if isinstance(operation, ops.CreateTableOp):
-            for key in operation.columns:
-                if isinstance(key, sa.ForeignKeyConstraint):
-                    key.use_alter = False  # The trial removes the key from the table if necessary.
+            operation.columns = [*map(_written, operation.columns)]
         if table in self._new_tables:
             self._do("expand", operation)
         elif table not in self._old_tables or isinstance(operation, ops.DropTableOp):
@@ -130,10 +128,6 @@ class Planner:
 
     @_plan.register
     def _add_column(self, operation: ops.AddColumnOp) -> None:
-        kind: Any = operation.column.type
-        if getattr(kind, "create_constraint", False):  # Its CHECK is a separate change.
-            operation.column.type = kind = kind.copy()
-            kind.create_constraint = False
         default = operation.column.server_default
         if type(default) is sa.FetchedValue:
             default = None
@@ -251,3 +245,12 @@ class Planner:
         default = self._dialect.default_schema_name  # A model may name the default schema.
         full = f"{schema or default}.{name}"
         return self._metadata.tables[full if full in self._metadata.tables else name]
+
+
+def _written(part: Any) -> Any:
+    """Return a part of a new table, so that Alembic writes it if it is a constraint."""
+    if isinstance(part, sa.Constraint):
+        part = copy(part)
+        # The type of a column is written without its CHECK. If necessary, the trial removes a key.
+        part._type_bound = part.use_alter = False
+    return part

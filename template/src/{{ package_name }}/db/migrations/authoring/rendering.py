@@ -27,8 +27,6 @@ class Implementation(PostgresqlImpl):
         self, expr: Any, is_server_default: bool = False, is_index: bool = False, **more: Any
     ) -> str:
         """Return an expression as SQL for a revision."""
-        if any(each.required for each in getattr(expr, "_bindparams", {}).values()):
-            expr = sa.text(expr.text.replace(":", r"\:"))  # The database has no parameters.
         sql = super().render_ddl_sql_expr(expr, is_server_default, is_index, **more)
         return sql if is_index else escape(sql)  # `literal_column()` of an index needs no `\:`.
 

@@ -23,7 +23,8 @@ class Statement(ops.ExecuteSQLOp):
         """Return the message that tells a person what to write."""
         return self.remedy or (
             "autogenerate cannot write this change. Write its SQL in a revision by hand, with "
-            "`uv run alembic revision --message MESSAGE`, and apply that one first:\n"
+            "`uv run alembic revision --message MESSAGE`, and apply that one first. If it needs a new "
+            "column, add the column there too:\n"
             f"    op.execute({self.sqltext!r})"
         )
 

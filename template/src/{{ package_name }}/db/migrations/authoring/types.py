@@ -13,6 +13,9 @@ def in_database(kind: Any, dialect: Dialect) -> Any:
     kind = kind._variant_mapping.get(dialect.name, kind)
     if isinstance(kind, TypeDecorator) and not _is_sqlalchemys(kind, dialect):
         return in_database(kind.type_engine(dialect), dialect)
+    if getattr(kind, "create_constraint", False):  # Its CHECK is a constraint of the table.
+        kind = kind.copy()
+        kind.create_constraint = False
     return kind
 
 
