@@ -250,6 +250,7 @@ TABLES: dict[str, tuple[Kind, dict[str, Any]]] = {
         {"schema": "books"},
     ),
     "the default schema": (column(sa.Text, sa.String(9)), {"schema": "public"}),
+    "a default in a schema": (default(lambda: "a", lambda: "b"), {"schema": "books"}),
     "information for Python": (column(sa.Text, sa.String(9)), {"info": {"key": object()}}),
     "a comment of the table": (column(sa.Text, sa.String(9)), {"comment": 'it\'s "this" :x'}),
     "storage": (column(sa.Text, sa.String(9)), {"postgresql_with": {"fillfactor": 70}}),

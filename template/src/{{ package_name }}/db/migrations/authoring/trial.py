@@ -162,9 +162,8 @@ def _split(change: Change) -> list[Change]:
     for column in (each for key in keys for each in key.columns):
         column.autoincrement = False  # Without its foreign key, the column would be a SERIAL.
     created = [ops.CreateForeignKeyOp.from_constraint(key) for key in keys]
-    return [
-        Change(Concurrently(key), [key.reverse()], change.phase)
-        if is_new
-        else Change(key.reverse(), [Concurrently(key)], change.phase)
-        for key in created
-    ]
+    if is_new:
+        return [Change(Concurrently(key), [key.reverse()], change.phase) for key in created]
+    dropped = [Change(key.reverse(), [Concurrently(key)], change.phase) for key in created]
+    change.after = [*change.after, *(each.operation for each in dropped)]  # the table goes last
+    return dropped
