@@ -97,12 +97,12 @@ def unit_of_work_dependency(
     """
 
     async def open_unit_of_work(
-        request: Request, info: Annotated[object, Depends(info)]
+        request: Request, database: OpenDatabase, info: Annotated[object, Depends(info)]
     ) -> AsyncIterator[UnitOfWork | ReadUnitOfWork]:
         options: dict[str, Any] = {"read_only": request.method in {"GET", "HEAD"}, "info": info}
         options |= getattr(request.scope["endpoint"], _OPTIONS, {})
         try:
-            async with request.app.state.database.unit_of_work(**options) as uow:
+            async with database.unit_of_work(**options) as uow:
                 yield uow
         except (AttributeError, ReadOnlyTransaction) as error:
             if options["read_only"]:
