@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import NullPool, text
 
-from shop.db import Database, DatabaseSettings, errors, record_queries
+from shop.db import Database, DatabaseSettings, Health, errors, record_queries
 from shop.db.engine.create import create_engine
 from tests.proofs.support.accounts import Work
 
@@ -152,8 +152,7 @@ async def test_the_error_about_an_unavailable_database_has_no_password(
                 await work.accounts.count()
         health = await database.health()
 
-    assert not health.ok
-    assert health.detail == str(error.value)
+    assert health == Health(ok=False, detail=str(error.value))
     assert str(settings.url.password) not in health.detail
 
 

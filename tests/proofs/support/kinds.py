@@ -26,6 +26,13 @@ def column(*types: Any, **options: Any) -> Kind:
     return make
 
 
+def needed(name: str) -> Kind:
+    """Return a kind of column that gets NOT NULL."""
+    return lambda number: [
+        sa.Column(name, sa.Text, nullable=number == 1, server_default="x"),
+    ]
+
+
 def default(*defaults: Callable[[], Any], kind: Any = sa.Text) -> Kind:
     """Return a kind of column with a default in the database."""
     return lambda number: [sa.Column("thing", kind, server_default=defaults[number - 1]())]
@@ -250,6 +257,8 @@ TABLES: dict[str, tuple[Kind, dict[str, Any]]] = {
         {"schema": "books"},
     ),
     "the default schema": (column(sa.Text, sa.String(9)), {"schema": "public"}),
+    "a needed value, in a schema": (needed("thing"), {"schema": "books"}),
+    "a needed value with a long name of wide letters": (needed("ö" * 27), {}),
     "a default in a schema": (default(lambda: "a", lambda: "b"), {"schema": "books"}),
     "information for Python": (column(sa.Text, sa.String(9)), {"info": {"key": object()}}),
     "a comment of the table": (column(sa.Text, sa.String(9)), {"comment": 'it\'s "this" :x'}),
