@@ -40,7 +40,7 @@ def translate(error: BaseException) -> Error | None:
     if ours := _BY_TYPE.get(type(error)):
         return ours()
     *_, frame = [None, *(frame for frame, _ in walk_tb(error.__traceback__))]
-    reader = frame and _READERS.get(frame.f_globals.get("__name__"))
+    reader = frame and _READERS.get(str(frame.f_globals.get("__name__")))
     if not isinstance(error, SQLAlchemyError | dialect.DriverError):
         if not frame or not reader:
             return None  # the program raised it
