@@ -66,3 +66,7 @@ def test_the_hooks_format_as_the_check_does(project: Path) -> None:
     attempt(["prek", "run", "--all-files"], project)
 
     just(project, "format", "lint")
+    changed = git(project, "diff", "--name-only")
+    assert "src/shop/models/user.py" in changed
+    owned = ("src/shop/db", "tests/db", "tools", ".agents")  # an update expects its own format
+    assert not [each for each in changed.splitlines() if each.startswith(owned)]
