@@ -40,19 +40,19 @@ def translate(error: BaseException) -> Error | None:
     if ours := _BY_TYPE.get(type(error)):
         return ours()
     *_, frame = [None, *(frame for frame, _ in walk_tb(error.__traceback__))]
-    reader = frame and _READERS.get(str(frame.f_globals.get("__name__")))
+    module = str(frame.f_globals.get("__name__")) if frame else ""
+    reader = frame.f_locals.get(_READERS.get(module, "")) if frame else None
     if not isinstance(error, SQLAlchemyError | dialect.DriverError):
-        if not frame or not reader:
+        if reader is None:
             return None  # the program raised it
         dialect.value_error(error)  # this hides the value
-        return errors.SchemaMismatch(_UNKNOWN.format(frame.f_locals[reader]))
+        return errors.SchemaMismatch(_UNKNOWN.format(reader))
     if isinstance(error, DBAPIError | dialect.DriverError):
         return dialect.translate(error)
     if not isinstance(error, StatementError):
         # The text of other errors may have SQL or values. A KeyError is about a column of a row.
-        is_of_a_row = reader or isinstance(error, KeyError)
-        is_plain = isinstance(error, InvalidRequestError) and not is_of_a_row
-        told = error.args[0] if is_plain else "see its cause"
+        is_plain = isinstance(error, InvalidRequestError) and not isinstance(error, KeyError)
+        told = error.args[0] if is_plain and reader is None else "see its cause"
         return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {told}")
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
     if isinstance(error.orig, SQLAlchemyError):
