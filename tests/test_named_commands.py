@@ -38,7 +38,7 @@ RUN_BY = {
     "dev just bench --json --markdown": "test_every_contestant_of_every_measure_reports",
     "dev just bench --only --json": "test_every_contestant_of_every_measure_reports",
     "dev just bench --only --rounds": "test_every_contestant_of_every_measure_reports",
-    "dev just bench --only http --rounds --scale": "test_every_contestant_of_every_measure_reports",
+    "dev just bench --only http --rounds": "test_every_contestant_of_every_measure_reports",
     "dev just check": "test_the_check_is_what_ci_runs",
     "dev just fix": "test_the_fix_changes_nothing_that_is_formatted",
     "dev just format": ".ci/run",
