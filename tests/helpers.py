@@ -51,7 +51,7 @@ def render_project(template: Path, destination: Path, **answers: Any) -> Path:
 
 def snapshot(directory: Path, root: Path = ROOT) -> Path:
     """Copy the sources of the template from the work tree into a directory."""
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     for name in SOURCES:
         source = root / name
         if source.is_dir():

@@ -29,6 +29,8 @@ ON_A_SERVER = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway"]
 # Words of the skill and AGENTS.md that are not of the project.
 FOREIGN = {"Invoice", "InvoiceRepository", "AGENTS.md", "select", "invoices", "Yours."}
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def projects(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
@@ -120,7 +122,6 @@ def test_a_package_with_an_underscore_has_a_skill_without(render: Render, tmp_pa
     assert "from my_shop.models import Invoice" in text
 
 
-@pytest.mark.slow
 def test_an_update_renews_them_and_keeps_what_is_yours(tmp_path: Path) -> None:
     template = small(tmp_path)
     agents, text = tmp_path / "shop/AGENTS.md", template / "template/AGENTS.md.jinja"
@@ -139,7 +140,6 @@ def test_an_update_renews_them_and_keeps_what_is_yours(tmp_path: Path) -> None:
     assert "<<<<<<<" not in agents.read_text()
 
 
-@pytest.mark.slow
 def test_an_older_project_keeps_its_own_until_it_switches_the_option_on(tmp_path: Path) -> None:
     template = small(tmp_path)
     config = (template / "copier.yml").read_text()
@@ -187,7 +187,6 @@ def small(directory: Path) -> Path:
     return template
 
 
-@pytest.mark.slow
 def test_the_skill_can_be_followed_word_by_word(render: Render, tmp_path: Path) -> None:
     project = render(tmp_path / "shop")
     commit(project, "Render")

@@ -71,6 +71,7 @@ def test_a_release_writes_its_version_news_notes_and_archive(clone: Path) -> Non
     assert git(clone, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_versions_are_built_from_their_archives(clone: Path, tmp_path: Path) -> None:
     archives = clone / "tests/releases"
     counts = []
@@ -142,6 +143,7 @@ def test_a_release_is_refused_with_changes_a_wrong_note_or_a_tag(clone: Path) ->
     assert git(clone, "diff", "HEAD", "--stat") == ""
 
 
+@pytest.mark.slow
 def test_a_version_is_released_by_the_command(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines():

@@ -20,6 +20,7 @@ from tests.helpers import (
     update,
 )
 from tests.ownership import SEEDS, classes, matches
+from tests.renders import make_once
 
 
 @pytest.fixture
@@ -54,30 +55,34 @@ def release(versions: Path) -> None:
 
 
 class Updated(NamedTuple):
-    """The results of an update. Tests only read them."""
+    """The projects of an update. Tests only read them."""
 
-    before: dict[str, str]
+    before: Path  # a copy of the next one, before the update
     project: Path  # it was changed before the update
     untouched: Path
     fresh: Path  # rendered from the second version
 
 
 @pytest.fixture(scope="module")
-def updated(tmp_path_factory: pytest.TempPathFactory) -> Updated:
+def updated(shared: Path) -> Updated:
     """Two projects that were updated to a second version, and a fresh one of that version."""
-    directory = tmp_path_factory.mktemp("updated")
+    directory = make_once(shared / "updated", update_two_projects)
+    return Updated(*(directory / name / "shop" for name in Updated._fields))
+
+
+def update_two_projects(directory: Path) -> None:
+    """Make the directories of `Updated`."""
+    before, project, untouched, fresh = (directory / name / "shop" for name in Updated._fields)
     versions = snapshot(directory / "template")
     publish(versions, "v1.0.0")
-    project, untouched, fresh = (directory / name / "shop" for name in ("lived", "not", "fresh"))
     render_project(versions, project)
     commit(project, "Render")
     shutil.copytree(project, untouched)
-    before = contents(lived_in(project))
+    shutil.copytree(lived_in(project), before)
     release(versions)
     update(project)
     update(untouched)
     commit(render_project(versions, fresh), "Render")
-    return Updated(before, project, untouched, fresh)
 
 
 def test_an_update_renews_the_templates_files(updated: Updated) -> None:
@@ -90,7 +95,7 @@ def test_an_update_renews_the_templates_files(updated: Updated) -> None:
 
 
 def test_an_update_leaves_the_projects_files_as_they_are(updated: Updated) -> None:
-    before, after = updated.before, contents(updated.project)
+    before, after = contents(updated.before), contents(updated.project)
     renewed = {name for name in after if {"owned", "shared"} & {*classes(updated.project, name)}}
     own = (before.keys() | after.keys()) - renewed
     assert {name: before.get(name) for name in own} == {name: after.get(name) for name in own}
@@ -113,6 +118,7 @@ def test_an_updated_project_without_edits_equals_a_fresh_one(updated: Updated) -
     assert renewed == expected
 
 
+@pytest.mark.slow
 def test_an_update_to_the_same_version_changes_nothing(living: Path) -> None:
     before = git(living, "rev-parse", "HEAD^{tree}")
 

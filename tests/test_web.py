@@ -81,6 +81,7 @@ def test_an_update_keeps_a_project_without_the_web(older: Path, tmp_path: Path) 
     assert "web_framework: none" in (project / ".copier-answers.yml").read_text()
 
 
+@pytest.mark.slow
 def test_an_update_adds_the_web_without_the_routes_of_the_example(
     older: Path, tmp_path: Path
 ) -> None:
