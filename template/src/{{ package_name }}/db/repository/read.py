@@ -200,7 +200,7 @@ class ReadRepository(Generic[M, K]):
         statement = self._select(*criteria, options=options).order_by(*util.to_list(order_by))
         result = await self.session.stream_scalars(statement.execution_options(yield_per=yield_per))
         try:
-            with translated():  # the rows are read in the block
+            with translated:  # the rows are read in the block
                 yield result.partitions()
         finally:
             await result.close()
@@ -214,7 +214,7 @@ class ReadRepository(Generic[M, K]):
         """Return whether a row meets all criteria. The server stops at the first one."""
         return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
 
-    @translated()
+    @translated
     def _select(
         self, *criteria: Criterion, options: Options = (), lock: bool | RowLock = False
     ) -> Select[M]:

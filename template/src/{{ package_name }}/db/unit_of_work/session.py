@@ -71,7 +71,7 @@ def _guarded(name: str, *, ends: bool) -> Callable[..., Any]:
             raise UnitOfWorkError(ENDED)
         if session._flushing and name == "flush":  # a private attribute of SQLAlchemy
             raise UnitOfWorkError(SHARED_SESSION)
-        with translated():
+        with translated:
             return method(session, *args, **kwargs)
 
     return call

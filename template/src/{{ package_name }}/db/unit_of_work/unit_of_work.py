@@ -103,7 +103,7 @@ class UnitOfWork:
         """
         hooks = len(self._hooks)
         try:
-            with translated():
+            with translated:
                 async with self.session.begin_nested():
                     yield
         except BaseException:
@@ -122,7 +122,7 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
         Error: something else went wrong, and nothing is committed.
     """
     try:
-        with translated(), owned(session):
+        with translated, owned(session):
             yield
             # Flush here, so that only COMMIT itself can fail in commit().
             await session.flush()
