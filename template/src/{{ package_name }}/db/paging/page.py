@@ -146,15 +146,15 @@ async def _read(
     for each in ranges:
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
         found = [*(await session.execute(query.where(each), parameters)).unique(id)]
-        rows += [row for last, row in pairwise([[None], *found]) if not _repeats(row, last)]
+        # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
+        rows += [
+            row
+            for last, row in pairwise([[None], *found])
+            if row[0] is not last[0] or repr(row[1:]) != repr(last[1:])
+        ]
         if len(found) >= limit or len(rows) >= limit:
             return rows, len(found) >= limit
     return rows, False
-
-
-def _repeats(row: Sequence[Any], last: Sequence[Any]) -> bool:
-    # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
-    return row[0] is last[0] and repr(row[1:]) == repr(last[1:])
 
 
 @lru_cache(maxsize=1024)
