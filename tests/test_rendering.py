@@ -106,6 +106,18 @@ def test_the_same_answers_render_the_same_bytes(
     assert contents(again) == contents(project)
 
 
+def test_a_project_finds_a_template_that_was_named_by_a_relative_path(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "template").symlink_to(template)
+    monkeypatch.chdir(tmp_path)
+
+    project = render_project(Path("template"), tmp_path / "shop")
+
+    [named] = re.findall(r"(?m)^_src_path: (.*)$", (project / ".copier-answers.yml").read_text())
+    assert Path(named) == template.resolve()  # an update runs in the project, not beside it
+
+
 LAYOUT: dict[str, dict[str, list[object]]] = {
     ".github/workflows/ci.yml": {"ci": ["github"]},
     ".github/dependabot.yml": {"bot": ["dependabot"]},
