@@ -10,8 +10,9 @@ from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
 
-LOG, AUDITED = RUN = [
-    snippet("docs/audit.md", words) for words in ("class AuditEntry", "__audit_exclude__")
+LOG, AUDITED, ACTOR = RUN = [
+    snippet("docs/audit.md", words)
+    for words in ("class AuditEntry", "__audit_exclude__", "get_actor")
 ]
 STEPS = """
 uv run just revision "log the changes of users"
@@ -21,8 +22,11 @@ uv run python change.py
 PROGRAM = """
 import asyncio
 
+import httpx
 from sqlalchemy import select
 
+from shop.api.app import create_app
+from shop.api.security import create_token, token_settings
 from shop.db.audit import Actor
 from shop.models import AuditEntry, User
 from shop.settings import Settings
@@ -32,7 +36,16 @@ from shop.unit_of_work import Database
 async def main() -> None:
     async with Database(Settings().database) as database:
         async with database.unit_of_work(info=Actor("ada")) as uow:
-            await uow.users.add(User(email="a@example.com", username="a", password_hash="hunter2"))
+            a = User(email="a@example.com", username="a", password_hash="hunter2")
+            await uow.users.add(a)
+        app = create_app()
+        app.state.database = database
+        token = create_token(a.id, token_settings())
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = await client.patch("/users/me", json={"bio": "new"}, headers=headers)
+            print("actor", answer.raise_for_status().json()["id"])
         async with database.unit_of_work() as uow:
             for entry in await uow.session.scalars(select(AuditEntry)):
                 print("logged", entry.actor, entry.new)
@@ -57,9 +70,21 @@ def test_the_log_is_switched_on_as_the_document_says(render: Render, tmp_path: P
     edit(unit_of_work, "from . import db\n", "from . import db\nfrom .db.audit import actor_hook\n")
     classes = "settings, UnitOfWork, ReadUnitOfWork"
     edit(unit_of_work, f"{classes})", f"{classes}, begin_hooks=(actor_hook,))")
+    web = {name: package / f"api/{name}.py" for name in ("dependencies", "security")}
+    edit(web["dependencies"], "get_database, unit_of_work_dependency", "get_database")
+    edit(web["dependencies"], "open_unit_of_work = unit_of_work_dependency()\n\n", "")
+    ours = "from ..unit_of_work import Database, ReadUnitOfWork, UnitOfWork\n"
+    edit(web["dependencies"], ours, f"{ours}from .security import open_unit_of_work\n")
+    edit(web["security"], "from .dependencies import open_unit_of_work\n", "")
+    theirs = "from ..db.audit import Actor\nfrom ..db.fastapi import WebSettings, unit_of_work_dependency"
+    edit(web["security"], "from ..db.fastapi import WebSettings", theirs)
+    below = 'The user may be deleted or inactive."""\n'
+    edit(web["security"], below, f"{below}\n\n{ACTOR.code}")
     (project / "change.py").write_text(PROGRAM)
 
     output = on_a_server(project, STEPS)
 
     assert re.search(r"^logged ada \{.*'username': 'a'", output, re.MULTILINE)
+    [user] = re.findall(r"^actor (.*)$", output, re.MULTILINE)
+    assert re.search(rf"^logged {user} \{{.*'bio': 'new'", output, re.MULTILINE)
     assert "hunter2" not in output

@@ -45,6 +45,7 @@ def test_the_messages_next_steps_can_be_followed(template: Path, tmp_path: Path)
     edit(template / "template/justfile.jinja", "# run the tests,", "# run all tests,")
     publish(template, "v2.0.0")
     said = run(["copier", "update", "--skip-answered", "--data", "audit=triggers"], shop)
+    assert 'see "Switch it on" in docs/audit.md' in said
     script = steps(said)
     assert script.split("\n")[0].startswith("git status")
     output = run(["sh", "-e", "-c", script], shop, **NO_DOCKER, GIT_PAGER="cat")
