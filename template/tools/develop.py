@@ -128,7 +128,7 @@ def _start_embedded(url: URL) -> None:
             cluster.create(SUPERUSER, "".join(f"{line}\n" for line in _role(url)))
         taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
     if taken:
-        raise ServerError(f"another server uses port {url.port}: write another port into .env")
+        raise ServerError(f"another server uses port {url.port}: give DATABASE_URL another port")
 
 
 def _listening(url: URL) -> bool:

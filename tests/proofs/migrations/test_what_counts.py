@@ -157,3 +157,24 @@ def test_a_program_can_ask_at_its_start_whether_all_revisions_are_applied(
     code, said = project.attempt("current", "--check-heads")
     assert code != 0
     assert "FAILED: Database is not on all head revisions" in said
+
+
+def test_a_revision_that_was_not_applied_must_be_applied_before_the_next_is_written(
+    project: Project,
+) -> None:
+    project.write("0002", 'op.add_column("users", sa.Column("nick", sa.Text()))')
+
+    code, said = project.attempt("revision", "--autogenerate", "--message", "next")
+
+    assert code != 0
+    assert said.splitlines()[-1] == "FAILED: the database lacks a revision: run `just migrate`"
+
+
+def test_a_wrong_name_in_a_revision_is_no_reason_to_migrate(project: Project) -> None:
+    project.write("0002", "op.execute('UPDATE users SET bio = red')")
+
+    code, said = project.attempt("upgrade", "head")
+
+    assert code != 0
+    last = 'FAILED: the database has no such table or column: column "red" does not exist'
+    assert said.splitlines()[-1] == last

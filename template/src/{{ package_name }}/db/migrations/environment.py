@@ -90,17 +90,19 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
     work = partial(_run, options | {"tell": tell}, Steps(tell))  # a backfill reads `tell`
     try:
         settings = MigrationSettings()
-        run = (
-            run_alone(settings, work, tell)
-            if changes
-            else run_once(settings.engine_settings(), work)
-        )
-        asyncio.run(run)
+        if changes:
+            asyncio.run(run_alone(settings, work, tell))
+        else:
+            asyncio.run(run_once(settings.engine_settings(), work))
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
+    except CommandError as error:  # Alembic's sentence does not say what to do.
+        lacking = CommandError("the database lacks a revision: run `just migrate`")
+        raise (lacking if "not up to date" in str(error) else error) from None
     except Error as error:  # People who migrate may see the message of the server.
         said = getattr(error.__cause__, "__notes__", [error.__cause__])
-        raise CommandError(f"{error}: {said[-1]}") from error
+        # The advice to migrate is for a program. Here the SQL of a revision is wrong.
+        raise CommandError(f"{str(error).partition(': migrate')[0]}: {said[-1]}") from error
 
 
 async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
