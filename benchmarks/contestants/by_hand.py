@@ -3,8 +3,8 @@
 Both have the routes of our service, with the same parameters, the same limits and the same header `Link`.
 Both commit before the response begins. Nothing else is in the first one.
 
-The second one also has what a service in production has: a middleware that gives each request an id,
-counts its statements and logs its end; read-only transactions for GET; a warning about a slow statement.
+The second one also has what a service in production has. A middleware gives each request an id, counts its
+statements and logs its end. GET has a read-only transaction. A slow statement causes a warning.
 
 Limits: they have no problem details, no second attempts, and no check of the schema.
 """
