@@ -17,6 +17,9 @@ _SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
 # Below these frames there is only main().
 _LOOP = ("asyncio.events", "asyncio.runners")
 
+# Functions of libraries. Below a statement there are about 25 of them, each time the same.
+_skipped: set[CodeType] = set()
+
 
 class CallSite(NamedTuple):
     """A line of code. Creating one takes about a microsecond, and reads no source file."""
@@ -34,11 +37,13 @@ def find_call_site() -> CallSite | None:
     frame: FrameType | None = sys._getframe(1)
     while current is not None:
         while frame is not None:
-            module = str(frame.f_globals.get("__name__"))
-            if module in _LOOP:
-                return None
-            if not module.startswith(_SKIPPED):
-                return CallSite(frame.f_code, frame.f_lineno)
+            if frame.f_code not in _skipped:
+                module = str(frame.f_globals.get("__name__"))
+                if module in _LOOP:
+                    return None
+                if not module.startswith(_SKIPPED):
+                    return CallSite(frame.f_code, frame.f_lineno)
+                _skipped.add(frame.f_code)
             frame = frame.f_back
         current = current.parent
         frame = current.gr_frame if current is not None else None

@@ -43,7 +43,8 @@ class RetriedRoute(APIRoute):
             return handle
 
         async def handle_with_retries(request: Request) -> Response:
-            await request.body()  # the request object keeps the body for the next attempt
+            if request.method not in {"GET", "HEAD"}:
+                await request.body()  # the request object keeps the body for the next attempt
             ending = request.scope["fastapi_inner_astack"]
             return await retry(partial(_attempt, handle, request, ending), attempts=self.attempts)
 

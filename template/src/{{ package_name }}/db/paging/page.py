@@ -147,10 +147,9 @@ async def _read(
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
         found = [*(await session.execute(query.where(each), parameters)).unique(id)]
         # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
+        pairs = pairwise([[None], *found])
         rows += [
-            row
-            for last, row in pairwise([[None], *found])
-            if row[0] is not last[0] or repr(row[1:]) != repr(last[1:])
+            new for old, new in pairs if new[0] is not old[0] or repr(new[1:]) != repr(old[1:])
         ]
         if len(found) >= limit or len(rows) >= limit:
             return rows, len(found) >= limit
