@@ -130,3 +130,8 @@ def served(directory: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_code_in_a_list_is_indented_by_four_spaces() -> None:
+    for name in PAGES:  # with fewer spaces, the site ends the list, and the next item is 1 again
+        assert not re.search(r"(?m)^ {1,3}```", (ROOT / "docs" / name).read_text()), name
