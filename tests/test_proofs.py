@@ -31,10 +31,16 @@ TOOLS = [
 ]
 
 # By directory of proofs: the answers that render the code for them.
-OPTIONS: dict[str, dict[str, str]] = {
+OPTIONS: dict[str, dict[str, str | bool]] = {
     "audit": {"audit": "triggers", "web_framework": "none"},
     "fastapi": {"web_framework": "fastapi"},
     "opentelemetry": {"observability": "opentelemetry"},
+    "tenancy": {
+        "multi_tenancy": "rls",
+        "example": False,
+        "audit": "triggers",
+        "web_framework": "none",
+    },
 }
 
 

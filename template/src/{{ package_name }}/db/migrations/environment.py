@@ -113,7 +113,7 @@ async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]
 def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
     # No transaction may stay open, because an operation that commits would refuse it.
     with connection.begin_nested() if connection.in_transaction() else connection.begin():
-        dialect.trust_search_path(connection.exec_driver_sql)
+        dialect.secure_session(connection.exec_driver_sql)
     context.configure(connection=connection, **options)
     steps.restrict(context.get_context())
     with context.begin_transaction(), warnings.catch_warnings():
@@ -138,7 +138,7 @@ def _write_script(options: dict[str, Any]) -> None:
     )
     Steps(_silent).restrict(context.get_context())
     dialect.set_timeouts(context.execute, timeouts)
-    dialect.trust_search_path(context.execute)
+    dialect.secure_session(context.execute)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -11,7 +11,11 @@ from importlib.util import find_spec
 from alembic.runtime.plugins import Plugin
 
 _LAYER = __name__.removesuffix(".migrations.authoring.plugins")
-_PACKAGES = {"migrations.authoring": "comparison", "audit": "autogenerate"}
+_PACKAGES = {
+    "migrations.authoring": "comparison",
+    "audit": "autogenerate",
+    "tenancy": "autogenerate",
+}
 
 
 @cache  # Alembic accepts a plugin only once.

@@ -9,7 +9,7 @@ from .advisory_lock import try_advisory_lock
 from .batched_update import BatchedUpdate
 from .catalogue import find_unfinished_indexes, is_described_by_models
 from .online_ddl import OnlineDDL
-from .session import set_timeouts, trust_search_path
+from .session import secure_session, set_timeouts
 from .table_rewrites import differs_by_row, widens
 
 NAME = "postgresql"
@@ -25,8 +25,8 @@ __all__ = [
     "find_unfinished_indexes",
     "is_described_by_models",
     "keep_details",
+    "secure_session",
     "set_timeouts",
-    "trust_search_path",
     "try_advisory_lock",
     "widens",
 ]

@@ -1,0 +1,134 @@
+"""The policies of a tenant's table, as SQL.
+
+A revision has a copy of these statements, so it always does the same. When the policies change here,
+the next revision replaces them in the database. `MetaData.create_all` creates them too.
+
+There is a policy for each command. A policy FOR ALL would also decide what SELECT shows, and its check
+would be the same as its condition. FORCE makes the policies hold for the owner of the table.
+"""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Dialect, MetaData, Table, event, text
+from sqlalchemy.orm import Mapper
+
+from .model import TENANT_COLUMN, Tenanted, has_tenant
+
+
+class Policy(NamedTuple):
+    """A policy: the rows that a command finds (`using`), and the rows that it may write (`check`)."""
+
+    name: str
+    command: str
+    using: str | None
+    check: str | None
+    permissive: bool = True
+    roles: tuple[str, ...] = ("public",)
+
+    @property
+    def kind(self) -> tuple[str, str, bool, bool, bool]:
+        """What ALTER POLICY cannot change. The name comes first."""
+        return (self.name, self.command, self.permissive, self.using is None, self.check is None)
+
+
+class State(NamedTuple):
+    """What row-level security does on a table."""
+
+    enabled: bool
+    forced: bool
+    policies: frozenset[Policy]
+
+
+OFF = State(False, False, frozenset())
+
+
+def wanted_state(table: Table, dialect: Dialect) -> State:
+    """Return the state for a tenant's table."""
+    column = table.c[TENANT_COLUMN]
+    kind = column.type.compile(dialect)
+    # In a sub-select, the server reads the setting once for each statement, and not for each row. NULLIF: a
+    # connection that had a tenant before answers with the empty string, and a new connection with NULL.
+    own = (
+        f"{dialect.identifier_preparer.quote(column.name)} = "
+        f"(SELECT CAST(NULLIF(current_setting('app.tenant_id', true), '') AS {kind}))"
+    )
+    policies = (
+        Policy("tenant_select", "SELECT", own, None),
+        Policy("tenant_insert", "INSERT", None, own),
+        Policy("tenant_update", "UPDATE", own, own),
+        Policy("tenant_delete", "DELETE", own, None),
+    )
+    return State(True, True, frozenset(policies))
+
+
+class Statements:
+    """The statements for a table.
+
+    Args:
+        dialect: knows how to quote names.
+        table: its name, quoted and with its schema.
+    """
+
+    def __init__(self, dialect: Dialect, table: str) -> None:
+        self._quote = dialect.identifier_preparer.quote
+        self._table = table
+
+    def change(self, before: State, after: State) -> list[str]:
+        """Return the statements that make one state of another. A changed policy is never missing."""
+        old = {each.kind: each for each in before.policies}
+        new = {each.kind: each for each in after.policies}
+        statements = [self._drop(old[kind]) for kind in sorted(old.keys() - new.keys())]
+        statements += [
+            self._write("ALTER" if kind in old else "CREATE", new[kind])
+            for kind in sorted(new.keys())
+            if new[kind] != old.get(kind)
+        ]
+        switches = []
+        if before.enabled != after.enabled:
+            switches.append("ENABLE" if after.enabled else "DISABLE")
+        if before.forced != after.forced:
+            switches.append("FORCE" if after.forced else "NO FORCE")
+        if switches:
+            actions = ", ".join(f"{each} ROW LEVEL SECURITY" for each in switches)
+            statements.append(f"ALTER TABLE {self._table} {actions}")
+        return statements
+
+    def _drop(self, policy: Policy) -> str:
+        return f"DROP POLICY {self._quote(policy.name)} ON {self._table}"
+
+    def _write(self, verb: str, policy: Policy) -> str:
+        lines = [f"{verb} POLICY {self._quote(policy.name)} ON {self._table}"]
+        if verb == "CREATE":
+            mode = "" if policy.permissive else "AS RESTRICTIVE "
+            lines.append(f"{mode}FOR {policy.command}")
+        roles = [each if each == "public" else self._quote(each) for each in policy.roles]
+        lines.append(f"TO {', '.join(roles)}")
+        if policy.using is not None:
+            lines.append(f"USING ({policy.using})")
+        if policy.check is not None:
+            lines.append(f"WITH CHECK ({policy.check})")
+        return "\n".join(lines)
+
+
+def protect(connection: Connection, table: Table) -> None:
+    """Give a new table its policies."""
+    name = connection.dialect.identifier_preparer.format_table(table)
+    wanted = wanted_state(table, connection.dialect)
+    for statement in Statements(connection.dialect, name).change(OFF, wanted):
+        connection.execute(text(statement))
+
+
+def _create_policies(
+    _: MetaData, connection: Connection, *, tables: Collection[Table], **__: Any
+) -> None:
+    for table in filter(has_tenant, tables):
+        protect(connection, table)
+
+
+@event.listens_for(Tenanted, "instrument_class", propagate=True)
+def _listen(mapper: Mapper[Any], _: type[Tenanted]) -> None:
+    # Not for all tables: a revision also creates tables, and has its own copy of the policies.
+    table = mapper.local_table
+    assert isinstance(table, Table)
+    event.listen(table.metadata, "after_create", _create_policies)
