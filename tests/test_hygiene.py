@@ -19,7 +19,7 @@ CONTROL_TAGS = {
     "src/{{ package_name }}/api/routes/__init__.py.jinja": "an import list: the example's routes",
     "src/{{ package_name }}/models/__init__.py.jinja": "an import list: the example's models",
     "src/{{ package_name }}/repositories/__init__.py.jinja": "an import list: its repositories",
-    "src/{{ package_name }}/unit_of_work.py.jinja": "its two repositories, or none",
+    "src/{{ package_name }}/unit_of_work.py.jinja": "its two repositories, or none; the database of tenants",
     "tests/db/plugin.py.jinja": "an import list: the plugins of options",
 }
 
@@ -90,13 +90,16 @@ BUDGET = {
     "src/{{ package_name }}/db/audit": 350,
     "src/{{ package_name }}/db/fastapi": 350,
     "src/{{ package_name }}/db/opentelemetry": 80,
+    "src/{{ package_name }}/db/tenancy": 460,
     "src/{{ package_name }}/db/migrations": 750,  # in the wheel
     "src/{{ package_name }}/db/migrations/authoring": 912,  # not in the wheel
     "src/{{ package_name }}/db/migrations/gate": 300,
     "tests/db": 560,
     "tests/db/fastapi": 80,
+    "tests/db/tenancy": 90,
     "tests/db/test_audit.py.jinja": 60,
     "tools": 575,
+    "tools/roles.py": 80,
 }
 
 

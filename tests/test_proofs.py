@@ -44,6 +44,10 @@ OPTIONS: dict[str, dict[str, str | bool]] = {
 }
 
 
+# The files of support that do not need the example.
+FREE_OF_EXAMPLE = {"pgbouncer.py", "sampling.py"}
+
+
 @pytest.fixture(scope="module")
 def proved(render: Render, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project without options, and with the proofs among its tests."""
@@ -71,11 +75,19 @@ def install_proofs(shop: Path) -> Path:
 def install_option(shop: Path, option: str) -> Path:
     """Copy the proofs of an option into a project's tests, with the files that several rooms share."""
     proofs = shop / "tests/proofs"
-    ignored = shutil.ignore_patterns("__pycache__")
-    for room in (option, "support"):
+    for room, left_out in ((option, ()), ("support", left_out_of_support(option))):
+        ignored = shutil.ignore_patterns("__pycache__", *left_out)
         shutil.copytree(ROOT / "tests/proofs" / room, proofs / room, ignore=ignored)
     shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
     return prepare(shop, f"source = src/shop/db/{option}")
+
+
+def left_out_of_support(option: str) -> list[str]:
+    """Return the files that a project without the example cannot use, because they import it."""
+    if OPTIONS[option].get("example", True):
+        return []
+    support = (ROOT / "tests/proofs/support").glob("*.py")
+    return [each.name for each in support if each.name not in {"__init__.py", *FREE_OF_EXAMPLE}]
 
 
 def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:

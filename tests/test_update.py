@@ -151,9 +151,10 @@ def test_an_answer_that_is_decided_once_cannot_be_changed(
 
 @pytest.mark.slow
 def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) -> None:
-    update(living, ci="gitlab", docker=False, audit="triggers")
+    update(living, ci="gitlab", docker=False, audit="triggers", multi_tenancy="rls")
 
     assert (living / "src/shop/db/audit/triggers.py").exists()
+    assert (living / "src/shop/db/tenancy/policies.py").exists()
     assert (living / ".gitlab-ci.yml").exists()
     assert not (living / ".github").exists()
     assert not (living / "Dockerfile").exists()
@@ -163,6 +164,8 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
     assert not (living / "src/shop/db/audit").exists()
     assert (living / "Dockerfile").exists()
     assert "MIT License" in (living / "LICENSE").read_text()
+    with pytest.raises(ValueError, match="Decided once as rls"):
+        update(living, multi_tenancy="none")
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ from .sources import connect, first_line, parse_url
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / ".postgres"
 SUPERUSER = "superuser"  # compose.yaml has the same name
+ATTRIBUTES = "CREATEDB"  # of the user of DATABASE_URL
 
 
 def configured(name: str) -> str | None:
@@ -163,7 +164,7 @@ def _role(url: URL) -> list[str]:
     """Return the statements that make the user. It owns the database ``postgres``, to use that too."""
     name, password = quote(str(url.username), '"'), quote(str(url.password), "'")
     return [
-        f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD {password}",
+        f"CREATE ROLE {name} LOGIN {ATTRIBUTES} PASSWORD {password}",
         f"ALTER DATABASE postgres OWNER TO {name}",
     ]
 

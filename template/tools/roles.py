@@ -1,24 +1,30 @@
-"""The roles of a database whose tables tenants share.
+"""The roles of a database whose tables tenants share: ``python -m tools.roles up`` or ``COMMAND``.
 
 =============  =========================================  =============================================
 Role           URL                                        may
 =============  =========================================  =============================================
 owner          ``MIGRATION_DATABASE_URL``                 change tables; policies do not bind it
-application    ``DATABASE_URL``                           change rows; policies bind it; it owns nothing
+program        ``DATABASE_URL``                           change rows; policies bind it; it owns nothing
 system         ``SYSTEM_DATABASE_URL``, if it is set      change rows of all tenants, for admin work
 =============  =========================================  =============================================
 
-``tools.develop``, ``tools.throwaway`` and the tests create these roles. In production, run the same
-statements once, as a superuser: `docs/tenancy.md` of the template lists them.
+``up``, ``down`` and ``status`` are those of ``tools.develop``, as the owner. ``up`` also creates the
+other roles. Any other argument is a command, which ``tools.throwaway`` runs on a temporary server. It
+gets a role of its own there.
+
+In production, create the roles once, as a superuser: `docs/tenancy.md` of the template has the SQL.
 """
 
 import asyncio
+import os
 import secrets
+import sys
 
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .embedded import quote
+from . import develop
+from .embedded import ServerError, quote
 from .sources import connect, parse_url
 
 OWNER = "CREATEDB CREATEROLE BYPASSRLS"
@@ -81,17 +87,46 @@ async def _execute(connection: AsyncConnection, *statements: str) -> None:
         await connection.exec_driver_sql(statement)
 
 
-def divide(owner: str) -> dict[str, str]:
-    """Return the URLs of a temporary database for a program: of the application, and of the owner.
+async def _make(owner: URL, roles: dict[str, str]) -> None:
+    """Create roles, and let them work. The keys are their URLs, and the values their attributes."""
+    for url, options in roles.items():
+        role = parse_url(url, "the URL of a role")
+        await create(owner, role, options)
+        await grant(owner, str(role.username))
 
-    Args:
-        owner: the URL of the superuser of the database.
+
+def up(action: str) -> None:
+    """Run an action of ``tools.develop`` as the owner, and create the other roles.
+
+    Raises:
+        ServerError: MIGRATION_DATABASE_URL is not set.
     """
-    url = parse_url(owner, "the temporary server")
-    role = url.set(username="application", password=secrets.token_urlsafe())
-    asyncio.run(create(url, role))
-    asyncio.run(grant(url, "application"))
-    return {
-        "DATABASE_URL": role.render_as_string(hide_password=False),
-        "MIGRATION_DATABASE_URL": owner,
-    }
+    develop.database_url()  # writes .env
+    url = develop.configured("MIGRATION_DATABASE_URL") or ""
+    owner = parse_url(url, "MIGRATION_DATABASE_URL")
+    roles = {str(develop.configured("DATABASE_URL")): "NOBYPASSRLS"}
+    if system := develop.configured("SYSTEM_DATABASE_URL"):
+        roles[system] = "BYPASSRLS"
+    os.environ["DATABASE_URL"], develop.ATTRIBUTES = url, OWNER
+    develop.main()
+    if action == "up":
+        asyncio.run(_make(owner, roles))
+
+
+def run(command: list[str]) -> None:
+    """Replace this program by a command. On a temporary server, the command gets its own role."""
+    if not develop.configured("MIGRATION_DATABASE_URL"):
+        url = os.environ["DATABASE_URL"]
+        owner = parse_url(url, "DATABASE_URL")
+        program = owner.set(username="program", password=secrets.token_urlsafe())
+        shown = program.render_as_string(hide_password=False)
+        asyncio.run(_make(owner, {shown: "NOBYPASSRLS"}))
+        os.environ |= {"DATABASE_URL": shown, "MIGRATION_DATABASE_URL": url}
+    os.execvp(command[0], command)  # noqa: S606  # the caller names the command
+
+
+if __name__ == "__main__":
+    try:
+        up(sys.argv[1]) if sys.argv[1] in ("up", "down", "status") else run(sys.argv[1:])
+    except ServerError as error:
+        sys.exit(str(error))

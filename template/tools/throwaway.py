@@ -14,8 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 
 from .develop import configured, missing_secrets
 from .embedded import EmbeddedPostgres, ServerError
@@ -44,9 +42,6 @@ def main(command: list[str]) -> int:
     try:
         environment["DATABASE_URL"] = server.start()
         subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)
-        if find_spec(f"{__package__}.roles"):  # an option: the program has a role of its own
-            roles = import_module(f"{__package__}.roles")
-            environment |= roles.divide(environment["DATABASE_URL"])
         with subprocess.Popen(command, env=environment) as child:
             for each in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(each, lambda *_: child.terminate())

@@ -234,9 +234,15 @@ PROOFS = {
     "fastapi/unit_of_work": ["fastapi/requests", "fastapi/retried_route", "fastapi/faults"],
     "opentelemetry/observe": ["opentelemetry/traces"],
     "opentelemetry/spans": ["opentelemetry/traces"],
+    "tenancy/autogenerate": ["tenancy/revisions"],
+    "tenancy/database": ["tenancy/mutants", "tenancy/tenant"],
+    "tenancy/model": ["tenancy/mutants", "tenancy/tenant", "tenancy/work"],
+    "tenancy/policies": ["tenancy/revisions", "tenancy/mutants", "tenancy/work"],
+    "tenancy/roles": ["tenancy/mutants"],
+    "tenancy/tenant": ["tenancy/tenant", "tenancy/mutants"],
 }
 
-OPTIONS = ("audit", "fastapi", "opentelemetry")
+OPTIONS = ("audit", "fastapi", "opentelemetry", "tenancy")
 
 
 def path_of(proofs: str) -> Path:

@@ -29,12 +29,10 @@ async def migrator(project: Project, postgres_url: URL) -> AsyncIterator[str]:
             "ALTER TABLE users ALTER email DROP NOT NULL",
             f"ALTER TABLE users OWNER TO {role}",
             f"ALTER TABLE alembic_version OWNER TO {role}",
-            *(
-                f"INSERT INTO users (tenant_id, id) VALUES ('{each.id}', gen_random_uuid())"
-                for each in TENANTS
-            ),
         ):
             await server.exec_driver_sql(statement)
+        row = text("INSERT INTO users (tenant_id, id) VALUES (:id, gen_random_uuid())")
+        await server.execute(row, [{"id": each.id} for each in TENANTS])
     project.url = project.url.set(username=role, password=role)
     yield role
     async with connect(postgres_url.set(database=project.url.database)) as server:

@@ -44,14 +44,15 @@ async def test_one_revision_creates_a_table_and_its_policies(project: Project) -
 
     assert script.count("phase = ") == 1
     assert "phase = 'expand'" in script
-    assert script.count("CREATE POLICY") == 4
+    assert script.count("CREATE POLICY") == 5
     assert "ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY" in script
     own = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid"
-    policies = [line for line in await project.catalogue() if " PERMISSIVE " in line]
-    assert [line.split()[1] for line in policies] == [
-        f"tenant_{each}" for each in ("delete", "insert", "select", "update")
+    policies = [line for line in await project.catalogue() if "IVE {public}" in line]
+    assert [line.split()[1:3] for line in policies] == [
+        ["tenant_boundary", "RESTRICTIVE"],
+        *([f"tenant_{each}", "PERMISSIVE"] for each in ("delete", "insert", "select", "update")),
     ]
-    assert [line.count(own) for line in policies] == [1, 1, 1, 2]
+    assert [line.count(own) for line in policies] == [2, 1, 1, 1, 2]
 
 
 async def test_a_revision_needs_only_alembic_and_sqlalchemy(project: Project) -> None:
@@ -90,6 +91,7 @@ async def test_an_existing_table_gets_its_policies_in_expand(project: Project) -
         "ALTER POLICY tenant_update ON users WITH CHECK (true)",
         "ALTER POLICY tenant_select ON users USING (tenant_id IS NOT NULL)",
         "ALTER POLICY tenant_delete ON users TO CURRENT_USER",
+        "ALTER POLICY tenant_boundary ON users USING (true)",
     ],
 )
 async def test_a_change_by_hand_is_found_and_repaired(project: Project, change: str) -> None:
@@ -123,7 +125,7 @@ async def test_a_policy_that_lets_more_in_is_refused_and_one_that_lets_less_in_s
 async def test_policies_are_removed_only_if_it_is_allowed_and_in_contract(project: Project) -> None:
     await project.revise(models())
 
-    with pytest.raises(CommandError, match="users would lose the policies tenant_delete"):
+    with pytest.raises(CommandError, match="users would lose the policies tenant_boundary"):
         await project.revise(models(kind="was a tenant's"))
     project.allow("users")
     script = await project.revise(models(kind="was a tenant's"))
@@ -139,7 +141,7 @@ async def test_a_table_in_another_schema_and_with_an_odd_name_is_protected(
 
     script = await project.revise(metadata)
 
-    assert script.count("""ON "The House"."the 'users'"\n""") == 8
+    assert script.count("""ON "The House"."the 'users'"\n""") == 10
 
 
 async def test_silence_about_a_table_is_refused(project: Project) -> None:

@@ -10,7 +10,7 @@ are removed in the phase `contract`, after the old code has ended, and only if s
 from collections import defaultdict
 from typing import Any
 
-from alembic import context as command
+from alembic import context as alembic
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrateOperation, UpgradeOps
@@ -105,9 +105,9 @@ def _find_states(connection: Connection) -> dict[tuple[str, str], State]:
         )
     )
     policies = defaultdict[tuple[str, str, bool, bool], set[Policy]](set)
-    for schema, name, enabled, forced, policy, *parts, roles in rows:
-        named = {Policy(policy, *parts, tuple(roles))} if policy else set()
-        policies[schema, name, enabled, forced] |= named
+    for schema, name, enabled, forced, policy, command, using, check, permissive, roles in rows:
+        named = {Policy(policy, command, using, check, permissive, tuple(roles))} if policy else ()
+        policies[schema, name, enabled, forced].update(named)
     return {
         (schema, name): State(enabled, forced, frozenset(each))
         for (schema, name, enabled, forced), each in policies.items()
@@ -121,7 +121,7 @@ def _add_policies(connection: Connection, table: Table, before: State) -> State:
     policies = {
         read[each.name] if read[each.name] in before.policies else each for each in wanted.policies
     }
-    narrowing = {each for each in before.policies if not each.permissive}
+    narrowing = {each for each in before.policies if not each.permissive and each.name not in read}
     return State(True, True, frozenset(policies | narrowing))
 
 
@@ -147,7 +147,7 @@ def _remove(before: State) -> State:
 
 def _refuse_removal(table: Table, before: State, after: State) -> None:
     removed = {each.name for each in before.policies} - {each.name for each in after.policies}
-    allowed = f"allow={table.fullname}" in command.get_x_argument()
+    allowed = f"allow={table.fullname}" in alembic.get_x_argument()
     if removed and not allowed:
         raise CommandError(
             f"{table.fullname} would lose the policies {', '.join(sorted(removed))}, which say who "

@@ -3,8 +3,9 @@
 A revision has a copy of these statements, so it always does the same. When the policies change here,
 the next revision replaces them in the database. `MetaData.create_all` creates them too.
 
-There is a policy for each command. A policy FOR ALL would also decide what SELECT shows, and its check
-would be the same as its condition. FORCE makes the policies hold for the owner of the table.
+There is a policy for each command, and a restrictive one for all. A permissive policy FOR ALL would
+decide what SELECT shows, although it was meant for another command. FORCE makes the policies hold for
+the owner of the table.
 """
 
 from collections.abc import Collection
@@ -58,6 +59,8 @@ def wanted_state(table: Table, dialect: Dialect) -> State:
         Policy("tenant_insert", "INSERT", None, own),
         Policy("tenant_update", "UPDATE", own, own),
         Policy("tenant_delete", "DELETE", own, None),
+        # Others can only hide more: a policy by hand that shows more does not open the table.
+        Policy("tenant_boundary", "ALL", own, own, permissive=False),
     )
     return State(True, True, frozenset(policies))
 

@@ -60,7 +60,7 @@ class Tenant:
         TenantError: the id is None or empty.
     """
 
-    id: object
+    id: Any
 
     def __post_init__(self) -> None:
         if self.id is None or str(self.id) == "":
