@@ -10,7 +10,7 @@ answers from a smaller array. So there are only a few programs, and their checks
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -110,8 +110,11 @@ def make(names: Iterable[str], within: list[dict[str, int]] | None = None) -> li
     constraints: list[tuple[set[str], Callable[[dict[str, int]], bool]]] = [
         (tied, partial(keeps, rule)) for tied, rule in rules() if tied <= {*names}
     ]
-    if within:
-        constraints.append(({*programs()}, lambda row: program(row) in within))
+    # Each part of a program has a constraint, so that a row cannot become a dead end. Otherwise the search
+    # tries millions of rows.
+    for size in (2, 3, len(programs())) if within else ():
+        for part in itertools.combinations(programs(), size):
+            constraints.append(({*part}, partial(begins, within or [], part)))
     made = covertable.make(
         {name: list(range(len(known[name]))) for name in names},
         constraints=[
@@ -125,6 +128,11 @@ def make(names: Iterable[str], within: list[dict[str, int]] | None = None) -> li
 def keeps(rule: Template, row: dict[str, int]) -> bool:
     """Return whether a row follows a rule."""
     return accepts(rule, answers(row))
+
+
+def begins(within: list[dict[str, int]], part: Sequence[str], row: dict[str, int]) -> bool:
+    """Return whether some program has the values that a row has for these questions."""
+    return any(all(each[name] == row[name] for name in part) for each in within)
 
 
 def program(row: dict[str, int]) -> dict[str, int]:

@@ -29,6 +29,7 @@ TOOLS = [
     "python-multipart>=0.0.31",
     "trustme>=1.2",
 ]
+MORE_TOOLS = {"tenancy": ["pgrls>=0.57"]}
 
 # By directory of proofs: the answers that render the code for them.
 OPTIONS: dict[str, dict[str, str | bool]] = {
@@ -79,7 +80,7 @@ def install_option(shop: Path, option: str) -> Path:
         ignored = shutil.ignore_patterns("__pycache__", *left_out)
         shutil.copytree(ROOT / "tests/proofs" / room, proofs / room, ignore=ignored)
     shutil.copy(ROOT / "tests/proofs/__init__.py", proofs)
-    return prepare(shop, f"source = src/shop/db/{option}")
+    return prepare(shop, f"source = src/shop/db/{option}", *MORE_TOOLS.get(option, ()))
 
 
 def left_out_of_support(option: str) -> list[str]:
@@ -90,11 +91,11 @@ def left_out_of_support(option: str) -> list[str]:
     return [each.name for each in support if each.name not in {"__init__.py", *FREE_OF_EXAMPLE}]
 
 
-def prepare(shop: Path, covered: str = "source_pkgs = shop.db") -> Path:
+def prepare(shop: Path, covered: str = "source_pkgs = shop.db", *tools: str) -> Path:
     """Let a project measure what its tests cover."""
     # The proofs start programs, as tools/ does.
     edit(shop / "pyproject.toml", '"{scripts,tools}/**"', '"{scripts,tools,tests/proofs}/**"')
-    run(["uv", "add", "--quiet", "--dev", *TOOLS], shop)
+    run(["uv", "add", "--quiet", "--dev", *TOOLS, *tools], shop)
     (shop / ".coveragerc").write_text(
         "[run]\n"
         "branch = true\n"

@@ -69,6 +69,7 @@ FROZEN = {
     "shop.db.mixins.bigint": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid4": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid7": {"Key", "PrimaryKey"},
+    "shop.db.tenancy": {"Database"},  # with the option rls
     "tests.db.fastapi.fixtures": {"client_of"},
     "tests.db.plugin": set(),  # pytest loads it by its name
 }

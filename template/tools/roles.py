@@ -10,7 +10,7 @@ system         ``SYSTEM_DATABASE_URL``, if it is set      change rows of all ten
 
 ``up``, ``down`` and ``status`` are those of ``tools.develop``, as the owner. ``up`` also creates the
 other roles. Any other argument is a command, which ``tools.throwaway`` runs on a temporary server. It
-gets a role of its own there.
+gets its own role there.
 
 In production, create the roles once, as a superuser: `docs/tenancy.md` of the template has the SQL.
 """

@@ -236,7 +236,7 @@ PROOFS = {
     "opentelemetry/spans": ["opentelemetry/traces"],
     "tenancy/autogenerate": ["tenancy/revisions"],
     "tenancy/database": ["tenancy/mutants", "tenancy/tenant"],
-    "tenancy/model": ["tenancy/mutants", "tenancy/tenant", "tenancy/work"],
+    "tenancy/model": ["tenancy/models", "tenancy/tenant", "tenancy/work"],
     "tenancy/policies": ["tenancy/revisions", "tenancy/mutants", "tenancy/work"],
     "tenancy/roles": ["tenancy/mutants"],
     "tenancy/tenant": ["tenancy/tenant", "tenancy/mutants"],

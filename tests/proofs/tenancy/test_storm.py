@@ -1,7 +1,7 @@
 """Four tenants work at the same time over a pool of one or two connections, and everything goes wrong.
 
-Each row says in `note` who wrote it. So a row that is read, changed, or counted by another tenant shows
-itself: at once in the reader, or at the end in the database.
+Each row says in `note` who wrote it. So a row that is read, changed, or counted by another tenant is found:
+immediately by the reader, or at the end in the database.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from sqlalchemy import URL, delete, func, select, text, update
@@ -23,6 +24,7 @@ from shop.db.errors import (
     InsufficientPrivilege,
 )
 from shop.db.tenancy import Tenant, TenantError, tenant_scope
+from tests.proofs.support.pgbouncer import pgbouncer
 from tests.proofs.support.sampling import PART
 from tests.proofs.tenancy.tables import (
     TENANTS,
@@ -200,20 +202,22 @@ FAULTS: list[Operation] = [divide_by_zero, fail, ask_again, terminate, cancel]
 NOBODY: list[Operation] = [read, add, read_text, count, update_text, divide_by_zero, fail]
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(("size", "through"), [(1, None), (2, None), (2, pgbouncer)])
 async def test_no_tenant_meets_another_in_a_storm(
     shop_url: URL,
     owner: AsyncConnection,
     size: int,
+    through: Callable[[URL], AbstractContextManager[URL]] | None,
     record_property: Callable[[str, object], None],
 ) -> None:
     tried: Counter[str] = Counter()
     ended: Counter[str] = Counter()
-    pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 60}
+    pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 60, "pgbouncer": bool(through)}
 
-    async with shop_on(shop_url, **pool) as shop:
-        workers = [work(shop, number, tried, ended) for number in range(8)]
-        await asyncio.gather(*workers)
+    with through(shop_url) if through else nullcontext(shop_url) as url:
+        async with shop_on(url, **pool) as shop:
+            workers = [work(shop, number, tried, ended) for number in range(8)]
+            await asyncio.gather(*workers)
 
     strangers = "SELECT 1 FROM customers WHERE note <> CAST(tenant_id AS text)"
     assert not await rows(owner, strangers)
@@ -225,13 +229,14 @@ async def test_no_tenant_meets_another_in_a_storm(
     assert {each.__name__ for each in QUIET + FAULTS} <= tried.keys()
     assert min(ended["done"], ended[ConnectionFailure.__name__], ended["TenantError"]) > 0
     for name, times in sorted((tried + ended).items()):
-        record_property(f"storm of tenants, pool of {size}: {name}", times)
+        behind = " behind PgBouncer" if through else ""
+        record_property(f"storm of tenants, pool of {size}{behind}: {name}", times)
 
 
 async def work(shop: Shop, seed: int, tried: Counter[str], ended: Counter[str]) -> None:
-    """Do an eighth of the half of the operations, in units of work of a few each."""
+    """Do an eighth of a third of the operations, in units of work of a few each."""
     dice = random.Random(f"{seed} {random.random()}")  # noqa: S311  # no secret
-    left = OPERATIONS // 2 // 8
+    left = OPERATIONS // 3 // 8
     while left > 0:
         tenant = dice.choice([*TENANTS, *TENANTS, None])
         chosen = plan(dice, tenant)

@@ -45,7 +45,7 @@ Limits:
   but a function with SECURITY DEFINER can still show rows of its owner.
 * TRUNCATE has no policies, so do not grant it. The statistics of the planner are about all rows.
 * A backfill sees only what the role that migrates sees: give the owner of the tables BYPASSRLS.
-* A table of a subclass in joined inheritance needs a `tenant_id` of its own.
+* In joined inheritance, each table of a subclass needs its own `tenant_id`.
 """
 
 from . import policies  # noqa: F401  # The import lets `create_all` create policies.

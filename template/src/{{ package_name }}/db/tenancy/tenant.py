@@ -100,7 +100,7 @@ def tenant_of(session: Session) -> Tenant | None:
 
 
 def tenant_hook(session: Session) -> Mapping[str, str]:
-    """Return the setting that tells PostgreSQL the tenant. It is empty if there is none.
+    """Return the setting that tells PostgreSQL the tenant. Without a tenant it is empty.
 
     `Database` of this package has this begin hook.
 
@@ -117,7 +117,7 @@ def _check(session: Session, tables: Callable[[], Iterable[Any]]) -> Tenant | No
     """Return the tenant for whom a session sends the next statement.
 
     Raises:
-        TenantError: it has changed, or there is none and the statement needs a tenant's table.
+        TenantError: it has changed, or it is missing and the statement needs a tenant's table.
     """
     now = tenant_of(session)
     fixed: Tenant | None = session.info.get(_FIXED, now)

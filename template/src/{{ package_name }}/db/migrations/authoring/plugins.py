@@ -11,20 +11,16 @@ from importlib.util import find_spec
 from alembic.runtime.plugins import Plugin
 
 _LAYER = __name__.removesuffix(".migrations.authoring.plugins")
-_PACKAGES = {
-    "migrations.authoring": "comparison",
-    "audit": "autogenerate",
-    "tenancy": "autogenerate",
-}
+_PLUGINS = ("migrations.authoring.comparison", "audit.autogenerate", "tenancy.autogenerate")
 
 
 @cache  # Alembic accepts a plugin only once.
 def load_plugins() -> tuple[str, ...]:
     """Register the modules as plugins of Alembic. Return their names."""
     names = tuple(
-        f"{_LAYER}.{package}.{module}"
-        for package, module in _PACKAGES.items()
-        if find_spec(f"{_LAYER}.{package}")
+        f"{_LAYER}.{plugin}"
+        for plugin in _PLUGINS
+        if find_spec(f"{_LAYER}.{plugin.rpartition('.')[0]}")
     )
     for name in names:
         Plugin.setup_plugin_from_module(import_module(name), name)
