@@ -1,0 +1,101 @@
+"""Follow docs/tenancy.md in a project: add tables, migrate, and work for two tenants."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import Render, edit, on_a_server
+from tests.snippets import snippet
+
+pytestmark = pytest.mark.slow
+
+MODELS, WORK, SCOPE = RUN = [
+    snippet("docs/tenancy.md", words)
+    for words in ("class Country", "unit_of_work(info=Tenant", "with tenant_scope")
+]
+IMPORTS = """
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..db.mixins import Timestamps
+from ..db.tenancy import Tenanted, open_to_all_tenants, tenant_foreign_key
+from .base import Base, Key, PrimaryKey
+
+
+"""
+PROGRAM = """
+import asyncio
+import dataclasses
+import uuid
+
+from sqlalchemy import text
+
+from shop import db
+from shop.db.tenancy import Tenant, TenantKey, tenant_scope
+from shop.models import Post, User
+from shop.settings import Settings
+from shop.unit_of_work import Database, UnitOfWork
+
+
+class Posts(db.Repository[Post, TenantKey]):
+    model = Post
+
+
+@dataclasses.dataclass
+class Job:
+    tenant_id: uuid.UUID
+
+
+async def run(_: Job) -> None:
+    async with database.unit_of_work() as uow:
+        print("the tenant sees", await uow.session.scalar(text("SELECT count(*) FROM posts")))
+
+
+{scope}
+
+async def publish(user: User) -> None:
+{work}
+
+
+async def main() -> None:
+    global database
+    UnitOfWork.posts = property(lambda self: Posts(self.session))
+    async with Database(Settings().database) as database:
+        for tenant in (uuid.uuid4(), uuid.uuid4()):
+            async with database.unit_of_work(info=Tenant(tenant)) as uow:
+                uow.session.add(user := User())
+            await publish(user)
+            await work(Job(tenant))
+        await run(Job(tenant))
+
+
+asyncio.run(main())
+"""
+STEPS = """
+uv run just revision "add posts"
+uv run just migrate
+uv run python -m tools.roles python work.py
+uv run just revisions
+"""
+
+
+def test_tables_are_added_and_used_as_the_document_says(render: Render, tmp_path: Path) -> None:
+    answers = {"multi_tenancy": "rls", "example": False, "web_framework": "none"}
+    project = render(tmp_path / "shop", **answers)
+    models = project / "src/shop/models"
+    (models / "blog.py").write_text(f'"""Models."""\n{IMPORTS}{MODELS.code}')
+    names = "from .blog import Country, Post, User"
+    edit(models / "__init__.py", "\n__all__ = [", f"{names}\n\n__all__ = [")
+    edit(
+        models / "__init__.py",
+        '    "Base",\n',
+        '    "Base",\n    "Country",\n    "Post",\n    "User",\n',
+    )
+    indented = "".join(f"    {line}\n" for line in WORK.code.splitlines())
+    program = PROGRAM.replace("{scope}", SCOPE.code).replace("{work}", indented)
+    (project / "work.py").write_text(program)
+
+    output = on_a_server(project, STEPS)
+
+    assert output.count("the tenant sees 1") == 2
+    assert output.count("the tenant sees 0") == 1
