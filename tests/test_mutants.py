@@ -16,7 +16,7 @@ def has_code(text: str) -> bool:
         not isinstance(node, ast.Import | ast.ImportFrom)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
-        for node in ast.parse(text).body
+        for node in ast.parse(re.sub(r"\{\{ \w+ \}\}", "name", text)).body
     )
 
 

@@ -149,4 +149,4 @@ def _tell(line: str) -> None:
 
 
 def _silent(_: str) -> None:
-    pass
+    """Print nothing, because the caller does not ask for the progress."""
