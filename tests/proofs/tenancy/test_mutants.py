@@ -130,6 +130,7 @@ OFF = "ALTER TABLE customers DISABLE ROW LEVEL SECURITY"
 EVERYTHING = {"_reads", "_writes", "_gives", "_inherits"}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("mistake", WIDE)
 async def test_one_policy_that_is_too_wide_leaks_nothing(
     shop: Shop, owner: AsyncConnection, mistake: str
@@ -188,6 +189,7 @@ async def test_a_worker_that_keeps_the_last_tenant_is_found(
         tenant._scope.set(None)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [

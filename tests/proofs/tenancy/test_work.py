@@ -159,6 +159,7 @@ async def test_an_attempt_that_runs_again_has_the_same_tenant(shop: Shop) -> Non
     assert counts == [1, 1, 1]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "query",
     [
