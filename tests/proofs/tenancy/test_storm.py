@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, delete, func, select, text, update
@@ -17,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db import paginate
 from shop.db.errors import (
-    ConnectionFailure,
     DatabaseError,
     DeadlockDetected,
     ForeignKeyViolation,
@@ -152,10 +152,10 @@ async def give_away(actor: Actor) -> None:
     query = text("UPDATE customers SET tenant_id = :other")
     try:
         async with actor.uow.savepoint():
-            await actor.uow.session.execute(query, {"other": actor.other.id})
+            done: Any = await actor.uow.session.execute(query, {"other": actor.other.id})
     except InsufficientPrivilege:
         return
-    assert await actor.uow.customers.count() == 0
+    assert done.rowcount == 0  # the tenant had no row
 
 
 async def refer_to_another(actor: Actor) -> None:
@@ -226,8 +226,11 @@ async def test_no_tenant_meets_another_in_a_storm(
     assert not await rows(owner, wrong)
     logged = "SELECT 1 FROM audit_log WHERE new ->> 'tenant_id' <> CAST(tenant_id AS text)"
     assert not await rows(owner, logged)
-    assert {each.__name__ for each in QUIET + FAULTS} <= tried.keys()
-    assert min(ended["done"], ended[ConnectionFailure.__name__], ended["TenantError"]) > 0
+    assert {each.__name__ for each in QUIET} <= tried.keys()
+    assert ended["done"] > OPERATIONS / 30  # most units of work have about four operations
+    if FULL:  # a sample may leave a fault out
+        assert {each.__name__ for each in FAULTS} <= tried.keys()
+        assert min(ended["ConnectionFailure"], ended["TenantError"], ended["TimeoutError"]) > 0
     for name, times in sorted((tried + ended).items()):
         behind = " behind PgBouncer" if through else ""
         record_property(f"storm of tenants, pool of {size}{behind}: {name}", times)
@@ -249,7 +252,7 @@ def plan(dice: random.Random, tenant: Tenant | None) -> list[Operation]:
     """Choose the operations of one unit of work. A fault comes last."""
     if tenant is None:
         return [dice.choice(NOBODY)]
-    faults = [dice.choice(FAULTS)] if dice.random() < 0.15 else []
+    faults = [dice.choice(FAULTS)] if dice.random() < 0.2 else []
     return [*dice.choices(QUIET, k=dice.randint(1, 6)), *faults]
 
 
