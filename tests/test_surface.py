@@ -58,7 +58,6 @@ SURFACE = {
         "problems",
         "tenant_foreign_key",
         "tenant_hook",
-        "tenant_of",
         "tenant_scope",
     },
     "fastapi": {

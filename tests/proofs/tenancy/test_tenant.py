@@ -8,10 +8,11 @@ from sqlalchemy import Table, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from shop.db import record_queries
+from shop import db
+from shop.db import DatabaseSettings, record_queries
 from shop.db.errors import InsufficientPrivilege
 from shop.db.tenancy import Tenant, TenantError, tenant_hook, tenant_scope
-from tests.proofs.tenancy.tables import A, B, Country, Customer, Order, Shop, rows
+from tests.proofs.tenancy.tables import A, B, Country, Customer, Order, Shop, UnitOfWork, rows
 
 customers: Table = Customer.metadata.tables["customers"]
 
@@ -34,6 +35,17 @@ async def test_a_unit_of_work_sees_the_rows_of_its_tenant(shop: Shop) -> None:
     with tenant_scope(B):
         assert await emails(shop) == ["a@example.com"]
         assert await emails(shop, info=B) == ["a@example.com"]
+
+
+async def test_the_system_works_for_all_tenants(shop: Shop, owner: AsyncConnection) -> None:
+    await fill(shop)
+    settings = DatabaseSettings(_env_file=None, url=owner.engine.url)
+
+    async with db.Database(settings, UnitOfWork) as system, system.unit_of_work() as uow:
+        assert await uow.customers.count() == 2
+        await uow.customers.add(Customer(tenant_id=A.id, email="added"))
+
+    assert sorted(await emails(shop, info=A)) == ["a@example.com", "added"]
 
 
 async def test_a_new_row_gets_the_tenant_of_its_session(shop: Shop, owner: AsyncConnection) -> None:

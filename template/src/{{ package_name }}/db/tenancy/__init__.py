@@ -60,7 +60,7 @@ from .model import (
     tenant_foreign_key,
 )
 from .roles import UnsafeRole, find_leaks
-from .tenant import Tenant, TenantError, tenant_hook, tenant_of, tenant_scope
+from .tenant import Tenant, TenantError, tenant_hook, tenant_scope
 
 __all__ = [
     "Database",
@@ -76,6 +76,5 @@ __all__ = [
     "problems",
     "tenant_foreign_key",
     "tenant_hook",
-    "tenant_of",
     "tenant_scope",
 ]

@@ -26,12 +26,9 @@ _PROBE = "a table with a tenant"
 
 def setup(plugin: Plugin) -> None:
     """Register the comparison. Alembic calls this."""
+    priority = DispatchPriority.LAST  # after the changes of the tables
     plugin.add_autogenerate_comparator(
-        _compare,
-        "schema",
-        "tenancy",
-        qualifier="postgresql",
-        priority=DispatchPriority.LAST,  # after the changes of the tables
+        _compare, "schema", "tenancy", qualifier="postgresql", priority=priority
     )
 
 

@@ -30,6 +30,7 @@ from sqlalchemy.sql import visitors
 
 from ..errors import UnitOfWorkError
 from ..unit_of_work.session import GuardedSession
+from ..unit_of_work.settings_at_begin import HOOKS
 from .model import TENANT_COLUMN, has_tenant
 
 SETTING = "app.tenant_id"
@@ -119,6 +120,8 @@ def _check(session: Session, tables: Callable[[], Iterable[Any]]) -> Tenant | No
     Raises:
         TenantError: it has changed, or it is missing and the statement needs a tenant's table.
     """
+    if tenant_hook not in session.info.get(HOOKS, ()):  # the system, which works for all tenants
+        return None
     now = tenant_of(session)
     fixed: Tenant | None = session.info.get(_FIXED, now)
     if now not in (None, fixed):
