@@ -81,12 +81,15 @@ def live(questions: Path, directory: Path) -> None:
         edit(project / ".copier-answers.yml", f"{name}\n", "")
     commit(project, "Forget four answers")
     switched_on = {"web_framework": "fastapi", "observability": "opentelemetry"}
+    switched_on |= {"audit": "triggers", "multi_tenancy": "rls"}
     for version, answers in (("v3.0.0", {}), ("v4.0.0", switched_on)):
         (questions / f"template/{version}.txt").touch()
         publish(questions, version)
         # Only an update that is not quiet renders its message.
         copier.run_update(project, data=answers, defaults=True, overwrite=True)
         commit(project, "Update")
+    with pytest.raises(ValueError, match="Decided once as rls"):
+        update(project, multi_tenancy="none")
 
 
 def test_a_condition_that_is_never_true_is_found(questions: Path, tmp_path: Path) -> None:
