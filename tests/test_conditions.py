@@ -33,14 +33,20 @@ def questions(tmp_path: Path) -> Path:
 
 
 def test_every_condition_was_true_and_false(
-    matrix: Matrix, questions: Path, tmp_path: Path, record_property: Record
+    matrix: Matrix,
+    questions: Path,
+    tmp_path: Path,
+    record_property: Record,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     every = conditions(snapshot(tmp_path / "all"), CONFIG)
+    monkeypatch.chdir(tmp_path)
     with watched() as seen:
-        for name in ("shop", "2024"):  # a folder with a good name, and one with a bad name
+        # A folder with a good name, and one with a bad name. The template has a whole path and a relative one.
+        for name, source in (("shop", str(questions)), ("2024", questions.name)):
             for example in (True, False):
                 copier.run_copy(
-                    str(questions),
+                    source,
                     tmp_path / f"{name} {example}" / name,
                     data={"example": example, "bot": "none"},
                     defaults=True,
@@ -94,7 +100,7 @@ def live(questions: Path, directory: Path) -> None:
 
 def test_a_condition_that_is_never_true_is_found(questions: Path, tmp_path: Path) -> None:
     text = "{% if license == 'GPL' %}a{% endif %}{{ 'b' if user_name else 'c' }}"
-    (questions / "template/new.txt.jinja").write_text(text)
+    (questions / "template" / ANSWERS).rename(questions / "template/new.txt.jinja").write_text(text)
     every = conditions(questions, {"_envops": CONFIG["_envops"]})
 
     with watched() as seen:
