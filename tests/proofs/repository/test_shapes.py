@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.orm import (
-    MappedAsDataclass,
-)
+from sqlalchemy.orm import MappedAsDataclass, synonym
 
 from shop import db
 from shop.db import Database, DatabaseSettings, errors
@@ -102,6 +100,7 @@ METHODS: dict[str, Method] = {
     "upsert": upserted,
     "update": lambda rows, entity: rows.update(entity, name="changed"),
     "update_rows": updated_by_rows,
+    "update_where": lambda rows, entity: rows.update_where(rows.model.name == "first", name="w"),
     "delete": lambda rows, entity: rows.delete(entity),
 }
 
@@ -153,9 +152,14 @@ async def test_each_method_works_with_each_shape_or_refuses_it(
     assert all("Car" in each or "Concrete" in each for each in refused)
 
 
-async def test_an_expression_follows_each_change(world: Database[db.UnitOfWork]) -> None:
+@pytest.mark.parametrize("later", [False, True])
+async def test_an_expression_follows_each_change(
+    world: Database[db.UnitOfWork], later: bool
+) -> None:
     async with world.unit_of_work() as work:
         orders, authors = repository(work.session, Order), repository(work.session, Author)
+        if later:  # The first use of an association proxy also sets an attribute of the class.
+            Order.label = synonym("name")
         order = await orders.add(Order(name="a", price=5, amount=2))
         assert order.total == 10
         await orders.update(order, amount=3)
@@ -165,6 +169,10 @@ async def test_an_expression_follows_each_change(world: Database[db.UnitOfWork])
         )
         assert [same] == [order]
         assert (order.total, order.generated, order.version) == (7, 8, 3)
+        for new in ({"price": 4}, {"amount": Order.amount + 1}):
+            assert await orders.update_where(Order.name == "a", **new) == 1
+            assert order.total == order.price * order.amount
+        assert order.total == 8
         author = await authors.add(Author(name="b"))
         await repository(work.session, Book).add(Book(name="c", author_id=author.id))
         changed = await authors.upsert({"id": author.id, "name": "d"}, conflict_target=["id"])

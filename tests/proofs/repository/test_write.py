@@ -45,7 +45,7 @@ async def test_a_misspelt_attribute_is_refused_before_anything_changes(
 ) -> None:
     async with bank.unit_of_work() as work:
         [account, _] = await work.accounts.all(order_by=[Account.id])
-        with pytest.raises(TypeError, match="Account has no attribute balanse"):
+        with pytest.raises(TypeError, match="Account has no column balanse"):
             await work.accounts.update(account, balance=1, balanse=2)
 
         assert account.balance == 100
@@ -69,6 +69,17 @@ async def test_none_in_a_json_column_is_null(bank: Database[Work]) -> None:
         await work.accounts.update(account, details=None)
 
         assert await work.accounts.count(Account.details.is_(None)) == 3
+
+
+async def test_a_value_that_was_changed_in_place_is_written(bank: Database[Work]) -> None:
+    details: dict[str, object] = {"a": {"b": 1}}
+    async with bank.unit_of_work() as work:
+        account = await work.accounts.add(Account(name="c", details=details))
+        details["a"] = {"b": 2}
+        await work.accounts.update(account, details=details)
+        await work.session.refresh(account)
+
+        assert account.details == {"a": {"b": 2}}
 
 
 async def test_loader_options_apply_to_a_row_that_the_session_knows(

@@ -1,10 +1,15 @@
 """The settings at the beginning of a transaction cost one statement, and hold until its end."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from shop.db import Database
-from tests.proofs.support.accounts import Work
+from shop.db import Database, errors
+from tests.proofs.support.accounts import Account, Work, names
 
 
 async def test_settings_of_begin_hooks_cost_one_statement_and_hold_until_the_end(
@@ -46,3 +51,35 @@ async def test_behind_pgbouncer_the_timeouts_are_set_at_begin(bank: Database[Wor
 
     assert timeout == "1500ms"
     assert prepared == 0
+
+
+def fail(_: Session) -> dict[str, str]:
+    raise LookupError("no tenant")
+
+
+BROKEN: list[Callable[[Session], Any]] = [
+    fail,
+    lambda _: None,
+    lambda _: {"app.tenant": 7},
+    lambda _: {"no_such_setting": "on"},
+    lambda session: {"app.tenant": str(session.connection())},
+]
+
+
+@pytest.mark.parametrize("hook", BROKEN)
+async def test_nothing_runs_without_the_settings_of_a_hook_that_failed(
+    bank: Database[Work], hook: Callable[[Session], Any]
+) -> None:
+    async with Database(bank.settings, Work, begin_hooks=(hook,)) as hooked:
+        with suppress(errors.UnitOfWorkError, LookupError):
+            async with hooked.unit_of_work() as work:
+                with pytest.raises((LookupError, TypeError, errors.Error)):
+                    await work.accounts.all()
+                with pytest.raises(errors.UnitOfWorkError):
+                    await work.accounts.all()
+                with pytest.raises(errors.UnitOfWorkError):
+                    await work.accounts.add(Account(name="without a tenant"))
+        assert hooked.pool is not None
+        assert hooked.pool.checked_out == 0
+
+    assert await names(bank) == ["a", "b"]

@@ -16,9 +16,10 @@ import enum
 import re
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, Enum, Index, Numeric, Table, Text, event
+from sqlalchemy import BigInteger, Column, DateTime, Enum, Index, Numeric, Table, Text
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import Mapper
+from sqlalchemy.util import HasMemoized
 
 from .dialect import dialect
 
@@ -66,10 +67,26 @@ None in a JSON column is NULL, not JSON's `null`.
 """
 
 
+class _Mapper(Mapper[Any]):
+    """A flush also reads what the server computes. A later read would be I/O outside of `await`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # A model with its own __mapper_args__ would replace the __mapper_args__ of the base.
+        super().__init__(*args, **options | {"eager_defaults": True})
+
+    # This is private, since SQLAlchemy has no public way: a flush reads a `column_property` again by one
+    # query for each row. SQLAlchemy computes this again if an attribute or a subclass comes later.
+    @HasMemoized.memoized_attribute
+    def _server_default_plus_onupdate_propkeys(self) -> set[str]:
+        computed = super()._server_default_plus_onupdate_propkeys
+        return computed | {each.key for each in self._readonly_props if not each.deferred}
+
+
 class Base(AsyncAttrs):
     """The base of all models: a `repr()` without secrets, and `awaitable_attrs`."""
 
     __mapper__: ClassVar[Mapper[Any]]
+    __mapper_cls__ = _Mapper
 
     __repr_attributes__: ClassVar[tuple[str, ...]] = ()
     """More attributes that `repr()` shows. By default it shows only the primary key, so no secrets."""
@@ -83,19 +100,3 @@ class Base(AsyncAttrs):
             if name in self.__dict__
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
-
-
-@event.listens_for(Base, "instrument_class", propagate=True)
-def _fetch_what_the_server_computes(mapper: Mapper[Any], _: type[Base]) -> None:
-    # An UPDATE returns what the server computes (RETURNING). Otherwise the attribute would expire, and
-    # reading it later would be I/O outside of `await`: MissingGreenlet. This is an event, because a
-    # model with its own __mapper_args__ would replace the __mapper_args__ of the base.
-    mapper.eager_defaults = True
-
-
-@event.listens_for(Base, "mapper_configured", propagate=True)
-def _fetch_expressions(mapper: Mapper[Any], _: type[Base]) -> None:
-    # A flush also reads each `column_property` again, by one query for each row. These two attributes
-    # are private: SQLAlchemy has no public way.
-    keys = {each.key for each in mapper._readonly_props if not each.deferred}
-    mapper._server_default_plus_onupdate_propkeys |= keys

@@ -137,6 +137,5 @@ class DatabaseSettings(EnvironmentSettings):
 
 
 def _problem(variable: str, kind: str, message: str) -> str:
-    if kind == "missing":
-        return f"{variable} is not set"
-    return f"{variable} is not valid: {message.removeprefix('Value error, ')}"
+    problem = f"is not valid: {message.removeprefix('Value error, ')}"
+    return f"{variable} {'is not set' if kind == 'missing' else problem}"

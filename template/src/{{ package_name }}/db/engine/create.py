@@ -22,6 +22,8 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     It raises the errors of `errors.py`. The driver's error is the `__cause__`. The caller must call
     `dispose()` on the engine.
     """
+    same_names = {"pool_size", "max_overflow", "pool_timeout", "pool_recycle"}
+    queue = {"poolclass": QueuePool, **settings.model_dump(include=same_names)}
     engine = dialect.create_engine(
         settings.url,
         application_name=settings.application_name,
@@ -31,7 +33,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         echo=settings.echo,
         echo_pool=settings.echo_pool,
         hide_parameters=True,
-        **_pool_arguments(settings),
+        **(queue if settings.pool == "queue" else {"poolclass": NullPool}),
     )
     refuse_overlap(engine)  # the first one, so that the others do not see refused statements
     refuse_aborted_commit(engine)
@@ -42,13 +44,6 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     if settings.log_statements_repeated_more_than:
         log_repeated_queries(engine, settings.log_statements_repeated_more_than)
     return engine
-
-
-def _pool_arguments(settings: DatabaseSettings) -> dict[str, Any]:
-    if settings.pool == "null":
-        return {"poolclass": NullPool}
-    same_names = {"pool_size", "max_overflow", "pool_timeout", "pool_recycle"}
-    return {"poolclass": QueuePool, **settings.model_dump(include=same_names)}
 
 
 def _translate_errors(engine: AsyncEngine) -> None:

@@ -26,7 +26,7 @@ such an entity reads the version again, so it does not notice that change.
 
 from typing import Any
 
-from sqlalchemy import Table, event, text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 from sqlalchemy.sql.schema import ColumnElementColumnDefault
 
@@ -44,8 +44,7 @@ def _count_changes(mapper: Mapper[Any], _: type[Versioned]) -> None:
     # This does not use __mapper_args__, because a model with its own would lose the check without
     # an error.
     if mapper.version_id_col is None:  # otherwise it has the version of its parent
-        assert isinstance(mapper.local_table, Table)
-        column = mapper.local_table.c.version
+        column: Any = mapper.local_table.c.version
         mapper.version_id_col = column
         # The name includes the table, so that UPDATE … FROM another versioned table is not
         # ambiguous.

@@ -62,7 +62,7 @@ class AllowedFields:
                 raise TypeError(f"{name!r} is not usable: write words with - or dots between them")
             try:
                 self._fields[name] = _Field(column)
-            except (TypeError, RuntimeError) as error:  # pydantic does not know the type
+            except (TypeError, RuntimeError, AttributeError) as error:  # also of pydantic
                 raise TypeError(f"{name}: {error}") from error
 
     def order_by(self, names: str) -> Sequence[ColumnElement[Any]]:

@@ -145,7 +145,9 @@ async def _read(
     ranges = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
     for each in ranges:
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
-        found = [*(await session.execute(query.where(each), parameters)).unique(id)]
+        # PostgreSQL takes an aggregate only in HAVING.
+        limited = query.having(each) if statement._group_by_clauses else query.where(each)
+        found = [*(await session.execute(limited, parameters)).unique(id)]
         # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
         pairs = pairwise([[None], *found])
         rows += [

@@ -6,14 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.sql.expression import FromClause
-from sqlalchemy.sql.visitors import iterate, replacement_traverse
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from .staging import ORDINAL
+
+Columns = Sequence[sa.Column[Any]]
 
 
 def upsert_statement(
     into: Any,
-    columns: Sequence[sa.Column[Any]],
+    columns: Columns,
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     overwritten: Collection[sa.Column[Any]],
@@ -43,28 +45,28 @@ def upsert_statement(
     return statement.on_conflict_do_update(constraint=target, set_=new, where=where)
 
 
-def _last_of_each(
-    columns: Sequence[sa.Column[Any]],
-    target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
-    stage: FromClause,
-) -> sa.Select[Any]:
+def _last_of_each(columns: Columns, target: Any, stage: FromClause) -> sa.Select[Any]:
     """Select the last one of the rows with the same key, in the order of the key."""
 
     def replace(element: Any, **_: Any) -> Any:
-        return stage.c[element.name] if isinstance(element, sa.Column) else None
+        return rows.c[element.name] if isinstance(element, sa.Column) else None
 
     expressions = [*getattr(target, "expressions", target.columns)]  # an index has expressions
-    # A column that the rows do not fill has the server's default, which is the same for all rows.
-    filled = {*columns}
-    keys = [
-        replacement_traverse(expression, {}, replace)
-        for expression in expressions
-        if filled.issuperset(each for each in iterate(expression) if isinstance(each, sa.Column))
-    ]
-    nullable = any(getattr(expression, "nullable", True) for expression in expressions)
-    if nullable and not target.dialect_options["postgresql"].get("nulls_not_distinct"):
-        # For a unique constraint two NULLs are different, and for DISTINCT they are equal. So a row
-        # with a NULL in its key gets its number as another key.
-        keys.append(sa.case((sa.func.num_nulls(*keys) > 0, stage.c[ORDINAL])))
-    query = sa.select(*(stage.c[column.name] for column in columns))
-    return query.ext(distinct_on(*keys)).order_by(*keys, stage.c[ORDINAL].desc())
+    options = target.dialect_options["postgresql"]
+    where = options.get("where")
+    where = sa.true() if where is None else where
+    names, filled = " ".join(map(str, [*expressions, where])), {*columns}
+    others = [each for each in target.table.c if each.name in names and each not in filled]
+    rows = sa.select(stage, *map(_default, others)).subquery("rows")
+    *keys, where = (replacement_traverse(each, {}, replace) for each in (*expressions, where))
+    # A row that conflicts with no other row gets its number as another key. For a unique constraint two
+    # NULLs are different, and for DISTINCT they are equal.
+    whole = options.get("nulls_not_distinct") or sa.func.num_nulls(*keys) == 0
+    keys.append(sa.case((sa.and_(where, whole), sa.null()), else_=rows.c[ORDINAL]))
+    query = sa.select(*(rows.c[column.name] for column in columns))
+    return query.ext(distinct_on(*keys)).order_by(*keys, rows.c[ORDINAL].desc())
+
+
+def _default(column: sa.Column[Any]) -> sa.Label[Any]:
+    """Return the value that the server gives to a column, if the rows do not."""
+    return sa.cast(getattr(column.server_default, "arg", None), column.type).label(column.name)

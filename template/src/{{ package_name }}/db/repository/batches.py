@@ -62,6 +62,12 @@ def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Col
     return [known[name] for name in names]
 
 
+def expressions_of(model: type[DeclarativeBase]) -> set[str]:
+    """Return the attributes of a model that are SQL expressions, and no columns."""
+    every = model.__mapper__.column_attrs
+    return {each.key for each in every if not isinstance(each.columns[0], Column)}
+
+
 def next_version(model: type[DeclarativeBase]) -> dict[Any, Any]:
     """Return the new version of changed rows, by the column. Without a version, return nothing."""
     column, generate = model.__mapper__.version_id_col, model.__mapper__.version_id_generator
@@ -128,11 +134,9 @@ class Batches(Generic[M]):
         mapper, made = self.model.__mapper__, dict[Any, Iterator[object]]()
         for column in self.table.columns:
             default: Any = column.default
-            if default is None:
-                continue
-            if default.is_scalar:
+            if getattr(default, "is_scalar", False):
                 made[column] = repeat(default.arg)
-            elif default.is_callable and hasattr(default.arg, "__wrapped__"):  # needs no context
+            elif hasattr(getattr(default, "arg", None), "__wrapped__"):  # it needs no context
                 made[column] = map(default.arg, repeat(None))
         made[mapper.polymorphic_on] = repeat(mapper.polymorphic_identity)
         if mapper.version_id_generator:
@@ -164,7 +168,7 @@ async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
         TypeError: a row is neither a mapping nor a model.
     """
     batch, keys, number = list[Values](), None, 0
-    async for row in _each(rows):
+    async for row in rows if isinstance(rows, AsyncIterable) else _each(rows):
         mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
         if not isinstance(mapping, Mapping):
             raise TypeError("give a list or a generator of rows: each row is a mapping or a model")
@@ -180,13 +184,9 @@ async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
         yield batch
 
 
-async def _each(rows: Rows[M]) -> AsyncIterator[Values | M]:
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            yield row
-    else:
-        for row in rows:
-            yield row
+async def _each(rows: Iterable[Values | M]) -> AsyncIterator[Values | M]:
+    for row in rows:
+        yield row
 
 
 def _attributes(entity: DeclarativeBase) -> Values:

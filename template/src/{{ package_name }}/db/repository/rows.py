@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from ..dialect import dialect
 from ..errors import StaleData
-from .batches import Attributes, Rows, Values, next_version, read_batches
+from .batches import Attributes, Rows, Values, expressions_of, next_version, read_batches
 from .read import K, M, ReadRepository
 from .upsert import ConflictTarget, upsert_statement
 
@@ -137,8 +137,6 @@ class RowRepository(ReadRepository[M, K]):
             async with upsert_statement(batches, conflict_target, update) as statement:
                 written = statement.returning(self.model).execution_options(populate_existing=True)
                 entity = (await self.session.scalars(written)).one_or_none()
-        columns = self.model.__mapper__.column_attrs
-        expressions = [each.key for each in columns if not isinstance(each.columns[0], sa.Column)]
-        if entity is not None and expressions:  # RETURNING has only columns
-            await self.session.refresh(entity, expressions)
+        if entity is not None and (expressions := expressions_of(self.model)):
+            await self.session.refresh(entity, expressions)  # RETURNING has only columns
         return entity

@@ -46,7 +46,8 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
             f"conflict_target means {len(found)} unique constraints or indexes of {batches.table}, "
             f"not one: give the columns or the name of one of {names}"
         )
-    if not batches.given.keys() & {*found[0].columns}:
+    # An index has no columns if its expressions are text.
+    if found[0].columns and not batches.given.keys() & {*found[0].columns}:
         raise ValueError(
             f"the rows give no column of {found[0].name}, so none of them can exist already"
         )

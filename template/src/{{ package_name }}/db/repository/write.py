@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Delete, Update, delete, inspect, select, tuple_, update
+from sqlalchemy import CursorResult, Delete, Update, delete, inspect, update
+from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.sql.compiler import Linting
 
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
-from .batches import columns_of, next_version, one_table
+from .batches import columns_of, expressions_of, next_version, one_table
 from .read import Criterion, K, M
 from .rows import RowRepository
 
@@ -71,14 +72,15 @@ class Repository(RowRepository[M, K]):
                 f"{entity!r} is not in this unit of work: add it, or get it here first"
             )
         mapper = self.model.__mapper__
-        if unknown := sorted(values.keys() - mapper.all_orm_descriptors.keys()):
-            raise TypeError(f"{self.model.__name__} has no attribute {', '.join(unknown)}")
-        columns_of(self.model, values.keys() & mapper.columns.keys())
+        others = {*mapper.all_orm_descriptors.keys()}.difference(mapper.columns.keys())
+        columns_of(self.model, values.keys() - others)
         before = {**vars(entity)}
         try:
             for name, value in values.items():
                 if value is not UNSET:
                     setattr(entity, name, value)
+                    if value is before.get(name) and type(value) in {dict, list}:
+                        flag_modified(entity, name)  # it may have changed inside
         except BaseException:
             for name in vars(entity).keys() - before.keys():
                 self.session.expire(entity, [name])  # it was not loaded
@@ -148,11 +150,13 @@ class Repository(RowRepository[M, K]):
             lambda model: update(model).values(new), criteria, synchronize_session="fetch"
         )
         # What the server computed has expired in the session, and would be I/O outside of `await`.
-        mine = [inspect(each) for each in self.session if isinstance(each, self.model)]
-        keys = iter([each.identity for each in mine if each.expired_attributes])
-        key = tuple_(*self.model.__mapper__.primary_key)
+        mine = [each for each in self.session if isinstance(each, self.model)]
+        for entity in mine:
+            if computed := vars(entity).keys() & expressions_of(self.model):
+                self.session.expire(entity, computed)
+        keys: Any = iter([each.identity for each in map(inspect, mine) if each.expired_attributes])
         while batch := list(islice(keys, _KEYS_IN_A_STATEMENT)):
-            again = select(self.model).where(key.in_(batch)).execution_options(include_deleted=True)
+            again = self._select(self._has_key(batch)).execution_options(include_deleted=True)
             (await self.session.scalars(again)).unique().all()
         return count
 

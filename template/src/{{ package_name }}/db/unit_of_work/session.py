@@ -109,7 +109,11 @@ def _begin(
         connection.close()
         raise UnitOfWorkError(SHARED_SESSION)
     if not transaction.nested:  # a savepoint also causes this event
-        apply_settings(session, connection)
+        try:
+            apply_settings(session, connection)
+        except BaseException:
+            session._ended = True  # otherwise the next statement would run without the settings
+            raise
 
 
 def refuse_foreign_end(engine: AsyncEngine) -> None:

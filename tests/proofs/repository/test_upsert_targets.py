@@ -1,0 +1,89 @@
+"""An upsert of many rows ends like INSERT … ON CONFLICT of each row, for each kind of conflict target."""
+
+from collections.abc import AsyncIterator
+from itertools import product
+from typing import Any
+
+import pytest
+from sqlalchemy import Index, UniqueConstraint, delete, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shop import db
+from shop.db import Database, DatabaseSettings
+from shop.db.mixins import bigint
+from shop.db.repository import batches
+from tests.proofs.support.rows import upsert_rows
+
+
+class Base(db.Base, DeclarativeBase):
+    type_annotation_map = db.TYPE_ANNOTATION_MAP
+
+
+def model(number: int, target: Index | UniqueConstraint) -> type[Any]:
+    """Return a model with one conflict target. The server fills `b`."""
+    target.name = f"target_{number}"
+    attributes = {
+        "__tablename__": f"targets_{number}",
+        "__table_args__": (target,),
+        "__annotations__": {"a": Mapped[str | None], "b": Mapped[int | None], "words": Mapped[str]},
+        "b": mapped_column(server_default=text("1")),
+    }
+    return type(f"Target{number}", (bigint.PrimaryKey, Base), attributes)
+
+
+def unique(*columns: Any, where: Any = None) -> Index:
+    return Index(None, *columns, unique=True, postgresql_where=where)
+
+
+TARGETS: list[Index | UniqueConstraint] = [
+    UniqueConstraint("a"),
+    UniqueConstraint("a", "b"),
+    UniqueConstraint("a", postgresql_nulls_not_distinct=True),
+    unique(text("lower(a)")),
+    unique(text("lower(a)"), where=text("b > 0")),
+    unique("a", where=text("b > 0")),
+    unique("a", where=text("b IS NULL AND words <> 'x'")),
+    unique("a", "b", where=text(r"words LIKE '%\:y'")),
+]
+MODELS = [model(number, target) for number, target in enumerate(TARGETS)]
+VALUES: dict[str, list[Any]] = {"a": ["a", "A", None], "b": [1, 0, None], "words": ["x", "x :y"]}
+GIVEN = [("a", "b", "words"), ("a", "words"), ("a", "b"), ("b", "words")]
+
+
+async def test_rows_end_as_if_they_were_written_one_after_another(
+    proof_settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Database(proof_settings, db.UnitOfWork) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        async with database.unit_of_work() as work:
+            cases = product(MODELS, GIVEN)
+            wrong = [case async for case in differing(work.session, cases, monkeypatch)]
+    assert not wrong
+
+
+async def differing(
+    session: AsyncSession, cases: Any, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
+    """Yield the cases in which all rows at once end in another way than one row after another."""
+    compared = 0
+    for target, given in cases:
+        table, name = target.__table__.c, target.__table_args__[0].name
+        if "a" not in given and target is not MODELS[1]:
+            continue  # the rows give no column of the target
+        needed = {"words": "x"} if "words" not in given else {}
+        every: Any = product(*(VALUES[each] for each in given))
+        rows = [dict(zip(given, each, strict=True)) | needed for each in every]
+        ends = []
+        for calls, few in (([[row] for row in rows], 1000), ([rows], 1000), ([rows], 0)):
+            monkeypatch.setattr(batches, "FEW", few)
+            for call in calls:
+                await upsert_rows(session, target, call, conflict_target=name)
+            found = await session.execute(select(table.a, table.b, table.words))
+            ends.append(sorted(map(repr, found)))
+            await session.execute(delete(target))
+        if not ends[0] == ends[1] == ends[2]:
+            yield f"{name}, {given}"
+        compared += 1
+    print(f"{compared} cases")
