@@ -4,10 +4,11 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy import DefaultClause, text
+from sqlalchemy import DefaultClause, Sequence, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db.migrations.postgresql import differs_by_row, widens
+from shop.db.postgresql import SQL_DIALECT
 
 TYPES = ["VARCHAR(5)", "VARCHAR(9)", "VARCHAR", "TEXT", "INTEGER", "BIGINT"]
 TYPES += ["NUMERIC(5, 2)", "NUMERIC(9, 2)", "NUMERIC(9, 3)", "NUMERIC"]
@@ -44,13 +45,17 @@ async def test_a_type_is_wider_if_the_table_stays_as_it_is(server: AsyncConnecti
         text("1 + random ()"),
         text("clock_timestamp()"),
         text("lower(gen_random_uuid()::text)"),
+        text('"random"()'),
+        Sequence("counter").next_value(),
     ],
     ids=str,
 )
 async def test_a_default_differs_by_row_if_the_table_is_written_again(
     server: AsyncConnection, default: Any
 ) -> None:
-    sql = f"'{default}'" if isinstance(default, str) else f"({default})::text"
+    await server.execute(text("CREATE SEQUENCE IF NOT EXISTS counter"))
+    words = default if isinstance(default, str) else default.compile(dialect=SQL_DIALECT)
+    sql = f"'{default}'" if isinstance(default, str) else f"({words})::text"
     again = await is_written_again(server, "int", f"ADD other text DEFAULT {sql}")
 
     assert differs_by_row(DefaultClause(default)) is again

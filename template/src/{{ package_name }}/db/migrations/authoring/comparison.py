@@ -12,7 +12,7 @@ from typing import Any
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult, sqla_compat
-from sqlalchemy import Constraint, FetchedValue, MetaData, Table, text
+from sqlalchemy import Constraint, DefaultClause, FetchedValue, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import NullType
@@ -21,13 +21,16 @@ from ...errors import Error
 from ..operations import SQLType
 from . import prerequisites
 from .definitions import Definitions, Part, describe
+from .replacements import name_of
 from .statements import Statement, say_not_compared
+
+_IDENTITY = "ALTER {name} SET NOT NULL, ALTER {name} ADD {words}"
 
 # A person must execute these statements, because no operation changes these parts: DROP, then ADD.
 _BY_HAND = {
     "p": ("DROP CONSTRAINT {old}", "ADD CONSTRAINT {new} {words}"),
     "x": ("DROP CONSTRAINT {name}", "ADD CONSTRAINT {name} {words}"),
-    "identity": ("ALTER {name} DROP IDENTITY", "ALTER {name} ADD {words}"),
+    "identity": ("ALTER {name} DROP IDENTITY", _IDENTITY),
     "serial": ("ALTER {name} DROP DEFAULT", "ALTER {name} SET DEFAULT {words}"),
     "generated": ("DROP COLUMN {name}", "ADD COLUMN {name} {words}"),
 }
@@ -58,16 +61,19 @@ def _compare(context: Any, changes: ops.ModifyTableOps, *tables: Any) -> Priorit
             if isinstance(column.type, NullType):  # SQLAlchemy does not know the type.
                 column.type = SQLType(theirs["type", column.name])
         if wanted is not None:
-            changes.ops += _find_more(context, changes.ops, there, wanted, theirs)
+            changes.ops = [*_find_more(context, changes.ops, there, wanted, theirs)]
     return PriorityDispatchResult.CONTINUE
 
 
 def _find_more(
     context: Any, known: list[Any], there: Table, wanted: Table, theirs: Definitions
 ) -> Iterator[ops.MigrateOperation]:
-    """Yield the changes that Alembic does not see."""
+    """Yield the changes, also those that Alembic does not see.
+
+    The server's words decide about what both sides have by one name. Alembic would compare `a || 'x'`
+    with `(a || 'x'::text)`, and find a difference for ever.
+    """
     ours = _describe_model(context, wanted, {})
-    done = {getattr(each, "index_name", getattr(each, "constraint_name", "")) for each in known}
     before, after = _named(context, there), _named(context, wanted)
     columns = {each.name: (each, there.c[each.name]) for each in wanted.c if each.name in there.c}
     types = {
@@ -79,12 +85,15 @@ def _find_more(
         rest = _describe_model(context, wanted, types)
         kept = [{part: each[part] for part in each if part[0] == "type"} for each in (ours, theirs)]
         ours, theirs = (rest | kept[0], theirs) if rest else kept
+    whole = {name for kind, name in ours.keys() & theirs.keys() if kind in ("c", "u", "index")}
+    whole &= before.keys() & after.keys()
+    yield from (each for each in known if name_of(each) not in whole)
     for kind, name in _changed(ours, theirs):
         if kind in ("p", "x") or (kind in _BY_HAND and name in columns):
             yield from _write_by_hand(context, there, wanted, (kind, name), ours, theirs)
         elif kind in ("type", "default") and name in columns:
             yield _alter(kind, there, *columns[name])
-        elif kind in ("c", "u", "index") and name in before.keys() & after.keys() - done:
+        elif kind in ("c", "u", "index") and name in whole:
             yield from _replace(before[name], after[name])
 
 
@@ -95,13 +104,14 @@ def _changed(ours: Definitions, theirs: Definitions) -> list[Part]:
 
 
 def _alter(kind: str, there: Table, new: Any, old: Any) -> ops.AlterColumnOp:
-    options = {"schema": there.schema, "existing_type": old.type}
+    change = ops.AlterColumnOp(there.name, old.name, schema=there.schema, existing_type=old.type)
     if kind == "type":
-        return ops.AlterColumnOp(there.name, old.name, modify_type=new.type, **options)
-    options |= {"existing_server_default": old.server_default}
-    return ops.AlterColumnOp(
-        there.name, old.name, modify_server_default=new.server_default, **options
-    )
+        change.modify_type = new.type
+    # A new type also makes another default: `'a'::varchar::text`.
+    if kind == "default" or isinstance(new.server_default, DefaultClause):
+        change.existing_server_default = old.server_default
+        change.modify_server_default = new.server_default
+    return change
 
 
 def _write_by_hand(
@@ -112,7 +122,8 @@ def _write_by_hand(
     drop, add = _BY_HAND[kind]
     if kind == "generated" and part not in ours:
         drop = "ALTER {name} DROP EXPRESSION"  # The column keeps its values.
-    line = ", ".join([*([drop] if part in theirs else []), *([add] if part in ours else [])])
+    # A plain column that becomes a generated one must go, too.
+    line = ", ".join([drop] * (part in theirs or kind == "generated") + [add] * (part in ours))
     keys = {"old": there.primary_key.name, "new": wanted.primary_key.name, "name": name}
     names = {key: _quoted(context, str(each)) for key, each in keys.items()}
     table = _quoted(context, there.name, there.schema)

@@ -38,8 +38,8 @@ _VALUES = """
             WHEN seqrelid IS NULL THEN 'default' ELSE 'serial' END, attname,
         CASE WHEN attidentity <> '' THEN format('GENERATED %s AS IDENTITY (%s)',
                 CASE attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
-                format('START %s INCREMENT %s MINVALUE %s MAXVALUE %s CACHE %s',
-                seqstart, seqincrement, seqmin, seqmax, seqcache))
+                format('START %s INCREMENT %s MINVALUE %s MAXVALUE %s CACHE %s%s',
+                seqstart, seqincrement, seqmin, seqmax, seqcache, CASE WHEN seqcycle THEN ' CYCLE' END))
             WHEN attgenerated <> '' THEN format('%s GENERATED ALWAYS AS (%s) %s',
                 format_type(atttypid, atttypmod), pg_get_expr(adbin, adrelid),
                 CASE attgenerated WHEN 's' THEN 'STORED' END)

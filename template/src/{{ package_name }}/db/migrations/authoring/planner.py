@@ -100,10 +100,8 @@ class Planner:
     def _create_index(self, operation: ops.CreateIndexOp) -> None:
         self._refuse_partitions(operation)
         old = self._constraints.in_place.get(operation)
-        change = (
-            ReplaceIndex.replacing(old.reverse(), operation) if old else Concurrently(operation)
-        )
-        self._do(self._constraints.phase_of_new(operation), change)
+        new = ReplaceIndex.replacing(old.reverse(), operation) if old else Concurrently(operation)
+        self._do(self._constraints.phase_of_new(operation), new)
 
     def _refuse_partitions(self, operation: Any) -> None:
         if self._model(operation).dialect_options["postgresql"]["partition_by"]:
@@ -189,9 +187,8 @@ class Planner:
             self._do("contract" if is_dropped else "expand", rest)
 
     def _change_type(self, operation: ops.AlterColumnOp) -> None:
-        before, after = operation.existing_type, operation.modify_type
-        assert before is not None
-        assert after is not None
+        before: Any = operation.existing_type
+        after: Any = operation.modify_type
         problem = (
             f"PostgreSQL would rewrite the whole table to make {before!r} {after!r}, and lock it "
             "meanwhile. Add a column of the new type, write both, fill the new one with "

@@ -50,8 +50,8 @@ def table_of(operation: Any) -> Table:
 
 
 def name_of(operation: Any) -> str:
-    """Return the name of a constraint or an index."""
-    return str(getattr(operation, "index_name", None) or operation.constraint_name)
+    """Return the name of a constraint or an index, or the empty string for another operation."""
+    return str(getattr(operation, "index_name", getattr(operation, "constraint_name", "")))
 
 
 def _implies(strict: Any, loose: Any, columns: Collection[str]) -> bool:

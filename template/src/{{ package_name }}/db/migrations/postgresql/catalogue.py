@@ -35,11 +35,11 @@ def find_unfinished_indexes(connection: Connection) -> list[str]:
 
 def has_constraint(connection: Connection, table: str, constraint: str) -> bool:
     """Return whether a table has a constraint with this name."""
-    query = "SELECT 1 FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(:table)"
+    query = "SELECT 1 FROM pg_constraint WHERE conname = CAST(CAST(:name AS text) AS name) AND conrelid = to_regclass(:table)"
     return connection.scalar(text(query), {"name": constraint, "table": table}) is not None
 
 
 def is_not_null(connection: Connection, table: str, column: str) -> bool:
     """Return whether a column exists and is NOT NULL."""
-    query = "SELECT attnotnull FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :name"
+    query = "SELECT attnotnull FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = CAST(CAST(:name AS text) AS name)"
     return bool(connection.scalar(text(query), {"table": table, "name": column}))

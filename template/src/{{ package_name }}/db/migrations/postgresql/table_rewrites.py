@@ -14,7 +14,8 @@ def differs_by_row(default: Any) -> bool:
     """
     if isinstance(getattr(default, "arg", None), str):
         return False  # It is a quoted text.
-    calls = re.findall(r"([a-z_]\w*)\s*\(", str(getattr(default, "arg", default)).lower())
+    # SQLAlchemy shows a value of a sequence as `<next sequence value: …>`.
+    calls = re.findall(r'<next|(\w+)"?\s*\(', str(getattr(default, "arg", default)).lower())
     return not _FIXED.issuperset(calls)
 
 
