@@ -22,7 +22,7 @@ class Base(db.Base, DeclarativeBase):
 
 def model(number: int, target: Index | UniqueConstraint) -> type[Any]:
     """Return a model with one conflict target. The server fills `b`."""
-    target.name = f"target_{number}"
+    vars(target)["name"] = f"target_{number}"
     attributes = {
         "__tablename__": f"targets_{number}",
         "__table_args__": (target,),
@@ -66,7 +66,7 @@ async def test_rows_end_as_if_they_were_written_one_after_another(
 async def differing(
     session: AsyncSession, cases: Any, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[str]:
-    """Yield the cases in which all rows at once end in another way than one row after another."""
+    """Yield the cases in which all rows of one call end in another way than one row after another."""
     compared = 0
     for target, given in cases:
         table, name = target.__table__.c, target.__table_args__[0].name

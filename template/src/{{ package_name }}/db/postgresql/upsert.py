@@ -10,12 +10,10 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from .staging import ORDINAL
 
-Columns = Sequence[sa.Column[Any]]
-
 
 def upsert_statement(
     into: Any,
-    columns: Columns,
+    columns: Sequence[sa.Column[Any]],
     stage: FromClause,
     target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
     overwritten: Collection[sa.Column[Any]],
@@ -45,7 +43,7 @@ def upsert_statement(
     return statement.on_conflict_do_update(constraint=target, set_=new, where=where)
 
 
-def _last_of_each(columns: Columns, target: Any, stage: FromClause) -> sa.Select[Any]:
+def _last_of_each(columns: Any, target: Any, stage: FromClause) -> sa.Select[Any]:
     """Select the last one of the rows with the same key, in the order of the key."""
 
     def replace(element: Any, **_: Any) -> Any:

@@ -71,7 +71,7 @@ def _find_more(
     """Yield the changes, also those that Alembic does not see.
 
     The server's words decide about what both sides have by one name. Alembic would compare `a || 'x'`
-    with `(a || 'x'::text)`, and find a difference for ever.
+    with `(a || 'x'::text)`, and always find a difference.
     """
     ours = _describe_model(context, wanted, {})
     before, after = _named(context, there), _named(context, wanted)
