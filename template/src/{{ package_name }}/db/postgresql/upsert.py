@@ -43,7 +43,7 @@ def upsert_statement(
     return statement.on_conflict_do_update(constraint=target, set_=new, where=where)
 
 
-def _last_of_each(columns: Any, target: Any, stage: FromClause) -> sa.Select[Any]:
+def _last_of_each(columns: Any, target: Any, stage: FromClause) -> Any:
     """Select the last one of the rows with the same key, in the order of the key."""
 
     def replace(element: Any, **_: Any) -> Any:
