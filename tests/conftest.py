@@ -24,8 +24,13 @@ HIDDEN = {"VIRTUAL_ENV", "UV_RESOLUTION", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBU
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest tests first. Otherwise one worker would run them alone at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("proof") is None)
+    """Start the longest tests first. Otherwise one worker would run them alone at the end.
+
+    The tests of one update follow, or each worker would make the projects that they share.
+    """
+    items.sort(
+        key=lambda item: (item.get_closest_marker("proof") is None, item.path.stem != "test_update")
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

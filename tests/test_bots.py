@@ -31,6 +31,7 @@ def every_file(project: Path, render: Render, tmp_path: Path) -> str:
     return "".join(path.read_text() for path in [*files, gitlab / ".gitlab-ci.yml"])
 
 
+@pytest.mark.slow
 def test_renovate_leaves_the_templates_actions_and_images_alone(
     every_file: str, project: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_renovate_may_update_the_template(project: Path) -> None:
         assert "copier" not in str(rule)
 
 
+@pytest.mark.slow
 def test_dependabot_leaves_the_templates_actions_alone(render: Render, tmp_path: Path) -> None:
     project = render(tmp_path / "shop", bot="dependabot")
     workflow = (project / ".github/workflows/ci.yml").read_text()

@@ -28,6 +28,7 @@ def test_a_pair_that_is_not_in_the_array_is_found() -> None:
     assert covering_array.reachable() - covered(others)
 
 
+@pytest.mark.slow
 def test_a_new_question_is_in_the_array(monkeypatch: pytest.MonkeyPatch) -> None:
     question = {"type": "str", "choices": ["a", "b", "c"], "default": "a"}
     monkeypatch.setitem(QUESTIONS, "new", question)
@@ -50,6 +51,7 @@ def test_a_new_question_that_changes_python_files_makes_other_programs(
     }
 
 
+@pytest.mark.slow
 def test_every_worker_of_the_tests_makes_the_same_array() -> None:
     assert (
         covering_array.make(QUESTIONS, within=covering_array.make(covering_array.programs()))
