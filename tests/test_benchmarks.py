@@ -24,9 +24,9 @@ CONTESTANTS = {
     "upsert 50,000": 4,
     "stream 500,000": 5,
     "tasks": 4,
-    "http read": 3,
-    "http list": 3,
-    "http create": 3,
+    "http read": 4,
+    "http list": 4,
+    "http create": 4,
 }
 
 
