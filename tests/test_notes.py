@@ -58,6 +58,10 @@ SHOWN: dict[str, Shown] = {
     "`just lint` also refuses code that the layer would punish later, such as a commit in a loop.": (
         Shown({}, bool)
     ),
+    "`trust_search_path` of `db.migrations.postgresql` is now `secure_session`: migrations also set"
+    " `row_security = off`.": Shown(
+        {}, lambda project: prepend(project / "scripts/seed.py", "# trust_search_path\n")
+    ),
 }
 
 
