@@ -46,7 +46,7 @@ OPTIONS: dict[str, dict[str, str | bool]] = {
 
 
 # The files of support that do not need the example.
-FREE_OF_EXAMPLE = {"pgbouncer.py", "sampling.py"}
+FREE_OF_EXAMPLE = {"own_migrations.py", "pgbouncer.py", "sampling.py"}
 
 
 @pytest.fixture(scope="module")

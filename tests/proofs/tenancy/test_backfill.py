@@ -8,7 +8,8 @@ from alembic import command
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
 
-from tests.proofs.tenancy.revisions import Project, upgrade
+from tests.proofs.support.own_migrations import upgrade
+from tests.proofs.tenancy.revisions import Project
 from tests.proofs.tenancy.tables import TENANTS
 from tests.proofs.tenancy.test_revisions import models
 from tools.sources import connect

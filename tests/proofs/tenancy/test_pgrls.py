@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.proofs.tenancy.revisions import plain
+from tests.proofs.support.own_migrations import plain
 
 # The rules that are not asked, or that allow something, and the reasons.
 SETTINGS = """

@@ -12,7 +12,8 @@ from shop import db
 from shop.db.migrations.gate import lint
 from shop.db.mixins import bigint, uuid7
 from shop.db.tenancy import Tenanted, open_to_all_tenants
-from tests.proofs.tenancy.revisions import Project, empty
+from tests.proofs.support.own_migrations import empty
+from tests.proofs.tenancy.revisions import Project
 
 
 def models(
