@@ -1,10 +1,11 @@
 """Follow docs/tenancy.md in a project: add tables, migrate, and work for two tenants."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Render, edit, on_a_server
+from tests.helpers import NO_DOCKER, Render, edit, just, on_a_server, run
 from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
@@ -99,3 +100,29 @@ def test_tables_are_added_and_used_as_the_document_says(render: Render, tmp_path
 
     assert output.count("the tenant sees 1") == 2
     assert output.count("the tenant sees 0") == 1
+
+
+def test_the_development_database_has_the_roles_of_the_document(
+    render: Render, open_directory: Path
+) -> None:
+    project = render(open_directory / "shop", multi_tenancy="rls", example=False)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    example = project / ".env.example"
+    example.write_text(example.read_text().replace("5432", port))
+    asked = ["psql", "--no-align", "--tuples-only", "--command"]
+    attributes = "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname ~ '^shop'"
+    rights = "SELECT has_table_privilege('alembic_version', 'INSERT, UPDATE, DELETE')"
+    run(["uv", "sync", "--quiet"], project)
+    try:
+        assert "database shop" in just(project, "db", **NO_DOCKER)
+        run(["uv", "run", "alembic", "revision", "--message", "nothing"], project)
+        just(project, "migrate")
+        assert "database shop" in just(project, "db", **NO_DOCKER)  # it also takes rights away
+
+        roles = just(project, *asked, attributes).split()
+        assert {*roles} == {"shop|f|t", "shop_program|f|f", "shop_system|f|t"}
+        assert just(project, *asked, "SELECT current_user").split() == ["shop_program"]
+        assert just(project, *asked, rights).split() == ["f"]
+    finally:
+        just(project, "db", "down", **NO_DOCKER)

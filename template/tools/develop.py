@@ -36,7 +36,6 @@ from .sources import connect, first_line, parse_url
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / ".postgres"
 SUPERUSER = "superuser"  # compose.yaml has the same name
-ATTRIBUTES = "CREATEDB"  # of the user of DATABASE_URL
 
 
 def configured(name: str) -> str | None:
@@ -79,16 +78,20 @@ def _with_random_values(example: str) -> str:
     return re.sub(r"(?<==)SECRET$", lambda _: secrets.token_urlsafe(), text, flags=re.MULTILINE)
 
 
-def up(url: URL) -> str:
-    """Start the server and create the database, if they are missing. Return the new status."""
-    server = url.set(database="postgres")
+def up(url: URL, attributes: str) -> str:
+    """Start the server and create the database, if they are missing. Return the new status.
+
+    Args:
+        attributes: what the user of the URL may, besides its own tables.
+    """
+    server, role = url.set(database="postgres"), _role(url, attributes)
     if _embedded_port() is None and _compose(url, "ls", quiet=True):
         if not _compose(url, "up", "--detach", "--wait", "postgres"):
             raise ServerError("docker compose could not start postgres: read its message above")
         query = "SELECT 1 FROM pg_roles WHERE rolname = :name"
-        asyncio.run(_make(server.set(username=SUPERUSER), url.username, query, *_role(url)))
+        asyncio.run(_make(server.set(username=SUPERUSER), url.username, query, *role))
     else:
-        _start_embedded(url)
+        _start_embedded(url, role)
     create = "CREATE DATABASE " + quote(str(url.database), '"')
     query = "SELECT 1 FROM pg_database WHERE datname = :name"
     asyncio.run(_make(server, url.database, query, create))
@@ -118,7 +121,7 @@ def _embedded_port() -> int | None:
     return Cluster(BASE, find_binaries()).port
 
 
-def _start_embedded(url: URL) -> None:
+def _start_embedded(url: URL, role: list[str]) -> None:
     cluster = Cluster(BASE, find_binaries())
     if cluster.port == url.port:
         return
@@ -126,7 +129,7 @@ def _start_embedded(url: URL) -> None:
     if not taken:
         cluster.stop()  # it may run on another port, from an earlier DATABASE_URL
         if not cluster.data.exists():
-            cluster.create(SUPERUSER, "".join(f"{line}\n" for line in _role(url)))
+            cluster.create(SUPERUSER, "".join(f"{line}\n" for line in role))
         taken = not cluster.start({"port": str(url.port), "listen_addresses": str(url.host)})
     if taken:
         raise ServerError(f"another server uses port {url.port}: give DATABASE_URL another port")
@@ -160,18 +163,22 @@ async def _make(url: URL, name: str | None, query: str, *statements: str) -> Non
                 await server.exec_driver_sql(statement)
 
 
-def _role(url: URL) -> list[str]:
+def _role(url: URL, attributes: str) -> list[str]:
     """Return the statements that make the user. It owns the database ``postgres``, to use that too."""
     name, password = quote(str(url.username), '"'), quote(str(url.password), "'")
     return [
-        f"CREATE ROLE {name} LOGIN {ATTRIBUTES} PASSWORD {password}",
+        f"CREATE ROLE {name} LOGIN {attributes} PASSWORD {password}",
         f"ALTER DATABASE postgres OWNER TO {name}",
     ]
 
 
-def main() -> None:
-    """Run the command, and print its result. Print one sentence and exit with 1 if it fails."""
-    commands = {"up": up, "down": down, "status": status}
+def main(attributes: str = "CREATEDB") -> None:
+    """Run the command, and print its result. Print one sentence and exit with 1 if it fails.
+
+    Args:
+        attributes: as for `up`.
+    """
+    commands = {"up": lambda url: up(url, attributes), "down": down, "status": status}
     BASE.mkdir(mode=0o700, exist_ok=True)
     if sys.platform != "win32":  # if two run at the same time, one waits for the other
         import fcntl

@@ -107,8 +107,8 @@ def up(action: str) -> None:
     roles = {str(develop.configured("DATABASE_URL")): "NOBYPASSRLS"}
     if system := develop.configured("SYSTEM_DATABASE_URL"):
         roles[system] = "BYPASSRLS"
-    os.environ["DATABASE_URL"], develop.ATTRIBUTES = url, OWNER
-    develop.main()
+    os.environ["DATABASE_URL"] = url
+    develop.main(OWNER)
     if action == "up":
         asyncio.run(_make(owner, roles))
 
