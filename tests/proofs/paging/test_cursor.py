@@ -251,3 +251,16 @@ async def test_a_cursor_needs_no_quoting_in_a_url(tables: AsyncSession) -> None:
     async for page in walk(tables, select(Sample), Sample.code, limit=1):
         for cursor in (page.next or "a", page.previous or "a"):
             assert cursor.replace("-", "a").replace("_", "a").isalnum()
+
+
+async def test_a_cursor_may_have_an_aggregate_of_a_grouped_statement(tables: AsyncSession) -> None:
+    await tables.execute(insert(Author), [{"id": n, "name": "a"} for n in (1, 2, 3)])
+    books = [
+        {"id": n, "title": "", "author_id": 1 + n % 3} for n in range(1, 6)
+    ]  # 1, 2 and 2 books
+    await tables.execute(insert(Book), books)
+    statement = select(Author).join(Book).group_by(Author.id)
+
+    pages = [page async for page in walk(tables, statement, func.count(Book.id), limit=1)]
+
+    assert [author.id for page in pages for author in page.items] == [1, 2, 3]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.db import AllowedFields, Database, errors, search
 from tests.proofs.support.accounts import Account, ProofBase, Work
+from tests.proofs.support.books import Book
 
 FIELDS = AllowedFields(
     {
@@ -130,6 +131,11 @@ async def test_hostile_text_is_only_a_value(shelf: Database[Work]) -> None:
 def test_an_expression_without_a_type_is_refused_immediately() -> None:
     with pytest.raises(TypeError, match=r"length: .* give its type"):
         AllowedFields({"length": func.length(Account.name)})
+
+
+def test_a_relationship_is_refused_immediately() -> None:
+    with pytest.raises(TypeError, match="author: "):
+        AllowedFields({"author": Book.author})
 
 
 class Mood(enum.StrEnum):

@@ -96,9 +96,10 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
             asyncio.run(run_once(settings.engine_settings(), work))
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
-    except CommandError as error:  # Alembic's sentence does not say what to do.
-        lacking = CommandError("the database lacks a revision: run `just migrate`")
-        raise (lacking if "not up to date" in str(error) else error) from None
+    except CommandError as error:
+        if "not up to date" in str(error):  # Alembic's sentence does not say what to do.
+            raise CommandError("the database lacks a revision: run `just migrate`") from error
+        raise
     except Error as error:  # People who migrate may see the message of the server.
         said = getattr(error.__cause__, "__notes__", [error.__cause__])
         # The advice to migrate is for a program. Here the SQL of a revision is wrong.
@@ -123,12 +124,9 @@ def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
 
 
 def _write_script(options: dict[str, Any]) -> None:
-    defaults = {
-        "lock_timeout": MigrationSettings.model_fields["lock_timeout"].default,
-        "statement_timeout": DatabaseSettings.model_fields["statement_timeout"].default,
-    }
+    fields = {"lock_timeout": MigrationSettings, "statement_timeout": DatabaseSettings}
     timeouts: dict[str, Any] = {
-        name: f"{seconds * 1000:.0f}ms" for name, seconds in defaults.items()
+        name: f"{kind.model_fields[name].default * 1000:.0f}ms" for name, kind in fields.items()
     }
     context.configure(
         dialect_name=dialect.NAME,

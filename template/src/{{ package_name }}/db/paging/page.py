@@ -144,9 +144,9 @@ async def _read(
     rows: list[Any] = []
     ranges = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
     for each in ranges:
-        # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
-        # PostgreSQL takes an aggregate only in HAVING.
+        # PostgreSQL takes an aggregate only in HAVING. SQLAlchemy's attribute is private.
         limited = query.having(each) if statement._group_by_clauses else query.where(each)
+        # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
         found = [*(await session.execute(limited, parameters)).unique(id)]
         # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
         pairs = pairwise([[None], *found])

@@ -35,11 +35,16 @@ def find_unfinished_indexes(connection: Connection) -> list[str]:
 
 def has_constraint(connection: Connection, table: str, constraint: str) -> bool:
     """Return whether a table has a constraint with this name."""
-    query = "SELECT 1 FROM pg_constraint WHERE conname = CAST(CAST(:name AS text) AS name) AND conrelid = to_regclass(:table)"
-    return connection.scalar(text(query), {"name": constraint, "table": table}) is not None
+    query = "SELECT 1 FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(:table)"
+    return bool(connection.scalar(text(query), {"table": table, "name": _as_stored(constraint)}))
 
 
 def is_not_null(connection: Connection, table: str, column: str) -> bool:
     """Return whether a column exists and is NOT NULL."""
-    query = "SELECT attnotnull FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = CAST(CAST(:name AS text) AS name)"
-    return bool(connection.scalar(text(query), {"table": table, "name": column}))
+    query = "SELECT attnotnull FROM pg_attribute WHERE (attrelid, attname) = (to_regclass(:table), :name)"
+    return bool(connection.scalar(text(query), {"table": table, "name": _as_stored(column)}))
+
+
+def _as_stored(name: str) -> str:
+    """Return a name as the server cuts it. The driver refuses a longer one."""
+    return name.encode()[:63].decode(errors="ignore")
