@@ -151,8 +151,9 @@ class Repository(RowRepository[M, K]):
         )
         # What the server computed has expired in the session, and would be I/O outside of `await`.
         mine = [each for each in self.session if isinstance(each, self.model)]
+        expressions = expressions_of(self.model)
         for entity in mine:
-            if computed := vars(entity).keys() & expressions_of(self.model):
+            if computed := vars(entity).keys() & expressions:
                 self.session.expire(entity, computed)
         keys: Any = iter([each.identity for each in map(inspect, mine) if each.expired_attributes])
         while batch := list(islice(keys, _KEYS_IN_A_STATEMENT)):
