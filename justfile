@@ -42,10 +42,11 @@ bench *args:
 mutate *args:
     python -m tests.mutants {{ args }}
 
-# format, and correct simple mistakes
+# format, correct simple mistakes, and write the table of docs/questions.md
 fix:
     ruff check --fix tests benchmarks maintenance
     ruff format tests benchmarks maintenance
+    python -m maintenance.questions
 
 # render a project into a new directory, and commit it there: `just render --data audit=triggers`
 render *args:

@@ -6,28 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from maintenance import questions
 from tests.helpers import QUESTIONS, ROOT, run
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-def test_every_question_is_documented_with_its_default_and_whether_it_is_asked() -> None:
-    rows = dict(
-        re.findall(r"^\| `(\w+)` \|(.*)\|$", (ROOT / "docs/questions.md").read_text(), re.MULTILINE)
-    )
-
-    assert rows.keys() == QUESTIONS.keys()
+def test_the_table_of_the_questions_is_made_from_copier_yml() -> None:
+    document = questions.DOCUMENT.read_text()
+    assert questions.write(document, QUESTIONS) == document
     for name, question in QUESTIONS.items():
-        asked, default, text = (cell.strip() for cell in rows[name].split("|"))
-        assert asked == ("yes" if question.get("ask", True) else "no"), name
-        match question["default"]:
-            case bool(value):
-                assert default == ("yes" if value else "no"), name
-            case str(value) if value and "{{" not in value and " " not in value:
-                assert default == f"`{value}`", name
+        [row] = re.findall(rf"^\| `{name}` \|.*$", document, re.MULTILINE)
         if isinstance(question.get("choices"), dict):
             for choice in question["choices"].values():
-                assert f"`{choice}`" in default + text or choice == "github", (name, choice)
+                assert f"`{choice}`" in row or choice == "github", (name, choice)
+
+
+def test_a_changed_default_and_a_new_question_are_written_into_the_table() -> None:
+    changed = {
+        "first": {"default": False, "help": "Do you want it?"},
+        "second": {"default": "no", "help": "Which one?", "ask": False},
+    }
+    document = "# A\n\n| `second` | yes | `old` | the prose |\n| `gone` | no | no | text |\n\nB\n"
+
+    assert questions.write(document, changed) == (
+        "# A\n\n| `first` | yes | no | Do you want it? |\n| `second` | no | `no` | the prose |\n\nB\n"
+    )
 
 
 def test_the_documents_say_how_many_questions_are_asked() -> None:
@@ -39,10 +43,10 @@ def test_the_documents_say_how_many_questions_are_asked() -> None:
 
 
 def test_what_is_decided_once_is_documented_as_such() -> None:
-    questions = (ROOT / "docs/questions.md").read_text()
+    document = (ROOT / "docs/questions.md").read_text()
     for name, question in QUESTIONS.items():
         once = "Decided once" in question.get("validator", "")
-        row = re.search(rf"^\| `{name}` \|.*$", questions, re.MULTILINE)
+        row = re.search(rf"^\| `{name}` \|.*$", document, re.MULTILINE)
         assert row is not None
         assert ("**decided once**" in row[0]) == once, name
 
