@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import URL, delete, func, select, text, update
@@ -44,6 +44,9 @@ Operation = Callable[["Actor"], Awaitable[object]]
 
 class Actor:
     """One unit of work of one tenant, or of nobody."""
+
+    known: ClassVar[dict[object, uuid.UUID]] = {}
+    """The `id` of the newest customer of each tenant. It may be gone."""
 
     def __init__(self, uow: UnitOfWork, tenant: Tenant | None, dice: random.Random) -> None:
         self.uow, self.tenant, self.dice = uow, tenant, dice
@@ -99,7 +102,8 @@ async def count(actor: Actor) -> None:
 
 
 async def add(actor: Actor) -> None:
-    await actor.uow.customers.add(Customer(**actor.row()))
+    customer = await actor.uow.customers.add(Customer(**actor.row()))
+    actor.known[customer.tenant_id] = customer.id
 
 
 async def insert_rows(actor: Actor) -> None:
@@ -159,9 +163,10 @@ async def give_away(actor: Actor) -> None:
 
 
 async def refer_to_another(actor: Actor) -> None:
+    customer = actor.known.get(actor.other.id, uuid.uuid4())
     with pytest.raises(ForeignKeyViolation):
         async with actor.uow.savepoint():
-            await actor.uow.orders.add(Order(customer_id=uuid.uuid4(), amount=1))
+            await actor.uow.orders.add(Order(customer_id=customer, amount=1))
 
 
 async def in_a_savepoint(actor: Actor) -> None:
