@@ -1,6 +1,5 @@
 """Migrations that are killed, or that meet a lock or another migration, run again and succeed."""
 
-import multiprocessing
 import os
 import secrets
 import signal
@@ -22,6 +21,7 @@ from shop.db.migrations.postgresql import advisory_lock
 from shop.db.migrations.postgresql.advisory_lock import KEY
 from tests.proofs.support.everything import change_everything, describe, fill
 from tests.proofs.support.faults import wait_until
+from tests.proofs.support.forked import PROCESSES
 from tests.proofs.support.revisions import Project, read_until, transaction
 from tests.proofs.support.sampling import sampled
 from tools.sources import connect
@@ -33,10 +33,6 @@ BUILDING = """
 """
 
 Record = Callable[[str, object], None]
-
-# Each process is forked from a process that has imported these modules already.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__, "alembic.command", "shop.db.migrations", "shop.models"])
 
 
 def upgrade(root: Path, url: str, deadly: int | None, done: Connection) -> None:

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db.migrations.gate import lint
 from tests.proofs.support import writes
+from tests.proofs.support.forked import run_python
 from tests.proofs.support.revisions import Project
 
 USER = "src/shop/models/user.py"
@@ -41,16 +40,8 @@ class Release:
         assert code == 0, output
 
     def attempt(self, **values: str) -> tuple[int, str]:
-        done = subprocess.run(
-            # -P, because modules beside the script have the names of modules of the standard library
-            [sys.executable, "-P", writes.__file__, json.dumps(values)],
-            env=os.environ | {"DATABASE_URL": self._url, "PYTHONPATH": str(self._source)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stderr
+        environment = os.environ | {"DATABASE_URL": self._url, "PYTHONPATH": str(self._source)}
+        return run_python(self._source, environment, [writes.__file__, json.dumps(values)])
 
 
 async def test_both_versions_write_while_a_column_becomes_mandatory(

@@ -13,6 +13,8 @@ import asyncpg
 import pytest
 from sqlalchemy import URL
 
+from tests.proofs.support.forked import run_python
+
 
 class Project:
     """A copy of the project with its own directory and its own database."""
@@ -35,19 +37,22 @@ class Project:
         assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
         path.write_text(text.replace(old, new))
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a command of Alembic. Its messages are in `stdout`."""
-        return self._start([sys.executable, "-m", "alembic", *arguments], **environment)
-
-    def _start(self, command: list[str], **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command,
-            cwd=self.root,
-            env={name: value for name, value in os.environ.items() if "DATABASE" not in name}
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment of the project's programs."""
+        return (
+            {name: value for name, value in os.environ.items() if "DATABASE" not in name}
             | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.root / "src")}
             # Without the first variable messages must come immediately. The second would be slow.
             | {"PYTHONUNBUFFERED": "", "PYTHONDONTWRITEBYTECODE": ""}
-            | environment,
+            | more
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command of Alembic. Its messages are in `stdout`."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "alembic", *arguments],
+            cwd=self.root,
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -55,9 +60,8 @@ class Project:
 
     def attempt(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """Run a command of Alembic. Return its exit code and its output."""
-        with self.start(*arguments, **environment) as command:
-            output, _ = command.communicate(timeout=120)
-        return command.returncode, output
+        command = ["-m", "alembic", *arguments]
+        return run_python(self.root, self.environment(**environment), command)
 
     def alembic(self, *arguments: str, **environment: str) -> str:
         """Run a command of Alembic that must succeed. Return its output."""
@@ -67,10 +71,9 @@ class Project:
 
     def alembic_all(self, *commands: str) -> str:
         """Run commands of Alembic in one process. All of them must succeed."""
-        script = "import sys\nfrom alembic.config import main\nfor each in sys.argv[1:]:\n    main(each.split())"
-        with self._start([sys.executable, "-c", script, *commands]) as command:
-            output, _ = command.communicate(timeout=120)
-        assert command.returncode == 0, output
+        each = [["-m", "alembic", *command.split()] for command in commands]
+        code, output = run_python(self.root, self.environment(), *each)
+        assert code == 0, output
         return output
 
     def revise(self, message: str, *allowed: str) -> list[Path]:
