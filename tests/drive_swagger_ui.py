@@ -30,6 +30,8 @@ def log_in(page: Page, email: str, password: str) -> None:
     page.locator("#oauth_username").fill(email)
     page.locator("#oauth_password").fill(password)
     page.locator(".auth-btn-wrapper .authorize").click()
+    # Without the token, the next request would be refused.
+    expect(page.locator(".auth-btn-wrapper")).to_contain_text("Logout")
     page.locator(".auth-btn-wrapper .btn-done").click()
 
 
