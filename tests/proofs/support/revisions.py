@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from sqlalchemy import URL
 
-from tests.proofs.support.forked import run_python
+from .forked import run_python
 
 
 class Project:
