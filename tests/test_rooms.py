@@ -59,26 +59,21 @@ def imports(name: str) -> Iterator[str]:
                 yield ".".join([*parents, *filter(None, [node.module]), alias.name])
 
 
-def exported(room: Path) -> list[str]:
-    """Return `__all__` of a room."""
-    [names] = [
-        ast.literal_eval(node.value)
-        for node in ast.parse((room / "__init__.py").read_text()).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    ]
-    return list(names)
+def exported(room: Path) -> dict[str, str]:
+    """Return the names that a room exports, and the file of each."""
+    names: dict[str, str] = {}
+    for node in ast.parse((room / "__init__.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.name: f"{node.module}.py" for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            names[ast.unparse(node.targets[0])] = "__init__.py"
+    return names
 
 
 def interface(room: Path) -> dict[str, str]:
     """Return the file and the signature or annotation of each name that a room exports."""
-    files = {
-        alias.name: f"{node.module}.py"
-        for node in ast.parse((room / "__init__.py").read_text()).body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
     return {
-        name: f"{files[name]}: {declaration(room / files[name], name)}" for name in exported(room)
+        name: f"{file}: {declaration(room / file, name)}" for name, file in exported(room).items()
     }
 
 
@@ -153,7 +148,7 @@ def test_a_room_exports_only_the_names_that_others_use(room: str) -> None:
         for name in re.findall(r"(?<![\w.])dialect\.(\w+)", text)
     }
 
-    assert used == set(exported(LAYER / room))
+    assert used == exported(LAYER / room).keys()
 
 
 def test_few_modules_are_directly_in_the_layer() -> None:

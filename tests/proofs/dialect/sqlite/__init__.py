@@ -5,6 +5,10 @@ the layer by its full name. It is here for readers and type checkers, and runs i
 of the project.
 """
 
+# The room exports what it imports.
+# mypy: implicit-reexport
+# ruff: noqa: F401
+
 from .bulk_insert import bulk_insert
 from .connect import connect_error, create_engine, ping
 from .error_codes import DriverError, translate, value_error
@@ -14,28 +18,3 @@ from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_loca
 from .types import BIGINT_KEY, RANDOM_UUID, SQL_DIALECT, TYPE_ANNOTATION_MAP, is_storable
 from .upsert import upsert_statement
 from .url import parse_url, split_url
-
-__all__ = [
-    "BIGINT_KEY",
-    "NAMING_CONVENTION",
-    "RANDOM_UUID",
-    "READ_ONLY",
-    "SQL_DIALECT",
-    "TYPE_ANNOTATION_MAP",
-    "DriverError",
-    "IsolationLevel",
-    "bulk_insert",
-    "connect_error",
-    "create_engine",
-    "index_options",
-    "is_storable",
-    "may_have_committed",
-    "parse_url",
-    "ping",
-    "set_local",
-    "split_url",
-    "staged",
-    "translate",
-    "upsert_statement",
-    "value_error",
-]

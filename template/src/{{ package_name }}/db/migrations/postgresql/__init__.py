@@ -4,6 +4,10 @@ Other modules import this room by `dialect.py`. A room for another database woul
 names.
 """
 
+# The room exports what it imports.
+# mypy: implicit-reexport
+# ruff: noqa: F401
+
 from .activity import find_autovacuum_delay, find_oldest_transaction, keep_details
 from .advisory_lock import try_advisory_lock
 from .batched_update import BatchedUpdate
@@ -14,19 +18,3 @@ from .table_rewrites import differs_by_row, widens
 
 NAME = "postgresql"
 """The name of the database in Alembic and SQLAlchemy."""
-
-__all__ = [
-    "NAME",
-    "BatchedUpdate",
-    "OnlineDDL",
-    "differs_by_row",
-    "find_autovacuum_delay",
-    "find_oldest_transaction",
-    "find_unfinished_indexes",
-    "is_described_by_models",
-    "keep_details",
-    "secure_session",
-    "set_timeouts",
-    "try_advisory_lock",
-    "widens",
-]
