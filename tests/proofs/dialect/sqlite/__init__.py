@@ -9,7 +9,7 @@ of the project.
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
-from .bulk_insert import bulk_insert
+from .bulk_insert import Destination, bulk_insert
 from .connect import connect_error, create_engine, ping
 from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options

@@ -1,7 +1,7 @@
 """INSERTs by `executemany`: the fastest way to insert rows."""
 
 from collections.abc import AsyncIterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnClause, TableClause, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,14 +10,17 @@ Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def bulk_insert(
-    connection: AsyncConnection,
-    table: TableClause,
-    columns: Sequence[ColumnClause[Any]],
-    batches: AsyncIterable[Batch],
-) -> None:
+class Destination(NamedTuple):
+    """Where rows go: columns of a table, on a connection."""
+
+    connection: AsyncConnection
+    table: TableClause
+    columns: Sequence[ColumnClause[Any]]
+
+
+async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
     """Insert rows, batch by batch."""
-    keys = [column.key for column in columns]
+    keys = [column.key for column in into.columns]
     async for values in batches:
         rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
-        await connection.execute(insert(table), rows)
+        await into.connection.execute(insert(into.table), rows)

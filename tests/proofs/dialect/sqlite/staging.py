@@ -1,31 +1,25 @@
 """Rows as a temporary table that a statement can select from."""
 
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import FromClause
 
-from .bulk_insert import Batch
+from .bulk_insert import Batch, Destination
 
 ORDINAL = "number of the row"
 
 
 @asynccontextmanager
 async def staged(
-    connection: AsyncConnection,
-    target: sa.Table,
-    columns: Sequence[sa.Column[Any]],
-    batches: AsyncIterable[Batch],
-    *,
-    few: bool,
+    into: Destination, batches: AsyncIterable[Batch], *, few: bool
 ) -> AsyncIterator[FromClause]:
     """Yield a table with the rows of the batches, numbered by `ORDINAL`."""
+    connection, table, columns = into
     stage = sa.table(
-        f"stage of {target.name}",
+        f"stage of {table.name}",
         *(sa.column(each.name, each.type) for each in columns),
         sa.column(ORDINAL, sa.Integer),
     )

@@ -8,7 +8,7 @@ and batches of values. They never take models or settings objects.
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
-from .bulk_insert import bulk_insert
+from .bulk_insert import Destination, bulk_insert
 from .connect import connect_error, create_engine, ping
 from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options

@@ -17,7 +17,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import ColumnClause, TableClause, bindparam, column, func, insert, select
@@ -35,31 +35,57 @@ Batch = Sequence[list[Any]]
 """The values of some rows, one list for each column."""
 
 
-async def bulk_insert(
-    connection: AsyncConnection,
-    table: TableClause,
-    columns: Sequence[ColumnClause[Any]],
-    batches: AsyncIterable[Batch],
-) -> None:
-    """Insert rows by COPY, batch by batch, or by INSERT if COPY cannot write them.
+class Destination(NamedTuple):
+    """Where rows go: columns of a table, on a connection.
 
-    The transaction must have begun on the server, or the rows would be outside of it. A statement or a
+    The transaction must have begun on the server, or a COPY would be outside of it. A statement or a
     savepoint begins it.
+    """
+
+    connection: AsyncConnection
+    table: TableClause
+    columns: Sequence[ColumnClause[Any]]
+
+    def translated(self) -> TableClause:
+        """Return the table in the schema that a `schema_translate_map` of the connection says."""
+        known: Any = self.connection.sync_connection
+        schema = known.schema_for_object(self.table)
+        return sa_table(self.table.name, *untyped(self.columns), schema=schema)
+
+    def written_by_sql(self, each: ColumnClause[Any]) -> bool:
+        """Return whether the type of a column puts its values into an SQL expression."""
+        kind = each.type.dialect_impl(self.connection.dialect)
+        return kind.bind_expression(bindparam("value")) is not None
+
+    def processed(self, values: Batch) -> list[Iterable[Any]]:
+        """Return values as the driver needs them: an enumeration as text, JSON as a string."""
+        dialect = self.connection.dialect
+        kinds = (each.type.dialect_impl(dialect) for each in self.columns)
+        processors = [kind.bind_processor(dialect) for kind in kinds]
+        return [
+            map(process, given) if process else given
+            for process, given in zip(processors, values, strict=True)
+        ]
+
+
+async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
+    """Insert rows by COPY, batch by batch, or by INSERT if COPY cannot write them.
 
     Raises:
         ConstraintViolation: a row breaks a constraint.
         DataException: a value does not fit the type of its column.
     """
-    if obstacle := await _find_obstacle(connection, table, columns):
+    connection, table, columns = into
+    if obstacle := await _find_obstacle(into):
         _logger.info("no COPY into %s: %s", table, obstacle)
     names, keys = [each.name for each in columns], [each.key for each in columns]
-    schema = translated(connection, table).schema
+    schema = into.translated().schema
     async for values in batches:
         if obstacle:
             rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
             await connection.execute(insert(table), rows)
             continue
-        records = zip(*processed(connection, columns, values), strict=True)
+        records = zip(*into.processed(values), strict=True)
         async with _driver(connection) as driver:
             await driver.copy_records_to_table(
                 table.name, schema_name=schema, columns=names, records=records
@@ -71,35 +97,19 @@ def untyped(columns: Sequence[ColumnClause[Any]]) -> list[ColumnClause[Any]]:
     return [column(each.name) for each in columns]
 
 
-def translated(
-    connection: AsyncConnection, table: TableClause, columns: Sequence[ColumnClause[Any]] = ()
-) -> TableClause:
-    """Return a table in the schema that a `schema_translate_map` of the connection says."""
-    known: Any = connection.sync_connection
-    return sa_table(table.name, *untyped(columns), schema=known.schema_for_object(table))
-
-
-def written_by_sql(connection: AsyncConnection, each: ColumnClause[Any]) -> bool:
-    """Return whether the type of a column puts its values into an SQL expression."""
-    kind = each.type.dialect_impl(connection.dialect)
-    return kind.bind_expression(bindparam("value")) is not None
-
-
-async def _find_obstacle(
-    connection: AsyncConnection, table: TableClause, columns: Sequence[ColumnClause[Any]]
-) -> str:
+async def _find_obstacle(into: Destination) -> str:
     """Return why COPY cannot write the rows, or the empty string."""
-    into = translated(connection, table, columns)
-    name = connection.dialect.identifier_preparer.format_table(into)
+    (connection, table, columns), translated = into, into.translated()
+    name = connection.dialect.identifier_preparer.format_table(translated)
     if await connection.scalar(select(func.row_security_active(name))):
         return "its row-level security is active"
     for each in {*table.columns} - {*columns}:
         if each.default is not None:
             return f"a statement makes the default of {each}"
     for each in columns:
-        if written_by_sql(connection, each):
+        if into.written_by_sql(each):
             return f"an SQL expression writes the values of {each}"
-    query = select(into).compile(dialect=connection.dialect)
+    query = select(translated).compile(dialect=connection.dialect)
     async with _driver(connection) as driver:
         described = await driver.prepare(str(query), name="")  # without a name, it does not stay
         settings = driver.get_settings()
@@ -124,15 +134,3 @@ async def _driver(connection: AsyncConnection) -> AsyncIterator[Any]:
         if isinstance(error, Exception) and not isinstance(error, Error):
             raise value_error(error) from error
         raise
-
-
-def processed(
-    connection: AsyncConnection, columns: Sequence[ColumnClause[Any]], values: Batch
-) -> list[Iterable[Any]]:
-    """Return values as the driver needs them: an enumeration as text, JSON as a string."""
-    dialect = connection.dialect
-    processors = [each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns]
-    return [
-        map(process, given) if process else given
-        for process, given in zip(processors, values, strict=True)
-    ]

@@ -2,15 +2,14 @@
 
 import itertools
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import FromClause
 
-from .bulk_insert import Batch, bulk_insert, processed, translated, untyped, written_by_sql
+from .bulk_insert import Batch, Destination, bulk_insert, untyped
 
 ORDINAL = "number of the row"
 
@@ -22,12 +21,7 @@ _UNNESTED = re.compile(
 
 @asynccontextmanager
 async def staged(
-    connection: AsyncConnection,
-    target: sa.Table,
-    columns: Sequence[sa.Column[Any]],
-    batches: AsyncIterable[Batch],
-    *,
-    few: bool,
+    into: Destination, batches: AsyncIterable[Batch], *, few: bool
 ) -> AsyncIterator[FromClause]:
     """Yield a table with the rows of the batches.
 
@@ -35,19 +29,18 @@ async def staged(
     the end. It adds rows to the catalogue of the server. By default every role may create one.
 
     Args:
-        target: the table that the rows are for.
-        columns: columns of the target. The yielded table has them, and `ORDINAL`, which counts rows.
+        into: what the rows are for. The yielded table has its columns, and `ORDINAL`, which counts rows.
         batches: the values.
         few: whether there is only one batch, and it is small.
     """
-    if few and all(_can_unnest(connection, each) for each in columns):
+    if few and all(_can_unnest(into, each) for each in into.columns):
         [values] = [batch async for batch in batches]
-        yield _unnested(connection, columns, values)
+        yield _unnested(into, values)
         return
     # The name contains the table's name, because the driver caches column types by the text of a
     # statement. Text creates it, because after DDL of SQLAlchemy all connections drop their caches.
-    source = translated(connection, target, columns)
-    typed = [sa.column(each.name, each.type) for each in columns]
+    connection, source = into.connection, into.translated()
+    typed = [sa.column(each.name, each.type) for each in into.columns]
     stage = sa.table(f"stage of {source.fullname}", *typed, sa.column(ORDINAL, sa.BigInteger))
     quoted = connection.dialect.identifier_preparer.format_table(stage)
     numbered = sa.select(*source.c, sa.literal_column("0::bigint").label(ORDINAL))
@@ -55,7 +48,7 @@ async def staged(
     await connection.exec_driver_sql(
         f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
     )
-    await bulk_insert(connection, stage, [*stage.c], _numbered(batches))
+    await bulk_insert(Destination(connection, stage, [*stage.c]), _numbered(batches))
     yield sa.table(stage.name, *untyped([*stage.c]))
     await connection.exec_driver_sql(f"DROP TABLE {quoted}")
 
@@ -66,28 +59,26 @@ async def _numbered(batches: AsyncIterable[Batch]) -> AsyncIterator[Batch]:
         yield [*values, [*itertools.islice(numbers, len(values[0]))]]
 
 
-def _can_unnest(connection: AsyncConnection, column: sa.Column[Any]) -> bool:
+def _can_unnest(into: Destination, column: sa.ColumnClause[Any]) -> bool:
     """Return whether an array of values becomes the same values again.
 
     It does for the types that most columns have. unnest() would take apart arrays inside of arrays, and
     a cast to bit(n) cuts without an error. About a type that is not known here nothing is known.
     """
-    kind = column.type.compile(connection.dialect)
+    kind = column.type.compile(into.connection.dialect)
     known = isinstance(column.type, sa.Enum) or _UNNESTED.fullmatch(kind)
-    return bool(known) and not written_by_sql(connection, column)
+    return bool(known) and not into.written_by_sql(column)
 
 
-def _unnested(
-    connection: AsyncConnection, columns: Sequence[sa.Column[Any]], values: Batch
-) -> FromClause:
+def _unnested(into: Destination, values: Batch) -> FromClause:
     """Return one batch as arrays that the server unnests."""
-    ready = processed(connection, columns, values)
+    ready, dialect = into.processed(values), into.connection.dialect
     arrays = [
         # A cast to varchar(n) would cut without an error, so its values are sent as text.
         sa.bindparam(None, list(texts), type_=sa.ARRAY(sa.Text(), dimensions=1))
-        if each.type.compile(connection.dialect).startswith(("VARCHAR", "CHAR"))
+        if each.type.compile(dialect).startswith(("VARCHAR", "CHAR"))
         else sa.bindparam(None, raw, type_=sa.ARRAY(each.type, dimensions=1))
-        for each, raw, texts in zip(columns, values, ready, strict=True)
+        for each, raw, texts in zip(into.columns, values, ready, strict=True)
     ]
-    unnested = sa.func.unnest(*arrays).table_valued(*untyped(columns), with_ordinality=ORDINAL)
+    unnested = sa.func.unnest(*arrays).table_valued(*untyped(into.columns), with_ordinality=ORDINAL)
     return unnested.render_derived(name="stage")

@@ -92,6 +92,7 @@ class Batches(Generic[M]):
         given: the columns that the rows give, with the names of their attributes.
         columns: the columns of `given`, and the columns that Python fills for each row: scalar and
             callable defaults, the first version, and the class of the row.
+        into: these columns of the table, on the connection.
         count: how many rows have been read.
         few: whether there is only one batch, and it is small.
 
@@ -108,13 +109,14 @@ class Batches(Generic[M]):
         rest: AsyncIterator[list[Values]],
         defaults: bool,
     ) -> None:
-        self.connection, self.model, self.table = connection, model, one_table(model)
+        self.model, self.table = model, one_table(model)
         self.count, self.few = 0, len(first) <= FEW
         self.given = dict(zip(columns_of(model, first[0]), first[0], strict=True))
         self._made = self._defaults() if defaults else {}
         self.columns = [*self.given, *self._made]
         if not self.columns:
             raise ValueError("the rows give no value")
+        self.into = dialect.Destination(connection, self.table, self.columns)
         self._first, self._rest = first, rest
 
     async def __aiter__(self) -> AsyncIterator[list[list[Any]]]:
@@ -127,7 +129,7 @@ class Batches(Generic[M]):
 
     def staged(self) -> AbstractAsyncContextManager[FromClause]:
         """Yield the rows as a table that a statement can select from."""
-        return dialect.staged(self.connection, self.table, self.columns, self, few=self.few)
+        return dialect.staged(self.into, self, few=self.few)
 
     def _defaults(self) -> dict[Column[Any], Iterator[object]]:
         """Return endless values for the columns that the rows leave out and Python fills."""

@@ -51,8 +51,7 @@ class RowRepository(ReadRepository[M, K]):
         async with read_batches(self.session, self.model, rows) as batches:
             if batches is None:
                 return 0
-            columns = batches.columns
-            await dialect.bulk_insert(batches.connection, batches.table, columns, batches)
+            await dialect.bulk_insert(batches.into, batches)
             return batches.count
 
     async def update_rows(self, rows: Rows[M]) -> int:
