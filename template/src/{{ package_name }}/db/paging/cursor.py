@@ -8,14 +8,17 @@ encrypted: do not order by values that the client must not see.
 
 import base64
 import contextlib
+import zlib
 from functools import lru_cache
 from types import GenericAlias
 from typing import Any
 
+import sqlalchemy as sa
 from pydantic import ConfigDict, TypeAdapter
 
+from ..dialect import dialect
 from ..errors import InvalidCursor
-from .order import Part, checksum, complete_order
+from .order import Part, complete_order
 from .values import annotation
 
 Place = tuple[object, ...] | None
@@ -30,7 +33,8 @@ class CursorFormat:
 
     def __init__(self, entity: Any, parts: tuple[Part, ...]) -> None:
         terms = self.terms = (*complete_order(entity, parts),)
-        self._checksum = checksum(terms)
+        order = sa.tuple_(*(term.ordering for term in terms)).compile(dialect=dialect.SQL_DIALECT)
+        self._checksum = zlib.crc32(f"{order} {order.params}".encode())  # the same in every process
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 
     def dump(self, place: Place, *, backward: bool) -> str:
@@ -57,9 +61,8 @@ class CursorFormat:
         Raises:
             InvalidCursor: the text is malformed, belongs to another order, or has a wrong value.
         """
-        padded = text + "=" * (-len(text) % 4)
         try:
-            content = base64.b64decode(padded, altchars=b"-_", validate=True)
+            content = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
             checksum, backward, place = self._adapter.validate_json(content)
         except (ValueError, OverflowError):
             raise InvalidCursor from None  # the message of pydantic shows the values

@@ -1,6 +1,5 @@
 """An order of rows in which no two rows have the same place."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
 
-from ..dialect import dialect
 from .values import stored_type
 
 
@@ -84,10 +82,3 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
         if not (missing := others):
             break  # the key is unique, so later terms change nothing
     return terms
-
-
-def checksum(terms: Sequence[Term]) -> int:
-    """Return a number that identifies an order. It is the same in every process."""
-    order = sa.tuple_(*(term.ordering for term in terms))
-    compiled = order.compile(dialect=dialect.SQL_DIALECT)
-    return zlib.crc32(f"{compiled} {compiled.params}".encode())
