@@ -39,10 +39,7 @@ class EnvironmentSettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             prefix = self.model_config.get("env_prefix", "")
-            problems = [
-                _problem(f"{prefix}{each['loc'][0]}".upper(), each["type"], each["msg"])
-                for each in error.errors()
-            ]
+            problems = (_problem(f"{prefix}{each['loc'][0]}", each) for each in error.errors())
             raise SettingsError(f"{'; '.join(problems)}; see .env.example") from None
 
 
@@ -136,6 +133,6 @@ class DatabaseSettings(EnvironmentSettings):
         }
 
 
-def _problem(variable: str, kind: str, message: str) -> str:
-    problem = f"is not valid: {message.removeprefix('Value error, ')}"
-    return f"{variable} {'is not set' if kind == 'missing' else problem}"
+def _problem(name: str, error: Any) -> str:
+    problem = f"is not valid: {error['msg'].removeprefix('Value error, ')}"
+    return f"{name.upper()} {'is not set' if error['type'] == 'missing' else problem}"
