@@ -20,8 +20,8 @@ def refuse_aborted_commit(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def fail(context: ExceptionContext) -> None:
-        cancelled = context.sqlalchemy_exception is None
-        if context.connection is not None and not cancelled and not context.is_disconnect:
+        # A cancellation is no exception of SQLAlchemy.
+        if context.connection and context.sqlalchemy_exception and not context.is_disconnect:
             _failed.add(context.connection)
 
     @event.listens_for(engine.sync_engine, "commit")

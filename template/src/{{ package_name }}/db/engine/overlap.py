@@ -30,7 +30,7 @@ def refuse_overlap(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def start(connection: Connection, *rest: Any) -> None:
-        _, _, _, context, _ = rest  # cursor, statement, parameters, …, executemany
+        context = rest[3]  # after the cursor, the statement and the parameters
         if running.setdefault(connection, id(context)) != id(context):
             raise UnitOfWorkError(SHARED_SESSION)
 

@@ -106,8 +106,7 @@ class QueuePool(AsyncAdaptedQueuePool):
 
     def report(self) -> PoolStatus:
         """Return the numbers."""
-        overflow = max(0, self.overflow())
-        return PoolStatus(self.size(), self.checkedout(), overflow, **self.counts)
+        return PoolStatus(self.size(), self.checkedout(), max(0, self.overflow()), **self.counts)
 
 
 def watch(pool: Pool, settings: DatabaseSettings) -> None:

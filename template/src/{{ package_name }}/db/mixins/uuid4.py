@@ -17,8 +17,5 @@ class PrimaryKey:
     """`id`, a random UUID. The application creates it, and for raw SQL the server."""
 
     id: Mapped[Key] = mapped_column(
-        primary_key=True,
-        default=uuid.uuid4,
-        server_default=dialect.RANDOM_UUID,
-        sort_order=-1,
+        primary_key=True, default=uuid.uuid4, server_default=dialect.RANDOM_UUID, sort_order=-1
     )

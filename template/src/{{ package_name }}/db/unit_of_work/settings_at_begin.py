@@ -43,8 +43,7 @@ def info_by_type(info: object) -> dict[object, object]:
     Args:
         info: an instance of one of your classes, or a tuple of instances.
     """
-    values = info if isinstance(info, tuple) else (info,)
-    return {type(value): value for value in values}
+    return {type(each): each for each in (info if isinstance(info, tuple) else (info,))}
 
 
 def apply_settings(session: Session, connection: Connection) -> None:
