@@ -20,7 +20,10 @@ from tests.proofs.support.accounts import Account, Work
 from tests.proofs.support.books import Book
 from tests.proofs.support.typed import HOSTILE, SCALARS, Typed, fill
 
-OPERATORS = ["eq", "ne", "lt", "le", "gt", "ge", "in", "null"]
+OPERATORS = [
+    *("eq", "ne", "lt", "le", "gt", "ge", "in", "null", "between", "startswith"),
+    *("not_in", "not_between", "not_startswith"),
+]
 UNKNOWN = ["", "like", "__class__", "eq.eq", "IN", "\0"]
 FILTERED = [name for name, case in SCALARS.items() if case.filtered]
 

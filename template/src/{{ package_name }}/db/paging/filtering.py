@@ -12,6 +12,21 @@ The program says which columns clients may use, and by which names::
         order_by=POSTS.order_by("-created,title"),
     )
 
+Operator                     The value of the field
+===========================  ===============================================================
+`eq`, `ne`                   is the given one, or is another one; `eq` is the default
+`lt`, `le`, `gt`, `ge`       is less, greater, or the same
+`in`, `not_in`               is one of a list, a tuple, a set, or text with commas, or is not;
+                             an empty list has no value
+`between`, `not_between`     is between two values, given as for `in`, or is one of them
+`startswith`                 begins with this text; `%` and `_` are ordinary characters. The
+`not_startswith`             field has text, and no type decorator
+`null`                       is missing, for true; is not missing, for false
+===========================  ===============================================================
+
+Only `null` finds rows without a value. A row must meet all criteria. For alternatives, write
+`or_(*POSTS.criteria(…))`.
+
 The text of a client never becomes SQL. Names are looked up in the list. Values are converted to the
 type of the column, and become bound parameters. A client cannot make the SQL long either: see the
 limits of each function.
@@ -36,7 +51,9 @@ from .values import annotation, padded, stored_type
 
 FieldExpression = ColumnElement[Any] | QueryableAttribute[Any]
 
-_OPERATORS = {"eq", "ne", "lt", "le", "gt", "ge", "in", "null"}
+_NEGATABLE = ("in", "between", "startswith")
+_OPERATORS = {"eq", "ne", "lt", "le", "gt", "ge", "null"}
+_OPERATORS |= {*_NEGATABLE, *(f"not_{each}" for each in _NEGATABLE)}
 _BOOLEAN = TypeAdapter(bool)
 _NAME = re.compile(r"\w+([.-]\w+)*")
 
@@ -82,10 +99,8 @@ class AllowedFields:
         """Return one criterion for each entry. A row must meet all of them.
 
         Args:
-            values: values by `name` or `name.operator`. The operators are `eq` (the default), `ne`,
-                `lt`, `le`, `gt` and `ge`. `in` takes a list, a tuple, a set, or text with commas. An
-                empty one matches no row. `null` takes true or false. Text is converted to the type
-                of the field, since a query string has only text.
+            values: values by `name` or `name.operator`, see the table in the docstring of this file.
+                Text is converted to the type of the field, since a query string has only text.
 
         Raises:
             InvalidInput: a name is not in the list, the operator is unknown, the value does not fit
@@ -148,17 +163,31 @@ class _Field:
             InvalidInput: a list is too long.
             ValueError: the value does not fit the type.
         """
+        if verb.startswith("not_"):
+            return sa.not_(self.criterion(verb.removeprefix("not_"), value))
         if verb == "null":
             null = _BOOLEAN.validate_python(value)
             return self.column.is_(None) if null else self.column.is_not(None)
         # Without the limits of the column's type, and with the operators of the stored type.
         compared = sa.type_coerce(self.column, self._stored)
-        if verb == "in":
-            items = [item for item in value.split(",") if item] if isinstance(value, str) else value
-            if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
-                raise InvalidInput("`in` takes a list of at most 128 values")
-            return compared.in_([self._parameter(each) for each in padded([*items])])
+        match verb:
+            case "in":
+                return compared.in_(self._parameters(value))
+            case "between":
+                low, high = self._parameters(value)
+                return sa.and_(compared >= low, compared <= high)  # BETWEEN takes no COLLATE
+            case "startswith":
+                if not isinstance(self._kind, sa.String) or isinstance(self._kind, sa.Enum):
+                    raise ValueError
+                prefix = self._storable.validate_python(value)
+                return sa.type_coerce(self.column, sa.String()).startswith(prefix, autoescape=True)
         return compared.operate(getattr(operator, verb), self._parameter(value))
+
+    def _parameters(self, value: object) -> list[ColumnElement[Any]]:
+        items = [item for item in value.split(",") if item] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
+            raise InvalidInput("`in` takes a list of at most 128 values")
+        return [self._parameter(each) for each in padded([*items])]
 
     def _parameter(self, value: object) -> ColumnElement[Any]:
         value = self._accepted.validate_python(value)
