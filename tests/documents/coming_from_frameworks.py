@@ -40,6 +40,9 @@ async def test_get_or_create(uow: UnitOfWork) -> None:
         ada = UserFactory.build(email="ada@example.com", username="ada", bio=bio)
         await uow.users.upsert(ada, conflict_target=[User.email])
     assert [each.bio for each in await uow.users.all()] == ["new"]
+    row = UserFactory.build(email="ada@example.com", bio="newer")
+    [found] = await uow.users.get_or_add_rows([row], conflict_target=[User.email])
+    assert found.bio == "new"
     with pytest.raises(UniqueViolation):
         async with uow.savepoint():
             await uow.users.add(UserFactory.build(email="ada@example.com"))

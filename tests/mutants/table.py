@@ -187,9 +187,24 @@ PROOFS = {
     "postgresql/url": ["settings"],
     "repository/batches": [*IN_BULK, "mixins/mixins_in_bulk", "repository/insert_rows_faults"],
     "repository/hidden": ["repository/hidden_writes", "repository/hidden"],
-    "repository/read": ["repository/read", "repository/write", "paging/page", "repository/hidden"],
-    "repository/rows": [*IN_BULK, "mixins/mixins_in_bulk", "repository/write"],
-    "repository/upsert": ["repository/upsert", "mixins/mixins_in_bulk"],
+    "repository/read": [
+        "repository/read",
+        "repository/by_keys",
+        "repository/write",
+        "paging/page",
+        "repository/hidden",
+    ],
+    "repository/rows": [
+        *IN_BULK,
+        "repository/missing_rows",
+        "mixins/mixins_in_bulk",
+        "repository/write",
+    ],
+    "repository/upsert": [
+        "repository/upsert",
+        "repository/missing_rows",
+        "mixins/mixins_in_bulk",
+    ],
     "repository/write": [
         "repository/write",
         "repository/criteria",

@@ -12,8 +12,8 @@ from .bulk_insert import Destination, bulk_insert
 from .connect import connect_error, create_engine, ping
 from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options
-from .staging import staged
+from .staging import ORDINAL, staged
 from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
 from .types import BIGINT_KEY, RANDOM_UUID, SQL_DIALECT, TYPE_ANNOTATION_MAP, is_storable
-from .upsert import upsert_statement
+from .upsert import conflict_arguments, insert, last_of_each
 from .url import parse_url, split_url

@@ -59,9 +59,8 @@ class Destination(NamedTuple):
 
     def processed(self, values: Batch) -> list[Iterable[Any]]:
         """Return values as the driver needs them: an enumeration as text, JSON as a string."""
-        dialect = self.connection.dialect
-        kinds = (each.type.dialect_impl(dialect) for each in self.columns)
-        processors = [kind.bind_processor(dialect) for kind in kinds]
+        dialect, columns = self.connection.dialect, self.columns
+        processors = [each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns]
         return [
             map(process, given) if process else given
             for process, given in zip(processors, values, strict=True)

@@ -1,50 +1,34 @@
-"""INSERT … ON CONFLICT for staged rows."""
+"""Parts of an INSERT … ON CONFLICT for staged rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from .staging import ORDINAL
 
+insert = postgresql.insert
+"""The INSERT that has `on_conflict_do_update`."""
 
-def upsert_statement(
-    into: Any,
-    columns: Sequence[sa.Column[Any]],
-    stage: FromClause,
-    target: sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index,
-    overwritten: Collection[sa.Column[Any]],
-    changes: dict[Any, Any],
-    where: sa.ColumnElement[bool] | None,
-) -> sa.Insert:
-    """Return a statement that inserts staged rows, and changes the rows that exist already.
 
-    If several staged rows have the same key, the last one wins. The statement writes rows in the order
-    of the key, so two such statements do not deadlock.
+def conflict_arguments(target: Any) -> dict[str, Any]:
+    """Return the arguments of `on_conflict_do_update` that name a constraint or index."""
+    return {"constraint": target}
+
+
+def last_of_each(columns: Sequence[sa.Column[Any]], target: Any, stage: FromClause) -> Any:
+    """Return a query of the last one of the staged rows with the same key, in the order of the key.
+
+    Two statements that insert them do not deadlock, because of the order.
 
     Args:
-        into: what `insert()` takes: a table, or a class that is mapped to it.
-        columns: the columns of the stage.
+        columns: the columns to select.
+        target: the constraint or index with the key.
         stage: the rows, as `staged` yields them.
-        target: the constraint or index that says whether a row exists.
-        overwritten: the columns that an existing row gets from the stage. Without any, the row stays as
-            it is.
-        changes: other new values of an existing row.
-        where: a condition for the existing rows that may change.
     """
-    query = _last_of_each(columns, target, stage)
-    statement = insert(into).from_select(list(columns), query)
-    if not overwritten:
-        return statement.on_conflict_do_nothing(constraint=target)
-    new = {each: statement.excluded[each.key] for each in overwritten} | changes
-    return statement.on_conflict_do_update(constraint=target, set_=new, where=where)
-
-
-def _last_of_each(columns: Any, target: Any, stage: FromClause) -> Any:
-    """Select the last one of the rows with the same key, in the order of the key."""
 
     def replace(element: Any, **_: Any) -> Any:
         return rows.c[element.name] if isinstance(element, sa.Column) else None
@@ -62,7 +46,7 @@ def _last_of_each(columns: Any, target: Any, stage: FromClause) -> Any:
     whole = options.get("nulls_not_distinct") or sa.func.num_nulls(*keys) == 0
     keys.append(sa.case((sa.and_(where, whole), sa.null()), else_=rows.c[ORDINAL]))
     query = sa.select(*(rows.c[column.name] for column in columns))
-    return query.ext(distinct_on(*keys)).order_by(*keys, rows.c[ORDINAL].desc())
+    return query.ext(postgresql.distinct_on(*keys)).order_by(*keys, rows.c[ORDINAL].desc())
 
 
 def _default(column: sa.Column[Any]) -> sa.Label[Any]:

@@ -64,8 +64,7 @@ def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Col
 
 def expressions_of(model: type[DeclarativeBase]) -> set[str]:
     """Return the attributes of a model that are SQL expressions, and no columns."""
-    every = model.__mapper__.column_attrs
-    return {each.key for each in every if not isinstance(each.columns[0], Column)}
+    return {a.key for a in model.__mapper__.column_attrs if not isinstance(a.columns[0], Column)}
 
 
 def next_version(model: type[DeclarativeBase]) -> dict[Any, Any]:

@@ -94,10 +94,10 @@ class SoftDeleteRepository(Repository[M, K]):
             NotFound: no hidden row has this key.
             UniqueViolation: another row has its unique values.
         """
-        deleted_at = self.model.__mapper__.columns.deleted_at
-        statement = self._select(self._has_key([key]), deleted_at.is_not(None), lock=True)
-        statement = statement.execution_options(include_deleted=True)
-        entity = (await self.session.scalars(statement)).unique().one_or_none()
+        is_hidden = self.model.__mapper__.columns.deleted_at.is_not(None)
+        statement = self._select(self._has_key([key]), is_hidden, with_for_update=True)
+        found = await self.session.scalars(statement, execution_options={"include_deleted": True})
+        entity = found.unique().one_or_none()
         if entity is None:
             raise NotFound(f"there is no hidden {self.model.__name__} with this key")
         return await self.update(entity, deleted_at=None)

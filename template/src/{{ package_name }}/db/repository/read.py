@@ -10,9 +10,10 @@ Criteria that name another table join it. If several of its rows match, they rep
 or `exists()` instead, which repeat nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypedDict, TypeVar
+from itertools import islice
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_, util
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +37,9 @@ OrderBy = ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]
 Options = Sequence[ORMOption]
 """Loader options, such as `selectinload(User.posts)`."""
 
+# PostgreSQL takes at most 32767 parameters in a statement. A power of two needs no padding.
+_KEYS_IN_A_STATEMENT = 4096
+
 
 class RowLock(TypedDict, total=False):
     """How rows are locked, in SQLAlchemy's words. `{}` is a plain FOR UPDATE.
@@ -53,6 +57,23 @@ class RowLock(TypedDict, total=False):
     of: type[DeclarativeBase] | Sequence[type[DeclarativeBase]]
 
 
+class Reading(TypedDict, total=False):
+    """How rows are read."""
+
+    options: Options
+    """Loader options, such as `selectinload(User.posts)`."""
+
+    with_for_update: bool | RowLock
+    """Lock the rows until the transaction ends, and read them again."""
+
+    populate_existing: bool
+    """Read rows again that the session has already, with the relationships of the options.
+
+    This is for a row that SQL has changed, or whose relationships are out of date after a write. An
+    attribute that was changed and not flushed is flushed first.
+    """
+
+
 class ReadRepository(Generic[M, K]):
     """Read the rows of `model`. `K` is the type of its primary key: a tuple if it is composite.
 
@@ -65,47 +86,60 @@ class ReadRepository(Generic[M, K]):
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def get(
-        self, key: K, *, options: Options = (), with_for_update: bool | RowLock = False
-    ) -> M | None:
+    async def get(self, key: K, **how: Unpack[Reading]) -> M | None:
         """Return the row with this primary key, or None.
 
         If the session has the row, this runs no query, and returns the row as it was read before.
 
         Args:
             key: the primary key.
-            options: loader options, such as `selectinload(User.posts)`.
-            with_for_update: lock the row until the transaction ends, and read it again.
+            how: `options`, `with_for_update` and `populate_existing`, see `Reading`.
         """
-        if options or with_for_update is not False:
+        if any(how.values()) or how.get("with_for_update") == {}:
             # If the session had the row, it would return it unchanged, and ignore the options.
-            statement = self._select(self._has_key([key]), options=options, lock=with_for_update)
+            statement = self._select(self._has_key([key]), **how)
             return (await self.session.scalars(statement)).unique().one_or_none()
         return await self.session.get(self.model, key)
 
-    async def get_one(
-        self, key: K, *, options: Options = (), with_for_update: bool | RowLock = False
-    ) -> M:
+    async def get_one(self, key: K, **how: Unpack[Reading]) -> M:
         """Return the row with this primary key. The arguments are those of `get`.
 
         Raises:
             NotFound: no row has this key, or the row is locked and `skip_locked` left it out.
         """
-        entity = await self.get(key, options=options, with_for_update=with_for_update)
+        entity = await self.get(key, **how)
         if entity is None:
             raise NotFound(f"there is no {self.model.__name__} with this key")
         return entity
 
-    async def one_or_none(
-        self, *criteria: Criterion, options: Options = (), with_for_update: bool | RowLock = False
-    ) -> M | None:
+    async def get_by_keys(self, keys: Iterable[K], **how: Unpack[Reading]) -> Sequence[M]:
+        """Return the rows with these primary keys, in the order of the keys.
+
+        The other arguments are those of `get`. A key that is given twice is twice in the result. If
+        some rows may be gone, write `all(User.id.in_(keys))`. Rows are locked in the order of their
+        keys, so two such calls of up to 4096 keys do not deadlock.
+
+        Raises:
+            NotFound: some keys have no row, or the row is hidden or locked, as for `get_one`.
+        """
+        given: list[Any] = [key if isinstance(key, tuple) else (key,) for key in keys]
+        found, mapper = dict[object, M](), self.model.__mapper__
+        for criterion in self._have_keys(given):
+            statement = self._select(criterion, **how).order_by(*mapper.primary_key)
+            rows = await self.session.scalars(statement)
+            found |= {(*mapper.primary_key_from_instance(each),): each for each in rows.unique()}
+        if missing := {*given} - found.keys():
+            raise NotFound(f"{len(missing)} of the keys belong to no {self.model.__name__}")
+        return [found[key] for key in given]
+
+    async def one_or_none(self, *criteria: Criterion, **how: Unpack[Reading]) -> M | None:
         """Return the only row that meets all criteria, or None.
 
         Raises:
             MultipleFound: several rows meet them. All of them were read, since a join may repeat the
                 first one.
         """
-        statement = self._select(*criteria, options=options, lock=with_for_update)
+        statement = self._select(*criteria, **how)
         found = (await self.session.scalars(statement)).unique().all()
         if len(found) > 1:
             raise MultipleFound(f"several rows of {self.model.__name__} meet the criteria, not one")
@@ -117,8 +151,7 @@ class ReadRepository(Generic[M, K]):
         order_by: OrderBy = (),
         limit: int | None = None,
         offset: int | None = None,
-        options: Options = (),
-        with_for_update: bool | RowLock = False,
+        **how: Unpack[Reading],
     ) -> Sequence[M]:
         """Return the rows that meet all criteria, all of them in memory.
 
@@ -126,12 +159,11 @@ class ReadRepository(Generic[M, K]):
             order_by: columns or `column.desc()`. Without it the order is not defined.
             limit: how many rows at most. Give one if the number of rows can grow.
             offset: how many rows to leave out first. The server still reads them.
-            options: loader options, such as `selectinload(User.posts)`.
-            with_for_update: lock the rows until the transaction ends, and read them again. The
-                server locks in the order of the result: without `order_by` two calls may deadlock.
+            how: `options`, `with_for_update` and `populate_existing`, see `Reading`. The server locks in
+                the order of the result: without `order_by` two calls may deadlock.
         """
-        statement = self._select(*criteria, options=options, lock=with_for_update)
-        statement = statement.order_by(*util.to_list(order_by)).limit(limit).offset(offset)
+        statement = self._select(*criteria, **how).order_by(*util.to_list(order_by))
+        statement = statement.limit(limit).offset(offset)
         return (await self.session.scalars(statement)).unique().all()
 
     async def all_and_count(
@@ -140,7 +172,7 @@ class ReadRepository(Generic[M, K]):
         order_by: OrderBy,
         limit: int,
         offset: int = 0,
-        options: Options = (),
+        **how: Unpack[Reading],
     ) -> tuple[Sequence[M], int]:
         """Return a page of rows, and the number of rows on all pages.
 
@@ -149,9 +181,7 @@ class ReadRepository(Generic[M, K]):
         page after the last row. In READ COMMITTED it may see other rows than the page. On the last
         page no count is needed.
         """
-        page = await self.all(
-            *criteria, order_by=order_by, limit=limit, offset=offset, options=options
-        )
+        page = await self.all(*criteria, order_by=order_by, limit=limit, offset=offset, **how)
         if 0 < len(page) < limit:
             return page, offset + len(page)
         return page, await self.count(*criteria)
@@ -169,10 +199,8 @@ class ReadRepository(Generic[M, K]):
         With an index for the order, every page is equally fast. `paging/page.py` describes the
         index, the arguments and the errors.
         """
-        statement = self._select(*criteria, options=options)
-        return await paginate(
-            self.session, statement, order_by=order_by, limit=limit, cursor=cursor
-        )
+        query = self._select(*criteria, options=options)
+        return await paginate(self.session, query, order_by=order_by, limit=limit, cursor=cursor)
 
     @asynccontextmanager
     async def stream(
@@ -215,15 +243,20 @@ class ReadRepository(Generic[M, K]):
         return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
 
     @translated
-    def _select(
-        self, *criteria: Criterion, options: Options = (), lock: bool | RowLock = False
-    ) -> Select[M]:
-        statement = select(self.model).where(*criteria).options(*options)
-        if lock is False:
-            return statement
-        flags = RowLock(of=self.model) | (RowLock() if lock is True else lock)
-        # Otherwise a row in the session would be locked but keep its old values: a lost update.
-        return statement.with_for_update(**flags).execution_options(populate_existing=True)
+    def _select(self, *criteria: Criterion, **how: Unpack[Reading]) -> Select[M]:
+        statement = select(self.model).where(*criteria).options(*how.get("options", ()))
+        lock, anew = how.get("with_for_update", False), how.get("populate_existing", False)
+        if lock is not False:
+            flags = RowLock(of=self.model) | (RowLock() if lock is True else lock)
+            # Otherwise a row in the session would be locked but keep its old values: a lost update.
+            statement, anew = statement.with_for_update(**flags), True
+        return statement.execution_options(populate_existing=True) if anew else statement
+
+    def _have_keys(self, keys: Iterable[K]) -> Iterator[ColumnElement[bool]]:
+        """Yield criteria for any number of keys. A statement takes one of them."""
+        remaining = iter(keys)
+        while some := [*islice(remaining, _KEYS_IN_A_STATEMENT)]:
+            yield self._has_key(some)
 
     def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
         columns = self.model.__mapper__.primary_key

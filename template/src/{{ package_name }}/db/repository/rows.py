@@ -6,6 +6,8 @@
     changed = await users.update_rows([{"id": 1, "version": 3, "name": "Ada"}])
     await users.upsert_rows(rows, conflict_target=[User.email])
     await users.upsert_rows(rows, conflict_target="uq_users_email", update=[User.name])
+    new = await users.insert_missing_rows(rows, conflict_target=[User.email])
+    [ada, bob] = await users.get_or_add_rows(rows, conflict_target=[User.email])
 
 Rows are mappings by attribute name, or models. They may come from a generator or an async
 generator. A call reads them in batches, so their number is not limited. All rows of a call have the
@@ -21,6 +23,7 @@ generator needs between two batches. Some rows go through a temporary table (see
 dialect). One statement reads all rows of it, so `statement_timeout` must be long enough.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -28,8 +31,8 @@ import sqlalchemy as sa
 from ..dialect import dialect
 from ..errors import StaleData
 from .batches import Attributes, Rows, Values, expressions_of, next_version, read_batches
-from .read import K, M, ReadRepository
-from .upsert import ConflictTarget, upsert_statement
+from .read import K, M, Options, ReadRepository
+from .upsert import ConflictTarget, existing_rows, upsert_statement
 
 
 class RowRepository(ReadRepository[M, K]):
@@ -94,6 +97,45 @@ class RowRepository(ReadRepository[M, K]):
                 raise StaleData(f"only {changed} of {batches.count} rows were found as expected")
             return changed
 
+    async def insert_missing_rows(
+        self, rows: Rows[M], *, conflict_target: ConflictTarget = None
+    ) -> int:
+        """Insert the rows that do not exist yet. Return how many were inserted.
+
+        It waits for another transaction that inserts the same row. An existing row is neither changed nor
+        locked. The arguments, the order and the errors are those of `upsert_rows`.
+        """
+        return await self.upsert_rows(rows, conflict_target=conflict_target, update=())
+
+    async def get_or_add_rows(
+        self, rows: Rows[M], *, conflict_target: ConflictTarget = None, options: Options = ()
+    ) -> Sequence[M]:
+        """Insert the rows that do not exist yet. Return the entities of all rows, in their order.
+
+        Rows with the same key have the same entity. An existing row is neither changed nor locked. An
+        entity that the session has already is not read again. All entities are in memory.
+
+        Args:
+            conflict_target: as for `upsert_rows`. The rows give all values of the key.
+            options: loader options, such as `selectinload(User.posts)`.
+
+        Raises:
+            StaleData: a row exists, but this repository cannot read it: it is hidden or of another class.
+                Or its values do not find it, because one is NULL, or the server has changed it.
+            TypeError, ValueError, ConstraintViolation, DataException: as for `upsert_rows`.
+        """
+        async with read_batches(self.session, self.model, rows) as batches:
+            if batches is None:
+                return []
+            async with upsert_statement(batches, conflict_target, ()) as (statement, target, stage):
+                query = existing_rows(batches, target, stage).options(*options)
+                for _ in range(5):  # another transaction may delete a row between the two
+                    await self.session.execute(statement)
+                    found = (await self.session.execute(query)).unique().all()
+                    if len(found) == batches.count:
+                        return [entity for entity, _ in found]
+            raise StaleData("some rows were not found again: they are hidden, or a key is NULL")
+
     async def upsert_rows(
         self, rows: Rows[M], *, conflict_target: ConflictTarget, update: Attributes | None = None
     ) -> int:
@@ -104,8 +146,8 @@ class RowRepository(ReadRepository[M, K]):
 
         Args:
             conflict_target: the attributes of the primary key, or of a unique constraint or index,
-                or its name. A row exists already if it has the same values in them. A partial or
-                functional index works too, if the model declares it.
+                or its name. None is the primary key. A row exists already if it has the same values
+                in them. A partial or functional index works too, if the model declares it.
             update: the attributes that an existing row gets. By default these are all attributes of
                 the rows, except the conflict target and the primary key. `()` leaves the row as it
                 is. Columns with an `onupdate` are set, and a version is increased but not checked.
@@ -119,7 +161,7 @@ class RowRepository(ReadRepository[M, K]):
         async with read_batches(self.session, self.model, rows) as batches:
             if batches is None:
                 return 0
-            async with upsert_statement(batches, conflict_target, update) as statement:
+            async with upsert_statement(batches, conflict_target, update) as (statement, *_):
                 result = await self.session.execute(statement)
                 return cast("sa.CursorResult[Any]", result).rowcount
 
@@ -133,7 +175,7 @@ class RowRepository(ReadRepository[M, K]):
         """
         async with read_batches(self.session, self.model, [row]) as batches:
             assert batches is not None
-            async with upsert_statement(batches, conflict_target, update) as statement:
+            async with upsert_statement(batches, conflict_target, update) as (statement, *_):
                 written = statement.returning(self.model).execution_options(populate_existing=True)
                 entity = (await self.session.scalars(written)).one_or_none()
         if entity is not None and (expressions := expressions_of(self.model)):

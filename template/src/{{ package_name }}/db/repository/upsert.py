@@ -5,37 +5,73 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.expression import FromClause
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from ..dialect import dialect
 from .batches import Attributes, Batches, M, columns_of, next_version
 
-ConflictTarget = str | Attributes
+ConflictTarget = str | Attributes | None
+"""Attributes, the name of a constraint or an index, or None for the primary key."""
+
 Target = sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index
 
 
 @asynccontextmanager
 async def upsert_statement(
     batches: Batches[M], conflict_target: ConflictTarget, update: Attributes | None
-) -> AsyncIterator[sa.Insert]:
-    """Stage the rows, and yield the statement that writes them. `rows.py` describes the arguments."""
+) -> AsyncIterator[tuple[sa.Insert, Target, FromClause]]:
+    """Stage the rows. Yield the statement that writes them, the constraint or index, and the stage.
+
+    `rows.py` describes the arguments.
+    """
     for column in {*batches.table.columns} - {*batches.columns}:
         if column.default is not None and column.default.is_callable:
             raise TypeError(f"the default of {column} needs its row: write rows one by one")
     target = _find_target(batches, conflict_target)
     overwritten = _find_overwritten(batches, target, update)
-    changes = _changes(batches, overwritten)
     own = batches.model.__mapper__._single_table_criterion  # private: no rows of other classes
     async with batches.staged() as stage:
-        yield dialect.upsert_statement(
-            batches.model, batches.columns, stage, target, overwritten, changes, own
-        )
+        rows = dialect.last_of_each(batches.columns, target, stage)
+        statement = dialect.insert(batches.model).from_select(batches.columns, rows)
+        conflict = dialect.conflict_arguments(target)
+        if overwritten:
+            new = _new_values(batches, overwritten, statement.excluded)
+            yield statement.on_conflict_do_update(**conflict, set_=new, where=own), target, stage
+        else:
+            yield statement.on_conflict_do_nothing(**conflict), target, stage
+
+
+def existing_rows(batches: Batches[M], target: Target, stage: FromClause) -> sa.Select[M, int]:
+    """Return the query of the rows that have the keys of staged rows, and of the number of each row.
+
+    Raises:
+        ValueError: the rows do not give all values of the key.
+    """
+    if not {*target.columns} <= {*batches.columns}:
+        raise ValueError(f"the rows must give all values of {target.name}, to be found by it")
+
+    def staged(element: Any, **_: Any) -> Any:
+        return stage.c[element.name] if isinstance(element, sa.Column) else None
+
+    keys: list[Any] = [*getattr(target, "expressions", target.columns)]
+    keys = [sa.literal_column(str(k)) if isinstance(k, sa.TextClause) else k for k in keys]
+    # Text in an index names columns without their table, so the rows have other names.
+    own = [replacement_traverse(key, {}, staged).label(f"key {n}") for n, key in enumerate(keys)]
+    number, *values = sa.select(stage.c[dialect.ORDINAL], *own).subquery("rows").c
+    same = [key == value for key, value in zip(keys, values, strict=True)]
+    where = target.dialect_options[dialect.SQL_DIALECT.name].get("where")
+    query = sa.select(batches.model, number).where(*same).order_by(number)
+    return query if where is None else query.where(where)
 
 
 def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target:
     """Return the constraint or index of a conflict target."""
     targets: list[Target] = [each for each in batches.table.indexes if each.unique]
     targets += [each for each in batches.table.constraints if isinstance(each, Target)]
-    if isinstance(conflict_target, str):
+    if conflict_target is None:
+        found: list[Target] = [batches.table.primary_key]
+    elif isinstance(conflict_target, str):
         found = [each for each in targets if each.name == conflict_target]
     else:
         wanted = {*columns_of(batches.model, conflict_target)}
@@ -66,12 +102,14 @@ def _find_overwritten(
     return named
 
 
-def _changes(batches: Batches[M], overwritten: set[sa.Column[Any]]) -> dict[Any, Any]:
-    """Return the values that follow a change. ON CONFLICT does not apply them."""
-    changes: dict[Any, Any] = {}
+def _new_values(
+    batches: Batches[M], overwritten: set[sa.Column[Any]], excluded: Any
+) -> dict[Any, Any]:
+    """Return the values of the rows, and those that follow a change. ON CONFLICT does not apply these."""
+    new: dict[Any, Any] = {each: excluded[each.key] for each in overwritten}
     for column in {*batches.table.columns} - overwritten:
         onupdate = column.onupdate
         if isinstance(onupdate, sa.ColumnDefault):
             value: Any = onupdate.arg
-            changes[column] = value(None) if onupdate.is_callable else value
-    return changes | next_version(batches.model)
+            new[column] = value(None) if onupdate.is_callable else value
+    return new | next_version(batches.model)

@@ -16,7 +16,6 @@ Methods with `_rows` take mappings by attribute name, which never enter the sess
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Delete, Update, delete, inspect, update
@@ -28,9 +27,6 @@ from ..unset import UNSET
 from .batches import columns_of, expressions_of, next_version, one_table
 from .read import Criterion, K, M
 from .rows import RowRepository
-
-# PostgreSQL takes at most 32767 parameters in a statement. A power of two needs no padding.
-_KEYS_IN_A_STATEMENT = 4096
 
 
 class Repository(RowRepository[M, K]):
@@ -107,10 +103,14 @@ class Repository(RowRepository[M, K]):
 
         Cascades of foreign keys apply. Cascades of relationships do not, as in `delete_where`.
         """
-        remaining, deleted = iter(keys), 0
-        while batch := list(islice(remaining, _KEYS_IN_A_STATEMENT)):
-            deleted += await self.delete_where(self._has_key(batch))
-        return deleted
+        return sum([await self.delete_where(each) for each in self._have_keys(keys)])
+
+    async def update_by_keys(self, keys: Iterable[K], /, **values: object) -> int:
+        """Change the rows with these primary keys, as `update_where` does. Return how many there were.
+
+        For the entities, use `get_by_keys` and `update`. For other values in each row, `update_rows`.
+        """
+        return sum([await self.update_where(each, **values) for each in self._have_keys(keys)])
 
     async def delete_where(self, *criteria: Criterion) -> int:
         """Delete the rows that meet all criteria, in one statement. Return how many there were.
@@ -155,9 +155,9 @@ class Repository(RowRepository[M, K]):
         for entity in mine:
             if computed := vars(entity).keys() & expressions:
                 self.session.expire(entity, computed)
-        keys: Any = iter([each.identity for each in map(inspect, mine) if each.expired_attributes])
-        while batch := list(islice(keys, _KEYS_IN_A_STATEMENT)):
-            again = self._select(self._has_key(batch)).execution_options(include_deleted=True)
+        keys: Any = [each.identity for each in map(inspect, mine) if each.expired_attributes]
+        for criterion in self._have_keys(keys):
+            again = self._select(criterion).execution_options(include_deleted=True)
             (await self.session.scalars(again)).unique().all()
         return count
 
