@@ -84,7 +84,9 @@ def declaration(path: Path, name: str) -> str:
             node.body = [ast.Expr(ast.Constant(...))]
             return ast.unparse(node)
         if isinstance(node, ast.ClassDef) and node.name == name:
-            return ", ".join(ast.unparse(each) for each in node.body if isinstance(each, ast.AnnAssign))
+            return ", ".join(
+                ast.unparse(each) for each in node.body if isinstance(each, ast.AnnAssign)
+            )
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == name:
             return f"{name}: {ast.unparse(node.annotation)}"
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:

@@ -129,6 +129,21 @@ async def test_upserts_rows_and_the_last_of_each_key_wins(database: Shop) -> Non
         assert await work.names() == ["ada", "bob", "cid"]
 
 
+async def test_inserts_missing_rows_and_finds_all_of_them(database: Shop) -> None:
+    async with database.unit_of_work() as work:
+        assert await work.people.insert_missing_rows(people("ada"), conflict_target=["email"]) == 1
+        rows = people("bob", "ada", "bob")
+        found = await work.people.get_or_add_rows(rows, conflict_target=["email"])
+        again = await work.people.get_by_keys([found[1].id, found[0].id])
+
+        assert [person.name for person in found] == ["bob", "ada", "bob"]
+        assert again == [found[1], found[0]]
+        assert await work.people.insert_missing_rows(people("ada"), conflict_target=["email"]) == 0
+        badges = [*people("cid", badge=1), *people("dan", badge=2)]
+        cid, dan = await work.people.get_or_add_rows(badges, conflict_target=["badge"])
+        assert (cid.name, dan.name) == ("cid", "dan")
+
+
 async def test_upserts_a_row_and_returns_it(database: Shop) -> None:
     async with database.unit_of_work() as work:
         [row] = people("ada", details={"b": None})
