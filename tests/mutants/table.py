@@ -21,7 +21,9 @@ IN_BULK = [
     "repository/insert_rows",
     "repository/update_rows",
     "repository/upsert",
+    "repository/missing_rows",
 ]
+READ = ["repository/write", "paging/page", "repository/hidden"]
 
 # By module: a few files of `tests/proofs/`, without `test_` and `.py`, or a test of a file, after `::`.
 # The first ones notice the most. A mutant runs them until one fails, so a slow one is the last one or is
@@ -187,24 +189,9 @@ PROOFS = {
     "postgresql/url": ["settings"],
     "repository/batches": [*IN_BULK, "mixins/mixins_in_bulk", "repository/insert_rows_faults"],
     "repository/hidden": ["repository/hidden_writes", "repository/hidden"],
-    "repository/read": [
-        "repository/read",
-        "repository/by_keys",
-        "repository/write",
-        "paging/page",
-        "repository/hidden",
-    ],
-    "repository/rows": [
-        *IN_BULK,
-        "repository/missing_rows",
-        "mixins/mixins_in_bulk",
-        "repository/write",
-    ],
-    "repository/upsert": [
-        "repository/upsert",
-        "repository/missing_rows",
-        "mixins/mixins_in_bulk",
-    ],
+    "repository/read": ["repository/read", "repository/by_keys", *READ],
+    "repository/rows": [*IN_BULK, "mixins/mixins_in_bulk", "repository/write"],
+    "repository/upsert": ["repository/upsert", "repository/missing_rows", "mixins/mixins_in_bulk"],
     "repository/write": [
         "repository/write",
         "repository/criteria",
