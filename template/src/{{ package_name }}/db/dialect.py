@@ -3,6 +3,7 @@
 The room of another system would be a directory beside `postgresql/`, with the same functions.
 """
 
-from . import postgresql as dialect
+# mypy: implicit-reexport
+# ruff: noqa: F401
 
-__all__ = ["dialect"]
+from . import postgresql as dialect

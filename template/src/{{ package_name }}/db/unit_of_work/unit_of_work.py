@@ -128,12 +128,10 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
             await session.flush()
         try:
             await session.commit()
-        except asyncio.CancelledError as error:
+        except (asyncio.CancelledError, ConnectionFailure) as error:
+            if isinstance(error, ConnectionFailure) and not dialect.may_have_committed(error):
+                raise
             raise CommitUnknown from error
-        except ConnectionFailure as error:
-            if dialect.may_have_committed(error):
-                raise CommitUnknown from error
-            raise
     except BaseException:
         # It closes the session, which rolls back. A cancellation does not interrupt that.
         await session.__aexit__(None, None, None)
