@@ -41,7 +41,7 @@ SURFACE = {
         "retry",
         "search",
     },
-    "mixins": {"SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
+    "mixins": {"CreatedAt", "SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"},
     "audit": {"Actor", "AuditEntry", "Audited", "actor_hook"},
     "opentelemetry": {"observe"},
     "tenancy": {

@@ -4,7 +4,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import registry
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from tests.proofs.support.accounts import Account, Owner, Paint, ProofBase, Random, Sorted
+from tests.proofs.support.accounts import Account, Owner, Paint, ProofBase, Random, Sorted, Visit
 from tests.proofs.support.pets import HideBase, Person
 
 TABLES = {
@@ -29,6 +29,13 @@ CREATE TABLE paints (
     color VARCHAR(64) NOT NULL,
     CONSTRAINT pk_paints PRIMARY KEY (id),
     CONSTRAINT ck_paints_color CHECK (color IN ('RED', 'BLUE'))
+)""",
+    Visit: """
+CREATE TABLE visits (
+    owner_id BIGINT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_visits PRIMARY KEY (owner_id),
+    CONSTRAINT fk_visits_owner_id_owners FOREIGN KEY(owner_id) REFERENCES owners (id)
 )""",
     Account: """
 CREATE TABLE accounts (

@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shop import db
 from shop.db import Database, DatabaseSettings
-from shop.db.mixins import Timestamps, bigint, uuid4, uuid7
+from shop.db.mixins import CreatedAt, Timestamps, bigint, uuid4, uuid7
 
 
 class ProofBase(db.Base, DeclarativeBase):
@@ -69,6 +69,14 @@ class Paint(bigint.PrimaryKey, ProofBase):
     __tablename__ = "paints"
 
     color: Mapped[Color]
+
+
+class Visit(CreatedAt, ProofBase):
+    """An association row, which never changes."""
+
+    __tablename__ = "visits"
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owners.id"), primary_key=True)
 
 
 class Accounts(db.Repository[Account, int]):

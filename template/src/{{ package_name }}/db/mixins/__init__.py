@@ -1,4 +1,4 @@
-"""Columns and behaviour that several models share. Each file has one mixin.
+"""Columns and behaviour that several models share, by subject.
 
 A model takes the mixins that it needs: `class User(PrimaryKey, Timestamps, Base)`. The DDL that a
 mixin emits never changes: new behaviour is a new mixin.
@@ -9,7 +9,7 @@ a model declares these columns itself.
 
 from . import bigint, uuid4, uuid7
 from .soft_delete import SoftDelete
-from .timestamps import Timestamps
+from .timestamps import CreatedAt, Timestamps
 from .versioned import Versioned
 
-__all__ = ["SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"]
+__all__ = ["CreatedAt", "SoftDelete", "Timestamps", "Versioned", "bigint", "uuid4", "uuid7"]

@@ -15,9 +15,16 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session
 from .inheritance import FollowsRows
 
 
+class CreatedAt:
+    """`created_at`, with time zone. This is for rows that never change, such as those of an association."""
+
+    created_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now(), sort_order=1)
+
+
 class Timestamps(FollowsRows):
     """`created_at` and `updated_at`, with time zone."""
 
+    # Not inherited from `CreatedAt`, since the order of the columns would change.
     created_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now(), sort_order=1)
     updated_at: Mapped[datetime.datetime] = mapped_column(
         server_default=func.now(), onupdate=func.now(), sort_order=1

@@ -191,8 +191,9 @@ async def _each(rows: Iterable[Values | M]) -> AsyncIterator[Values | M]:
 
 
 def _attributes(entity: DeclarativeBase) -> Values:
-    # All mapped attributes. Relationships are refused later, since they are no columns. A subclass
-    # with its own table would lose the attributes of that table.
+    # All mapped attributes, and the columns of a composite. Relationships are refused later, since they
+    # are no columns. A subclass with its own table would lose the attributes of that table.
     state = inspect(entity)
     one_table(state.mapper.class_)
-    return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
+    names = state.dict.keys() & {*state.mapper.attrs.keys()}
+    return {name: state.dict[name] for name in names.difference(state.mapper.composites.keys())}
