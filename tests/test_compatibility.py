@@ -181,7 +181,7 @@ def test_a_missing_fixture_and_a_new_name_of_a_seed_are_found(
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("mixins/timestamps.py", "created_at: Mapped", "made_at: Mapped"),
+        ("mixins/timestamps.py", "updated_at: Mapped", "changed_at: Mapped"),
         ("base.py", '"ix": "ix_', '"ix": "index_'),
     ],
 )

@@ -62,6 +62,10 @@ SHOWN: dict[str, Shown] = {
     " `row_security = off`.": Shown(
         {}, lambda project: prepend(project / "scripts/seed.py", "# trust_search_path\n")
     ),
+    "`upsert_statement` of `db.postgresql` is gone: the repository puts the INSERT … ON CONFLICT"
+    " together.": Shown(
+        {}, lambda project: prepend(project / "scripts/seed.py", "# upsert_statement\n")
+    ),
 }
 
 
