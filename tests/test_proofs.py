@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, str | bool]] = {
         "multi_tenancy": "rls",
         "example": False,
         "audit": "triggers",
-        "web_framework": "none",
+        "observability": "opentelemetry",
     },
 }
 

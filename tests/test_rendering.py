@@ -140,6 +140,8 @@ LAYOUT: dict[str, dict[str, list[object]]] = {
     "src/shop/db/fastapi/problems.py": {"web_framework": ["fastapi"]},
     "src/shop/api/app.py": {"web_framework": ["fastapi"]},
     "src/shop/db/tenancy/policies.py": {"multi_tenancy": ["rls"]},
+    "src/shop/db/fastapi/tenant.py": {"web_framework": ["fastapi"], "multi_tenancy": ["rls"]},
+    "src/shop/api/tenant.py": {"web_framework": ["fastapi"], "multi_tenancy": ["rls"]},
     "tests/db/tenancy/test_tenancy.py": {"multi_tenancy": ["rls"]},
     "tools/roles.py": {"multi_tenancy": ["rls"]},
     "src/shop/db/opentelemetry/observe.py": {"observability": ["opentelemetry"]},

@@ -69,7 +69,8 @@ FROZEN = {
     "shop.db.mixins.bigint": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid4": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid7": {"Key", "PrimaryKey"},
-    "shop.db.tenancy": {"Database"},  # with the option rls
+    "shop.db.fastapi.tenant": {"tenant_dependency"},  # with the options fastapi and rls
+    "shop.db.tenancy": {"Database", "Tenant"},  # with the option rls
     "tests.db.fastapi.fixtures": {"client_of"},
     "tests.db.plugin": set(),  # pytest loads it by its name
 }
@@ -100,7 +101,9 @@ class Module(NamedTuple):
 @pytest.fixture(scope="module")
 def modules(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Module]:
     """The modules of a few projects. Each answer to each question is in one of them."""
-    projects = render_each_answer(render, tmp_path_factory.mktemp("seams"))
+    directory = tmp_path_factory.mktemp("seams")
+    tenants = render(directory / "tenants", package_name="shop", multi_tenancy="rls", example=False)
+    projects = [tenants, *render_each_answer(render, directory)]
     return [module for project in projects for module in read(project)]
 
 

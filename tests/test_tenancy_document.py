@@ -1,5 +1,6 @@
 """Follow docs/tenancy.md in a project: add tables, migrate, and work for two tenants."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
 
-MODELS, WORK, SCOPE = RUN = [
+MODELS, WORK, SCOPE, FILTER = RUN = [
     snippet("docs/tenancy.md", words)
-    for words in ("class Country", "unit_of_work(info=Tenant", "with tenant_scope")
+    for words in ("class Country", "unit_of_work(info=Tenant", "with tenant_scope", "addFilter")
 ]
 IMPORTS = """
 from sqlalchemy import Index, UniqueConstraint
@@ -27,16 +28,23 @@ from .base import Base, Key, PrimaryKey
 PROGRAM = """
 import asyncio
 import dataclasses
+import logging
+import sys
 import uuid
 
 from sqlalchemy import text
 
 from shop import db
-from shop.db.tenancy import Tenant, TenantKey, tenant_scope
+from shop.db.tenancy import Tenant, TenantKey, tenant_attributes, tenant_scope
 from shop.models import Post, User
 from shop.settings import Settings
 from shop.unit_of_work import Database, UnitOfWork
 
+handler = logging.StreamHandler(sys.stdout)
+logging.basicConfig(handlers=[handler], format="%(message)s of %(tenant_id)s")
+
+
+{filter}
 
 class Posts(db.Repository[Post, TenantKey]):
     model = Post
@@ -48,6 +56,7 @@ class Job:
 
 
 async def run(_: Job) -> None:
+    logging.warning("a job")
     async with database.unit_of_work() as uow:
         print("the tenant sees", await uow.session.scalar(text("SELECT count(*) FROM posts")))
 
@@ -94,12 +103,15 @@ def test_tables_are_added_and_used_as_the_document_says(render: Render, tmp_path
     )
     indented = "".join(f"    {line}\n" for line in WORK.code.splitlines())
     program = PROGRAM.replace("{scope}", SCOPE.code).replace("{work}", indented)
+    program = program.replace("{filter}", FILTER.code)
     (project / "work.py").write_text(program)
 
     output = on_a_server(project, STEPS)
 
     assert output.count("the tenant sees 1") == 2
     assert output.count("the tenant sees 0") == 1
+    assert len({*re.findall("a job of (.*)", output)}) == 3
+    assert "a job of -" in output
 
 
 def test_the_development_database_has_the_roles_of_the_document(

@@ -5,7 +5,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shop import db
 from shop.db.mixins import bigint, uuid7
-from shop.db.tenancy import Tenanted, open_to_all_tenants, problems
+from shop.db.tenancy import Tenanted, open_to_all_tenants
+from shop.db.tenancy.model import problems
 from tests.proofs.tenancy.tables import Base
 
 

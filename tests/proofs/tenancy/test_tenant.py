@@ -11,7 +11,8 @@ from sqlalchemy.orm import aliased
 from shop import db
 from shop.db import DatabaseSettings, record_queries
 from shop.db.errors import InsufficientPrivilege
-from shop.db.tenancy import Tenant, TenantError, tenant_hook, tenant_scope
+from shop.db.tenancy import NoTenant, Tenant, TenantError, tenant_scope
+from shop.db.tenancy.tenant import tenant_hook
 from tests.proofs.tenancy.tables import A, B, Country, Customer, Order, Shop, UnitOfWork, rows
 
 customers: Table = Customer.metadata.tables["customers"]
@@ -193,7 +194,7 @@ async def test_a_worker_does_not_keep_the_tenant_of_the_last_job(shop: Shop) -> 
     await worker(jobs)
 
     failed, found = ZeroDivisionError, "a@example.com"
-    assert seen == [found, failed, TenantError, found, failed]
+    assert seen == [found, failed, NoTenant, found, failed]
 
 
 async def test_the_setting_is_always_written_and_ends_with_its_transaction(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_ret
 from ..engine.pool import PoolStatus
 from ..settings import DatabaseSettings
 from ..unit_of_work.database import Database
-from .spans import trace_statements
+from .spans import Attributes, trace_statements
 
 _STATE = "db.client.connection.state"
 
@@ -20,14 +20,20 @@ _Figures = Callable[[DatabaseSettings, PoolStatus], dict[str, int]]  # by state 
 _observed: WeakSet[Database[Any, Any]] = WeakSet()
 
 
-def observe(database: Database[Any, Any]) -> None:
+def observe(database: Database[Any, Any], attributes: Attributes = dict) -> None:
     """Send traces and metrics of a database to the providers of this process.
+
+    Args:
+        database: the database. Call this once for each.
+        attributes: a function that returns more attributes, such as the user. When a statement has ended,
+            the spans of the statement and of the request get them.
 
     Call it after you configure the log, because that replaces the hooks of retries. In FastAPI's
     lifespan, call it inside of `serving`.
     """
     for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
-        trace_statements(engine, slow=database.settings.log_statements_longer_than)
+        slow = database.settings.log_statements_longer_than
+        trace_statements(engine, slow=slow, attributes=attributes)
     hooks = [each for each in get_on_retry_hooks() if each is not _add_retry]
     set_on_retry_hooks([*hooks, _add_retry])
     _observed.add(database)

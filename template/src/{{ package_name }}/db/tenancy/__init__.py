@@ -50,31 +50,21 @@ Limits:
 
 from . import policies  # noqa: F401  # The import lets `create_all` create policies.
 from .database import Database
-from .model import (
-    Tenanted,
-    TenantedLog,
-    TenantKey,
-    has_tenant,
-    open_to_all_tenants,
-    problems,
-    tenant_foreign_key,
-)
-from .roles import UnsafeRole, find_leaks
-from .tenant import Tenant, TenantError, tenant_hook, tenant_scope
+from .model import Tenanted, TenantedLog, TenantKey, open_to_all_tenants, tenant_foreign_key
+from .roles import UnsafeRole
+from .tenant import NoTenant, Tenant, TenantError, tenant_attributes, tenant_scope
 
 __all__ = [
     "Database",
+    "NoTenant",
     "Tenant",
     "TenantError",
     "TenantKey",
     "Tenanted",
     "TenantedLog",
     "UnsafeRole",
-    "find_leaks",
-    "has_tenant",
     "open_to_all_tenants",
-    "problems",
+    "tenant_attributes",
     "tenant_foreign_key",
-    "tenant_hook",
     "tenant_scope",
 ]

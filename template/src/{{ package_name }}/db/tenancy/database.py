@@ -13,7 +13,7 @@ from ..unit_of_work.database import Database as Plain
 from ..unit_of_work.database import R, TransactionOptions, U
 from ..unit_of_work.settings_at_begin import BeginHook
 from .roles import UnsafeRole, find_leaks
-from .tenant import tenant_hook
+from .tenant import current, tenant_hook, tenant_of
 
 
 class Database(Plain[U, R]):
@@ -61,7 +61,11 @@ class Database(Plain[U, R]):
         """Yield the session of a new unit of work, in its transaction. See `db.Database`."""
         await self.check_role()
         async with super().open_session(read_only=read_only, **options) as session:
-            yield session
+            current.set(tenant_of(session.sync_session))
+            try:
+                yield session
+            finally:
+                current.set(None)
 
     async def __aenter__(self) -> Self:
         with suppress(DatabaseError):  # a service may start before its server

@@ -35,10 +35,6 @@ from .model import TENANT_COLUMN, has_tenant
 
 SETTING = "app.tenant_id"
 _FIXED = "the tenant of the transactions"
-_NONE = (
-    "this session has no tenant, and the statement needs the table of one: open the unit of work with "
-    "info=Tenant(id), or inside of tenant_scope(Tenant(id))"
-)
 _TWO = (
     "two tenants are named at the same time: end the scope of the first one, or open the unit of work "
     "outside of it"
@@ -47,7 +43,14 @@ _CHANGED = "the tenant of a session cannot change: open another unit of work for
 
 
 class TenantError(UnitOfWorkError):
-    summary = _NONE
+    """The program used tenants against their rules."""
+
+
+class NoTenant(TenantError):
+    summary = (
+        "this session has no tenant, and the statement needs the table of one: open the unit of work "
+        "with info=Tenant(id), or inside of tenant_scope(Tenant(id))"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Tenant:
 
 
 _scope: ContextVar[Tenant | None] = ContextVar("tenant", default=None)
+current: ContextVar[Tenant | None] = ContextVar("tenant of the unit of work", default=None)
+"""What the log and the traces show. It decides nothing: `tenant_of` does."""
 
 
 @contextmanager
@@ -85,6 +90,12 @@ def tenant_scope(tenant: Tenant) -> Iterator[None]:
         yield
     finally:
         _scope.reset(token)
+
+
+def tenant_attributes() -> dict[str, str]:
+    """Return the tenant for whom the running code works, for its spans and its log."""
+    tenant = current.get() or _scope.get()
+    return {SETTING: str(tenant.id)} if tenant else {}
 
 
 def tenant_of(session: Session) -> Tenant | None:
@@ -127,7 +138,7 @@ def _check(session: Session, tables: Callable[[], Iterable[Any]]) -> Tenant | No
     if now not in (None, fixed):
         raise TenantError(_CHANGED)
     if fixed is None and any(map(has_tenant, tables())):
-        raise TenantError(_NONE)
+        raise NoTenant
     return fixed
 
 
