@@ -205,7 +205,8 @@ def main() -> None:
     mutants, fates = choose(options), dict[str, str]()
     results = Results(options.results or Path("results.jsonl"))
     for library in LIBRARIES:
-        import_module(library)
+        with suppress(ModuleNotFoundError):  # not every project has it
+            import_module(library)
     server = EmbeddedPostgres()
     try:
         os.environ["TEST_DATABASE_URL"] = server.start()
