@@ -5,14 +5,13 @@ which columns are filled.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from itertools import islice, repeat
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Integer, Subquery, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, class_mapper
-from sqlalchemy.sql.expression import FromClause
 
 from ..dialect import dialect
 
@@ -125,10 +124,6 @@ class Batches(Generic[M]):
             values = [[row[name] for row in batch] for name in self.given.values()]
             yield values + [[*islice(made, len(batch))] for made in self._made.values()]
             batch = await anext(self._rest, None)
-
-    def staged(self) -> AbstractAsyncContextManager[FromClause]:
-        """Yield the rows as a table that a statement can select from."""
-        return dialect.staged(self.into, self, few=self.few)
 
     def _defaults(self) -> dict[Column[Any], Iterator[object]]:
         """Return endless values for the columns that the rows leave out and Python fills."""

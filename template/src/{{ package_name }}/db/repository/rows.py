@@ -79,7 +79,7 @@ class RowRepository(ReadRepository[M, K]):
             keys = {*mapper.primary_key, *kinds} | ({version} if version is not None else set())
             if missing := sorted(str(key) for key in keys - batches.given.keys()):
                 raise ValueError(f"each row must give its {', '.join(missing)}")
-            async with batches.staged() as stage:
+            async with dialect.staged(batches.into, batches, few=batches.few) as stage:
                 new: dict[Any, Any] = {
                     each: stage.c[each.name] for each in batches.given if each not in keys
                 }

@@ -31,7 +31,7 @@ async def upsert_statement(
     target = _find_target(batches, conflict_target)
     overwritten = _find_overwritten(batches, target, update)
     own = batches.model.__mapper__._single_table_criterion  # private: no rows of other classes
-    async with batches.staged() as stage:
+    async with dialect.staged(batches.into, batches, few=batches.few) as stage:
         rows = dialect.last_of_each(batches.columns, target, stage)
         statement = dialect.insert(batches.model).from_select(batches.columns, rows)
         conflict = dialect.conflict_arguments(target)

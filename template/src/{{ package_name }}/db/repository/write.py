@@ -28,6 +28,9 @@ from .batches import columns_of, expressions_of, next_version, one_table
 from .read import Criterion, K, M
 from .rows import RowRepository
 
+Write = Callable[[type[Any]], Update | Delete]
+"""`update` or `delete` of SQLAlchemy."""
+
 
 class Repository(RowRepository[M, K]):
     """Read the rows of `model`, as `ReadRepository` does, and change them."""
@@ -161,12 +164,7 @@ class Repository(RowRepository[M, K]):
             (await self.session.scalars(again)).unique().all()
         return count
 
-    async def _write(
-        self,
-        statement: Callable[[type[M]], Update | Delete],
-        criteria: Sequence[Criterion],
-        **options: object,
-    ) -> int:
+    async def _write(self, write: Write, criteria: Sequence[Criterion], **options: object) -> int:
         """Run the UPDATE or DELETE of the rows that meet all criteria. Return how many there were.
 
         Criteria that name another table and do not join it choose all rows: `User.name == "Ada"` is true
@@ -177,7 +175,7 @@ class Repository(RowRepository[M, K]):
         # With an empty `and_()`, SQLAlchemy would leave out the WHERE.
         if where is None or not str(where):
             raise TypeError("this method needs criteria: for all rows, write true()")
-        chosen = statement(self.model).where(where)
+        chosen = write(self.model).where(where)
         dialect = self.session.get_bind(mapper=self.model).dialect
         linting = Linting.COLLECT_CARTESIAN_PRODUCTS
         linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter
