@@ -28,6 +28,7 @@ SURFACE = {
         "PoolStatus",
         "ReadRepository",
         "ReadUnitOfWork",
+        "Reading",
         "RecordedQuery",
         "Repository",
         "RowLock",

@@ -24,7 +24,7 @@ from .engine.query_log import RecordedQuery, record_queries
 from .paging.filtering import AllowedFields, search
 from .paging.page import Page, paginate
 from .repository.hidden import SoftDeleteRepository
-from .repository.read import Criterion, Options, OrderBy, ReadRepository, RowLock
+from .repository.read import Criterion, Options, OrderBy, Reading, ReadRepository, RowLock
 from .repository.write import Repository
 from .settings import DatabaseSettings
 from .unit_of_work.database import Database, Health, IsolationLevel
@@ -51,6 +51,7 @@ __all__ = [
     "PoolStatus",
     "ReadRepository",
     "ReadUnitOfWork",
+    "Reading",
     "RecordedQuery",
     "Repository",
     "RowLock",
