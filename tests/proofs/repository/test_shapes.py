@@ -199,7 +199,7 @@ async def test_nobody_sets_what_sql_computes(world: Database[db.UnitOfWork], nam
                 await orders.add(Order(name="c", generated=99))
 
 
-async def test_a_composite_of_a_model_is_written_in_bulk(world: Database[db.UnitOfWork]) -> None:
+async def test_a_composite_is_written_in_bulk(world: Database[db.UnitOfWork]) -> None:
     async with world.unit_of_work() as work:
         orders = repository(work.session, Order)
         assert await orders.insert_rows([Order(name="a", place=Point(1, 2))]) == 1
@@ -208,9 +208,13 @@ async def test_a_composite_of_a_model_is_written_in_bulk(world: Database[db.Unit
         assert (a.place, b.place) == (Point(1, 2), Point(3, 4))
         await orders.upsert(Order(name="a", place=None), conflict_target=[Order.name])
         assert a.place is None
-        await orders.update_rows([{"id": a.id, "version": a.version, "x": 7, "y": 8}])
+        await orders.update_rows([{"id": a.id, "version": a.version, "place": Point(7, 8)}])
         await orders.get_one(a.id, populate_existing=True)
         assert a.place == Point(7, 8)
+        given = [{"name": "c", "place": Point(9, 9)}, {"name": "d", "place": None}]
+        assert await orders.insert_rows(given) == 2
+        [c, d] = await orders.all(Order.name.in_(["c", "d"]), order_by=[Order.name])
+        assert (c.place, d.place) == (Point(9, 9), None)
 
 
 async def test_a_refused_update_changes_nothing(world: Database[db.UnitOfWork]) -> None:

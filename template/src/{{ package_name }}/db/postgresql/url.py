@@ -52,8 +52,7 @@ def parse_url(text: str | URL) -> URL:
         raise ValueError("its host has an @ or a comma: percent-encode them in the password")
     if url.port is not None and not 0 < url.port < 65536:
         raise ValueError("its port is not between 1 and 65535")
-    unknown = sorted(url.query.keys() - _FOR_SQLALCHEMY - _FOR_ASYNCPG - _LEFT_OUT)
-    if unknown:
+    if unknown := sorted(url.query.keys() - _FOR_SQLALCHEMY - _FOR_ASYNCPG - _LEFT_OUT):
         raise ValueError(f"it has unknown parameters: {', '.join(unknown)}")
     return url.set(drivername=DRIVER).difference_update_query(sorted(_LEFT_OUT))
 

@@ -151,12 +151,12 @@ async def read_batches(
     """
     async with session.begin_nested():  # it flushes
         connection = await session.connection(bind_arguments={"mapper": model})
-        lists = _lists(rows)
+        lists = _lists(model, rows)
         first = await anext(lists, None)
         yield None if first is None else Batches(connection, model, first, lists, defaults)
 
 
-async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
+async def _lists(model: type[M], rows: Rows[M]) -> AsyncIterator[list[Values]]:
     """Yield lists of rows as mappings.
 
     Raises:
@@ -164,10 +164,14 @@ async def _lists(rows: Rows[M]) -> AsyncIterator[list[Values]]:
         TypeError: a row is neither a mapping nor a model.
     """
     batch, keys, number = list[Values](), None, 0
+    composites = class_mapper(model).composites.items()
     async for row in rows if isinstance(rows, AsyncIterable) else _each(rows):
         mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
         if not isinstance(mapping, Mapping):
             raise TypeError("give a list or a generator of rows: each row is a mapping or a model")
+        for name, mapped in composites:
+            if name in mapping:
+                mapping = _taken_apart(mapping, name, mapped)
         keys, number = {*mapping} if keys is None else keys, number + 1
         if mapping.keys() != keys:
             differ = ", ".join(sorted(mapping.keys() ^ keys))
@@ -186,9 +190,15 @@ async def _each(rows: Iterable[Values | M]) -> AsyncIterator[Values | M]:
 
 
 def _attributes(entity: DeclarativeBase) -> Values:
-    # All mapped attributes, and the columns of a composite. Relationships are refused later, since they
-    # are no columns. A subclass with its own table would lose the attributes of that table.
+    # All mapped attributes. Relationships are refused later, since they are no columns. A subclass
+    # with its own table would lose the attributes of that table.
     state = inspect(entity)
     one_table(state.mapper.class_)
-    names = state.dict.keys() & {*state.mapper.attrs.keys()}
-    return {name: state.dict[name] for name in names.difference(state.mapper.composites.keys())}
+    return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
+
+
+def _taken_apart(row: Values, name: str, mapped: Any) -> Values:
+    """Return a row with the attributes of a composite in its place, by private methods of SQLAlchemy."""
+    keys, value = mapped._attribute_keys, row[name]
+    parts = [None] * len(keys) if value is None else mapped._composite_values_from_instance(value)
+    return {key: row[key] for key in row if key != name} | dict(zip(keys, parts, strict=True))
