@@ -31,7 +31,11 @@ class Port:
         self._project = project
         self._answers = project.answers()
         self._changes = project.changes()
-        self._sources = Sources(root, self._answers["package_name"])
+        self._sources = Sources(
+            root,
+            self._answers["package_name"],
+            tenants=self._answers.get("multi_tenancy") == "rls",
+        )
         self._before = self._sources.render(self._answers)
         names = {name for change in self._changes for name in change.names}
         self._marked = self._sources.render(self._answers, marked=names) if names else {}

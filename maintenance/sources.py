@@ -18,6 +18,7 @@ from .project import ANSWERS, PortError
 
 SUFFIX = ".jinja"
 SKILL = "{{ skill_name }}"
+WITH_TENANTS, WITHOUT_TENANTS = "{{ with_tenants }}", "{{ without_tenants }}"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,16 @@ class Source:
 
 
 class Sources:
-    """The template below `root`, for projects whose package has the name `package`."""
+    """The template below `root`, for projects whose package has the name `package`.
 
-    def __init__(self, root: Path, package: str) -> None:
+    A few files have a variant for projects with tenants, in another directory.
+    """
+
+    def __init__(self, root: Path, package: str, *, tenants: bool = False) -> None:
         self.root = root
         self.package = package
+        self._variant = WITH_TENANTS if tenants else WITHOUT_TENANTS
+        self._variants = set[str]()
 
     def read(self, name: str) -> Source | None:
         """Return the source of a file, or None."""
@@ -79,7 +85,9 @@ class Sources:
         with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
             # At each first copy Copier warns that there are no previous answers.
             warnings.simplefilter("ignore", MissingFileWarning)
-            template = Sources(snapshot(Path(directory, "template"), self.root), self.package)
+            copied = snapshot(Path(directory, "template"), self.root)
+            tenants = self._variant == WITH_TENANTS
+            template = Sources(copied, self.package, tenants=tenants)
             for name in marked:
                 template._mark(name)
             project = Path(directory, "project")
@@ -97,10 +105,17 @@ class Sources:
             path.write_bytes(mark(path.read_bytes().decode()).encode())
 
     def _find(self, name: str) -> Path | None:
-        paths = [self._path(name, suffix) for suffix in (SUFFIX, "")]
-        return next((path for path in paths if path.is_file()), None)
+        for suffix in (SUFFIX, ""):
+            if (path := self._path(name, suffix)).is_file():
+                return path
+            if (path := self._path(name, suffix, self._variant)).is_file():
+                self._variants.add(name)
+                return path
+        return None
 
-    def _path(self, name: str, suffix: str) -> Path:
-        names = {self.package: PACKAGE, f"{self.package.replace('_', '-')}-db": SKILL}
+    def _path(self, name: str, suffix: str, package: str = PACKAGE) -> Path:
+        if name in self._variants:
+            package = self._variant
+        names = {self.package: package, f"{self.package.replace('_', '-')}-db": SKILL}
         parts = [names.get(part, part) for part in Path(name + suffix).parts]
         return self.root.joinpath("template", *parts)

@@ -42,9 +42,13 @@ def render_once(template: Path, kept: Path, destination: Path, **answers: Any) -
 
 
 def render_each_answer(render: Render, directory: Path) -> list[Path]:
-    """Render a few projects called shop. Each answer to each question is in one of them."""
+    """Render a few projects called shop. Each answer to each question is in one of them.
+
+    One of them has the example with tenants.
+    """
     listed = {name: choices(question) for name, question in QUESTIONS.items()}
-    return [
+    tenants = render(directory / "tenants", package_name="shop", multi_tenancy="rls")
+    return [tenants] + [
         render(
             directory / str(row),
             package_name="shop",

@@ -1,11 +1,12 @@
 """The example's import and worker say what happens, and end well."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import attempt, on_a_server, run
+from tests.helpers import Render, attempt, on_a_server, run
 
 pytestmark = pytest.mark.slow
 
@@ -114,3 +115,24 @@ def test_the_worker_logs_why_a_transaction_runs_again(shop: Path) -> None:
 
     assert re.search(r"running again in \d\.\d\d s after: two rows in two orders", output)
     assert "stamina.retry_scheduled" not in output
+
+
+def test_programs_work_for_the_organisation_that_is_named(render: Render, tmp_path: Path) -> None:
+    project = render(tmp_path / "shop", multi_tenancy="rls")
+    (tmp_path / "posts.csv").write_text("author,title,body\nada,1,…\n")
+    script = f"""
+        uv run just seed; uv run just seed; uv run just demo
+        uv run just import-posts example '{tmp_path}/posts.csv'
+        uv run just import-posts demo '{tmp_path}/posts.csv' || true
+        uv run just import-posts nobody '{tmp_path}/posts.csv' || true
+    """
+
+    output = on_a_server(project, f"uv run python -m tools.roles sh -c {shlex.quote(script)}")
+
+    assert "added: ada, grace, barbara" in output
+    assert "added: nobody, since all users exist" in output
+    assert output.count("imported: 1, rejected: 0") == 1
+    assert output.count("imported: 0, rejected: 1") == 1  # the demo has no user called ada
+    assert "organisation: nobody is not known" in output
+    assert "Done." in output
+    assert "Traceback" not in output

@@ -18,6 +18,8 @@ CONTROL_TAGS = {
     "src/{{ package_name }}/api/app.py.jinja": "the lines of telemetry and of tenants",
     "src/{{ package_name }}/api/routes/__init__.py.jinja": "an import list: the example's routes",
     "src/{{ package_name }}/models/__init__.py.jinja": "an import list: the example's models",
+    "src/{{ with_tenants }}/api/tenant.py.jinja": "the example finds the tenant in its tokens",
+    "tests/api/conftest.py.jinja": "an import list: the fixtures of tenants",
     "src/{{ package_name }}/repositories/__init__.py.jinja": "an import list: its repositories",
     "src/{{ package_name }}/unit_of_work.py.jinja": "its two repositories, or none; the database of tenants",
     "tests/db/plugin.py.jinja": "an import list: the plugins of options",
@@ -89,9 +91,9 @@ BUDGET = {
     "src/{{ package_name }}/db": 2150,
     "src/{{ package_name }}/db/audit": 350,
     "src/{{ package_name }}/db/fastapi": 350,
-    "src/{{ package_name }}/db/fastapi/tenant.py": 20,  # with tenants
     "src/{{ package_name }}/db/opentelemetry": 80,
     "src/{{ package_name }}/db/tenancy": 460,
+    "src/{{ package_name }}/db/tenancy/request.py": 20,  # with the web
     "src/{{ package_name }}/db/migrations": 750,  # in the wheel
     "src/{{ package_name }}/db/migrations/authoring": 912,  # not in the wheel
     "src/{{ package_name }}/db/migrations/gate": 300,

@@ -69,7 +69,6 @@ BAD_ANSWERS = [
     ("ci", "jenkins", "Invalid choice"),
     ("bot", "snyk", "Invalid choice"),
     ("audit", "events", "Invalid choice"),
-    ("multi_tenancy", "rls", "Answer no to the example"),
     ("web_framework", "django", "Invalid choice"),
     ("ejected", "src/shop/db/unit_of_work/retry.py", "a list of paths"),
     ("ejected", ["../outside.py"], "cannot be taken over"),

@@ -1,7 +1,4 @@
-"""`just remove-example` deletes the example, and nothing else.
-
-The command needs no dependency, so it runs without uv here; test_recipes.py runs it as people do.
-"""
+"""`just remove-example` deletes only the example. It needs no dependency, so it runs without uv here."""
 
 import shutil
 import subprocess
@@ -56,10 +53,13 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("kind", ["none", "rls"])
 def test_it_deletes_the_files_of_its_plan_and_leaves_nothing_of_the_example(
-    project: Path, render: Render, tmp_path: Path
+    render: Render, tmp_path: Path, kind: str
 ) -> None:
-    without = render(tmp_path / "without" / "shop", example=False)
+    project = render(tmp_path / "shop", multi_tenancy=kind)
+    commit(project, "Render")
+    without = render(tmp_path / "without" / "shop", multi_tenancy=kind, example=False)
     for each in (project, without):
         (each / "uv.lock").touch()  # the first `uv run` writes it
     planned = section(remove_example(project, "--dry-run", "--delete-migration"), "are deleted:")

@@ -69,8 +69,18 @@ FROZEN = {
     "shop.db.mixins.bigint": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid4": {"Key", "PrimaryKey"},
     "shop.db.mixins.uuid7": {"Key", "PrimaryKey"},
-    "shop.db.fastapi.tenant": {"tenant_dependency"},  # with the options fastapi and rls
-    "shop.db.tenancy": {"Database", "Tenant"},  # with the option rls
+    "shop.db.tenancy": {  # with the option rls
+        "Database",
+        "ReadRepository",
+        "Repository",
+        "Tenant",
+        "Tenanted",
+        "open_to_all_tenants",
+        "tenant_attributes",
+        "tenant_foreign_key",
+        "tenant_scope",
+    },
+    "shop.db.tenancy.request": {"tenant_dependency"},  # with the web too
     "tests.db.fastapi.fixtures": {"client_of"},
     "tests.db.plugin": set(),  # pytest loads it by its name
 }
@@ -102,8 +112,7 @@ class Module(NamedTuple):
 def modules(render: Render, tmp_path_factory: pytest.TempPathFactory) -> list[Module]:
     """The modules of a few projects. Each answer to each question is in one of them."""
     directory = tmp_path_factory.mktemp("seams")
-    tenants = render(directory / "tenants", package_name="shop", multi_tenancy="rls", example=False)
-    projects = [tenants, *render_each_answer(render, directory)]
+    projects = render_each_answer(render, directory)
     return [module for project in projects for module in read(project)]
 
 

@@ -48,6 +48,8 @@ SURFACE = {
     "tenancy": {
         "Database",
         "NoTenant",
+        "ReadRepository",
+        "Repository",
         "Tenant",
         "TenantError",
         "TenantKey",

@@ -49,7 +49,7 @@ def release(versions: Path) -> None:
     (sources / "tools/new.py").write_text('"""A new tool."""\n')
     edit(sources / "pyproject.toml.jinja", '"stamina>=25.1.0",', '"stamina>=25.2.0",\n    "anyio",')
     edit(sources / "justfile.jinja", "# run the tests,", "# run all tests,")
-    prepend(package / "models/user.py", "# version 2\n")
+    prepend(sources / "src/{{ without_tenants }}/models/user.py", "# version 2\n")
     edit(sources / "README.md.jinja", "## Start", "## How to start")
     publish(versions, "v2.0.0")
 
@@ -155,6 +155,8 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
 
     assert (living / "src/shop/db/audit/triggers.py").exists()
     assert (living / "src/shop/db/tenancy/policies.py").exists()
+    assert "async def get_tenant" in (living / "src/shop/api/tenant.py").read_text()
+    assert not (living / "src/shop/models/organisation.py").exists()  # the example stays as it is
     assert (living / ".gitlab-ci.yml").exists()
     assert not (living / ".github").exists()
     assert not (living / "Dockerfile").exists()

@@ -241,6 +241,8 @@ PROOFS = {
     "tenancy/database": ["tenancy/mutants", "tenancy/tenant"],
     "tenancy/model": ["tenancy/models", "tenancy/tenant", "tenancy/work"],
     "tenancy/policies": ["tenancy/revisions", "tenancy/mutants", "tenancy/work"],
+    "tenancy/repository": ["tenancy/work"],
+    "tenancy/request": ["tenancy/web"],
     "tenancy/roles": ["tenancy/mutants"],
     "tenancy/tenant": ["tenancy/tenant", "tenancy/mutants"],
 }

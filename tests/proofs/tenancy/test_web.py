@@ -20,9 +20,9 @@ from sqlalchemy import URL, select, text
 from shop.api.logs import configure_logging
 from shop.db.errors import DeadlockDetected
 from shop.db.fastapi import RetriedRoute, get_database, install, unit_of_work_dependency
-from shop.db.fastapi.tenant import tenant_dependency
 from shop.db.opentelemetry import observe
 from shop.db.tenancy import NoTenant, Tenant, tenant_attributes
+from shop.db.tenancy.request import tenant_dependency
 from tests.db.fastapi.fixtures import client_of
 from tests.proofs.tenancy.tables import TENANTS, A, B, Base, Customer, Shop, UnitOfWork, shop_on
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import selectinload
 
+from shop.db import tenancy
 from shop.db.errors import (
     DeadlockDetected,
     ForeignKeyViolation,
@@ -17,6 +18,7 @@ from shop.db.errors import (
     NotFound,
     UniqueViolation,
 )
+from shop.db.tenancy import NoTenant
 from tests.proofs.tenancy.tables import A, AuditEntry, B, Customer, Order, Shop, UnitOfWork, rows
 
 MANY = 2_000
@@ -70,6 +72,31 @@ async def test_a_row_of_another_tenant_is_not_found_by_its_key(shop: Shop) -> No
                 await uow.customers.get_one((tenant.id, key), with_for_update=True)
         assert await uow.customers.update_where(Customer.id == key, note="x") == 0
         assert await uow.customers.delete_by_keys([(A.id, key)]) == 0
+
+
+class CustomersById(tenancy.Repository[Customer, uuid.UUID]):
+    model = Customer
+
+
+async def test_a_row_is_found_by_its_id_alone_with_the_tenant_of_the_session(shop: Shop) -> None:
+    [key, other] = await add(shop, "a@example.com", "b@example.com")
+
+    async with shop.unit_of_work(info=B) as uow:
+        customers = CustomersById(uow.session)
+        assert await customers.get(key) is None
+        assert await customers.get(key, with_for_update=True) is None
+        assert await customers.delete_by_keys([key, other]) == 0
+    async with shop.unit_of_work(info=A) as uow:
+        customers, by_pairs = CustomersById(uow.session), uow.customers
+        found = await customers.get_one(key)
+        assert await customers.get_one(key, with_for_update=True) is found
+        assert await by_pairs.get_one((A.id, key)) is found
+        assert await customers.get((A.id, key)) is found  # type: ignore[arg-type]  # both forms work
+        assert await customers.update_where(Customer.id == key, note="new") == 1
+        assert await customers.delete_by_keys([other]) == 1
+    async with shop.unit_of_work() as uow:
+        with pytest.raises(NoTenant):
+            await CustomersById(uow.session).get(key)
 
 
 async def test_pages_have_only_the_rows_of_the_tenant_and_a_cursor_carries_none(shop: Shop) -> None:

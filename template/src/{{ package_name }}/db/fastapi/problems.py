@@ -16,6 +16,8 @@ everything else                                            500, and a traceback 
 
 `CommitUnknown` is not a 503. The change may be committed, and proxies repeat a request after a 503.
 
+`errors` leaves out columns with `mapped_column(info={"internal": True})`.
+
 The response has no SQL, no values, no hosts and no lines of source code. The log has the whole error.
 
 A websocket that is not accepted yet gets the same response. After that it is closed with the code 1011.
@@ -120,7 +122,7 @@ async def handle(metadata: MetaData, status: int, connection: Any, error: Except
         fields = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()[:100]}
     if isinstance(error, errors.ConstraintViolation):
         columns = [c for t in metadata.tables.values() if t.name == error.table for c in t.columns]
-        fields = {column.name: detail for column in columns if error.concerns(column)}
+        fields = {c.name: detail for c in columns if error.concerns(c) and "internal" not in c.info}
     # A 204 and a 304 never have a body.
     response = Response(None, status) if status in {204, 304} else answer(status, detail, fields)
     response.headers.update(headers)

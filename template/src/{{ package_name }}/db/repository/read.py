@@ -99,7 +99,7 @@ class ReadRepository(Generic[M, K]):
             # If the session had the row, it would return it unchanged, and ignore the options.
             statement = self._select(self._has_key([key]), **how)
             return (await self.session.scalars(statement)).unique().one_or_none()
-        return await self.session.get(self.model, key)
+        return await self.session.get(self.model, self._identity(key))
 
     async def get_one(self, key: K, **how: Unpack[Reading]) -> M:
         """Return the row with this primary key. The arguments are those of `get`.
@@ -122,7 +122,7 @@ class ReadRepository(Generic[M, K]):
         Raises:
             NotFound: some keys have no row, or the row is hidden or locked, as for `get_one`.
         """
-        given: list[Any] = [key if isinstance(key, tuple) else (key,) for key in keys]
+        given = [self._identity(key) for key in keys]
         found, mapper = dict[object, M](), self.model.__mapper__
         for criterion in self._have_keys(given):
             statement = self._select(criterion, **how).order_by(*mapper.primary_key)
@@ -258,9 +258,12 @@ class ReadRepository(Generic[M, K]):
         while some := [*islice(remaining, _KEYS_IN_A_STATEMENT)]:
             yield self._has_key(some)
 
+    def _identity(self, key: K) -> tuple[Any, ...]:
+        return key if isinstance(key, tuple) else (key,)
+
     def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
         columns = self.model.__mapper__.primary_key
-        rows = [key if isinstance(key, tuple) else (key,) for key in padded([*keys])]
+        rows = [self._identity(key) for key in padded([*keys])]
         if any(len(row) != len(columns) for row in rows):
             names = ", ".join(column.name for column in columns)
             raise TypeError(f"a key of {self.model.__name__} has one value for each of {names}")

@@ -51,12 +51,15 @@ Limits:
 from . import policies  # noqa: F401  # The import lets `create_all` create policies.
 from .database import Database
 from .model import Tenanted, TenantedLog, TenantKey, open_to_all_tenants, tenant_foreign_key
+from .repository import ReadRepository, Repository
 from .roles import UnsafeRole
 from .tenant import NoTenant, Tenant, TenantError, tenant_attributes, tenant_scope
 
 __all__ = [
     "Database",
     "NoTenant",
+    "ReadRepository",
+    "Repository",
     "Tenant",
     "TenantError",
     "TenantKey",

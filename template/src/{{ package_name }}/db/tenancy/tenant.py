@@ -35,10 +35,7 @@ from .model import TENANT_COLUMN, has_tenant
 
 SETTING = "app.tenant_id"
 _FIXED = "the tenant of the transactions"
-_TWO = (
-    "two tenants are named at the same time: end the scope of the first one, or open the unit of work "
-    "outside of it"
-)
+_TWO = "two tenants are named at the same time: end the scope of the first one"
 _CHANGED = "the tenant of a session cannot change: open another unit of work for another tenant"
 
 
@@ -47,10 +44,7 @@ class TenantError(UnitOfWorkError):
 
 
 class NoTenant(TenantError):
-    summary = (
-        "this session has no tenant, and the statement needs the table of one: open the unit of work "
-        "with info=Tenant(id), or inside of tenant_scope(Tenant(id))"
-    )
+    summary = "this session has no tenant: give info=Tenant(id), or tenant_scope(Tenant(id))"
 
 
 @dataclass(frozen=True, slots=True)

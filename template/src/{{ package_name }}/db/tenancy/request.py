@@ -19,7 +19,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException
 from structlog.contextvars import bind_contextvars
 
-from ..tenancy import NoTenant, Tenant, tenant_scope
+from .tenant import NoTenant, Tenant, tenant_scope
 
 
 def tenant_dependency(find: Callable[..., object]) -> Callable[..., AsyncIterator[None]]:

@@ -1,0 +1,33 @@
+"""Repositories that find a tenant's rows by their `id` alone.
+
+::
+
+    class ReadRepository(tenancy.ReadRepository[M, Key]): ...
+    class Repository(ReadRepository[M], tenancy.Repository[M, Key]): ...
+
+    await uow.posts.get(id)  # the same as `get((tenant_id, id))`, with the tenant of the session
+
+The methods that take keys accept both forms. `update_rows` and a conflict target need the `tenant_id`.
+"""
+
+from typing import Any
+
+from ..repository import read, write
+from ..repository.read import K, M
+from .tenant import NoTenant, tenant_of
+
+
+class ReadRepository(read.ReadRepository[M, K]):
+    """Read the rows of `model`. `K` is the type of its `id`."""
+
+    def _identity(self, key: Any) -> tuple[Any, ...]:
+        tenant = tenant_of(self.session.sync_session)
+        if isinstance(key, tuple):
+            return key
+        if tenant is None:
+            raise NoTenant
+        return tenant.id, key
+
+
+class Repository(ReadRepository[M, K], write.Repository[M, K]):
+    """Read the rows of `model`, and change them."""

@@ -1,0 +1,5 @@
+"""The tests work for an organisation."""
+
+from tests.organisation import database_of_organisation, isolated_of_organisation, organisation
+
+__all__ = ["database_of_organisation", "isolated_of_organisation", "organisation"]
