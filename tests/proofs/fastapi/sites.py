@@ -86,7 +86,11 @@ async def served(url: URL, **values: Any) -> AsyncIterator[Site]:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        async with httpx.AsyncClient(base_url=address, timeout=30, trust_env=False) as client:
+        # The server closes an idle connection after five seconds. The client must be the first to close it.
+        limits = httpx.Limits(keepalive_expiry=2)
+        async with httpx.AsyncClient(
+            base_url=address, timeout=30, limits=limits, trust_env=False
+        ) as client:
             await client.get("/health/live")  # it answers when the application has started
             database = app.state.database
             yield Site(app, client, database, await make_users(database, 2, TOTAL // 2))
