@@ -4,14 +4,15 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, delete, func, insert, select, text, update
+from sqlalchemy import URL, Table, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import DeclarativeBase, aliased
 
 from shop import db
 from shop.db import DatabaseSettings, record_queries
 from shop.db.errors import InsufficientPrivilege
-from shop.db.tenancy import NoTenant, Tenant, TenantError, tenant_scope
+from shop.db.mixins import bigint, uuid4, uuid7
+from shop.db.tenancy import Database, NoTenant, Tenant, Tenanted, TenantError, tenant_scope
 from shop.db.tenancy.tenant import tenant_hook
 from tests.proofs.tenancy.tables import A, B, Country, Customer, Order, Shop, UnitOfWork, rows
 
@@ -62,10 +63,29 @@ async def test_a_new_row_gets_the_tenant_of_its_session(shop: Shop, owner: Async
     assert found == [(A.id,)]
 
 
-async def test_many_new_rows_are_inserted_by_one_statement(shop: Shop) -> None:
-    async with shop.unit_of_work(info=A) as uow:
-        with record_queries(shop.engine) as queries:
-            await uow.customers.add_many([Customer(email=str(n)) for n in range(20)])
+@pytest.mark.parametrize("key", [bigint.PrimaryKey, uuid4.PrimaryKey, uuid7.PrimaryKey])
+async def test_many_new_rows_are_inserted_by_one_statement(
+    shop_url: URL, owner: AsyncConnection, key: type
+) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Row(Tenanted, key, Own):  # type: ignore[misc]  # the key differs
+        __tablename__ = "rows"
+
+    await owner.run_sync(Own.metadata.create_all)
+    await owner.exec_driver_sql("GRANT ALL ON rows TO PUBLIC")
+    settings = DatabaseSettings(_env_file=None, url=shop_url)
+
+    async with (
+        Database(settings, db.UnitOfWork, metadata=Own.metadata) as database,
+        database.unit_of_work(info=A) as uow,
+    ):
+        added = [Row() for _ in range(20)]
+        uow.session.add_all(added)
+        with record_queries(database.engine) as queries:
+            await uow.session.flush()
+        assert len({each.id for each in added}) == 20
 
     assert sum(str(each).count("INSERT") for each in queries) == 1
 
