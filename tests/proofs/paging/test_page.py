@@ -265,8 +265,15 @@ async def test_rows_of_a_joined_subclass_are_paged(
     assert len(page.items) == 2
 
 
-@pytest.mark.parametrize("order", ["year", text("year")])
-async def test_an_order_is_never_text(tables: AsyncSession, order: Any) -> None:
+NUMBERED = func.row_number().over(order_by=Book.id)
+
+
+@pytest.mark.parametrize(
+    "order", ["year", text("year"), Book.author, NUMBERED, NUMBERED.desc(), NUMBERED + 1]
+)
+async def test_an_order_is_never_text_or_a_relationship_or_of_a_window_function(
+    tables: AsyncSession, order: Any
+) -> None:
     with pytest.raises(TypeError, match="order_by takes columns and SQL expressions, not text"):
         await Books(tables).paginate(order_by=[order], limit=1)
 

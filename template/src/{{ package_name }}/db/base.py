@@ -32,8 +32,7 @@ def _index_label(index: Index, table: Table) -> str:
     """
     parts = [each.name if isinstance(each, Column) else each for each in index.expressions]
     text = " ".join(map(str, [*parts, *dialect.index_options(index)]))
-    words = text.lower().replace(f"{table.name.lower()}.", "")
-    return "_".join(re.findall(r"[a-z0-9_]+", words))
+    return "_".join(re.findall(r"[a-z0-9_]+", text.lower().replace(f"{table.name.lower()}.", "")))
 
 
 NAMING_CONVENTION: dict[Any, Any] = {

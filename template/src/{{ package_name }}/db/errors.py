@@ -134,8 +134,7 @@ class ConstraintViolation(DatabaseError):
         names = [str(i.name) for i in table.constraints | table.indexes if column.name in i.columns]
         # SQLAlchemy shortens a long name, and appends 4 digits of the hash of the name.
         short = [f"{n[: len(str(self.constraint)) - 5]}_{util.md5_hex(n)[-4:]}" for n in names]
-        concerned = column.name == self.column or self.constraint in [*names, *short]
-        return table is found and concerned
+        return table is found and (column.name == self.column or self.constraint in names + short)
 
 
 class NotNullViolation(ConstraintViolation):

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import operators
+from sqlalchemy.sql import operators, visitors
 
 from .values import stored_type
 
@@ -35,20 +35,25 @@ class Term:
 Part = tuple[sa.ColumnElement[Any], bool, bool]
 """An element of ORDER BY: its expression, whether it is descending, and whether NULLs are first."""
 
+_REFUSED = "order_by takes columns and SQL expressions, not text, relationships or window functions"
+
 
 def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
     """Return the parts of an element of ORDER BY.
 
     Raises:
-        TypeError: the element is text.
+        TypeError: the element is text or a relationship, or it has a window function.
     """
+    if isinstance(item, str) or hasattr(getattr(item, "property", None), "mapper"):
+        raise TypeError(_REFUSED)
     expression: Any = item if isinstance(item, sa.UnaryExpression) else sa.asc(item)
     modifiers = set[Any]()
     while isinstance(expression, sa.UnaryExpression) and expression.modifier:
         modifiers.add(expression.modifier)
         expression = expression.element
-    if isinstance(item, str) or not isinstance(expression, sa.ColumnElement):
-        raise TypeError("order_by takes columns and SQL expressions, not text")
+    kinds = {type(each) for each in visitors.iterate(expression)}
+    if sa.Over in kinds or not isinstance(expression, sa.ColumnElement):
+        raise TypeError(_REFUSED)
     descending = operators.desc_op in modifiers
     by_default = descending and operators.nulls_last_op not in modifiers
     return expression, descending, by_default or operators.nulls_first_op in modifiers

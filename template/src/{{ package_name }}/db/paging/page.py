@@ -142,8 +142,7 @@ async def _read(
     values = place or ()
     parameters = {f"cursor_value_{number}": value for number, value in enumerate(values)}
     rows: list[Any] = []
-    ranges = _beyond(terms, tuple(value is None for value in values)) if values else [sa.true()]
-    for each in ranges:
+    for each in _beyond(terms, tuple(v is None for v in values)) if values else [sa.true()]:
         # PostgreSQL takes an aggregate only in HAVING. SQLAlchemy's attribute is private.
         limited = query.having(each) if statement._group_by_clauses else query.where(each)
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.

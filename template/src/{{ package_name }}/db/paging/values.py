@@ -66,8 +66,7 @@ def padded(values: list[T]) -> list[T]:
 
     `IN` is another statement for each number of values, and the driver and the server keep it.
     """
-    size = 1 << (len(values) - 1).bit_length()
-    return values + values[-1:] * (size - len(values))
+    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
 
 
 def _storable(value: object) -> object:

@@ -43,6 +43,7 @@ _BY_SQLSTATE: dict[str, type[Error]] = {
 # Sentences for what has no class. The server names the function of its parser that found the mistake.
 _SENTENCES = {
     "428C9": "a value was given for a column that only the server computes: leave it out",
+    "ExecCheckIndexConstraints": "the conflict target is deferrable: create it as NOT DEFERRABLE",
     "errorMissingRTE": "the statement names a table that it does not select from: join that table",
 }
 
@@ -103,7 +104,6 @@ def translate(error: BaseException) -> Error | None:
         return found(sqlstate=sqlstate or None)
     if not isinstance(error, sqlalchemy.exc.DBAPIError | DriverError):
         return None
-    return DatabaseError(
-        f"{DatabaseError.summary} ({sqlstate or type(driver).__name__}): see the cause of this error",
-        sqlstate=sqlstate or None,
-    )
+    kind = sqlstate or type(driver).__name__
+    text = f"{DatabaseError.summary} ({kind}): see the cause of this error"
+    return DatabaseError(text, sqlstate=sqlstate or None)
