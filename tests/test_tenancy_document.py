@@ -81,6 +81,26 @@ async def main() -> None:
 
 asyncio.run(main())
 """
+ASK = """
+import asyncio
+import os
+import subprocess
+
+from tools.sources import connect, parse_url
+
+
+async def main() -> None:
+    server = parse_url(os.environ["DATABASE_URL"], "DATABASE_URL")
+    async with connect(server) as connection:
+        await connection.exec_driver_sql("CREATE ROLE tester LOGIN CREATEDB PASSWORD 'tester'")
+    url = server.set(username="tester", password="tester").render_as_string(hide_password=False)
+    tests = ["python", "-m", "pytest", "-q", "tests/db/tenancy"]
+    done = subprocess.run(tests, env=os.environ | {"TEST_DATABASE_URL": url}, check=False)
+    assert done.returncode == 4, done.returncode
+
+
+asyncio.run(main())
+"""
 STEPS = """
 uv run just revision "add posts"
 uv run just migrate
@@ -138,3 +158,13 @@ def test_the_development_database_has_the_roles_of_the_document(
         assert just(project, *asked, rights).split() == ["f"]
     finally:
         just(project, "db", "down", **NO_DOCKER)
+
+
+def test_a_user_that_may_not_create_roles_is_told_so(render: Render, tmp_path: Path) -> None:
+    project = render(tmp_path / "shop", multi_tenancy="rls", example=False, web_framework="none")
+    (project / "ask.py").write_text(ASK)
+
+    output = on_a_server(project, "python ask.py")
+
+    assert "the user of TEST_DATABASE_URL may not create roles: give it CREATEROLE" in output
+    assert "Traceback" not in output

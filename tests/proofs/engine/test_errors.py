@@ -289,19 +289,3 @@ def test_the_docstring_shows_every_error_of_the_tree() -> None:
     assert {
         name for name in ours if f" {name} " in f" {errors.__doc__} ".replace("\n", " ")
     } == ours
-
-
-@pytest.mark.parametrize("action", ["NOTHING", "UPDATE SET balance = 0"])
-async def test_the_error_about_a_deferrable_conflict_target_names_the_remedy(
-    bank: Database[Work], action: str
-) -> None:
-    with pytest.raises(errors.DatabaseError, match="create it as NOT DEFERRABLE") as raised:
-        async with bank.unit_of_work() as work:
-            for statement in (
-                "ALTER TABLE accounts DROP CONSTRAINT uq_accounts_name",
-                "ALTER TABLE accounts ADD CONSTRAINT later UNIQUE (name) DEFERRABLE",
-                f"INSERT INTO accounts (name, balance) VALUES ('c', 1) ON CONFLICT (name) DO {action}",  # noqa: S608  # constants
-            ):
-                await work.session.execute(text(statement))
-
-    assert raised.value.sqlstate == "55000"

@@ -268,12 +268,8 @@ async def test_rows_of_a_joined_subclass_are_paged(
 NUMBERED = func.row_number().over(order_by=Book.id)
 
 
-@pytest.mark.parametrize(
-    "order", ["year", text("year"), Book.author, NUMBERED, NUMBERED.desc(), NUMBERED + 1]
-)
-async def test_an_order_is_never_text_or_a_relationship_or_of_a_window_function(
-    tables: AsyncSession, order: Any
-) -> None:
+@pytest.mark.parametrize("order", ["year", text("year"), Book.author, NUMBERED, NUMBERED + 1])
+async def test_an_order_has_no_words_or_windows(tables: AsyncSession, order: Any) -> None:
     with pytest.raises(TypeError, match="order_by takes columns and SQL expressions, not text"):
         await Books(tables).paginate(order_by=[order], limit=1)
 

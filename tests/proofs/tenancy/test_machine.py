@@ -1,7 +1,7 @@
 """Tenants compared with a model: a dictionary of rows for each tenant, and nothing that they share.
 
-Hypothesis opens units of work of three tenants and of nobody. It chooses the order of what they do and of what
-fails, and shortens a sequence that shows a fault. After each rule, each open unit of work sees exactly the rows
+Hypothesis opens units of work of three tenants and of nobody. It chooses the order of their work and of the
+faults, and shortens a sequence that fails. After each rule, each open unit of work sees exactly the rows
 of its tenant in the model, and the database has exactly the rows that were committed.
 
 One tenant has one open unit of work at most. So no step waits for a lock: a tenant never waits for another one.
@@ -9,8 +9,7 @@ One tenant has one open unit of work at most. So no step waits for a lock: a ten
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -28,25 +27,24 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db.errors import (
-    ConnectionFailure,
     DatabaseError,
     InsufficientPrivilege,
     PoolTimeout,
     UniqueViolation,
 )
-from shop.db.tenancy import Tenant, TenantError, tenant_scope
+from shop.db.tenancy import Tenant, TenantError
 from tests.proofs.support.sampling import FULL
 from tests.proofs.tenancy.operations import (
     EMAILS,
     FAULTS,
     QUIET,
-    Actor,
     Operation,
     ask_again,
     assert_nobody_met,
     assert_reveals_nothing,
 )
 from tests.proofs.tenancy.tables import TENANTS, Shop, UnitOfWork, rows, shop_on
+from tests.proofs.tenancy.units import CANCEL, END, FATAL, SAVEPOINT, Known, Rows, Unit
 
 EXAMPLES, RULES = (400, 40) if FULL else (10, 15)
 THREE = TENANTS[:3]
@@ -54,124 +52,9 @@ SEEN = text("SELECT email, note FROM customers")
 COUNTS = text("SELECT count(*) FROM customers UNION ALL SELECT count(*) FROM orders")
 COMMITTED = "SELECT tenant_id, json_object_agg(email, note) FROM customers GROUP BY 1"
 ORDERS = "SELECT tenant_id, count(*) FROM orders GROUP BY 1"
-FATAL = (ConnectionFailure, TimeoutError, asyncio.CancelledError)
-"""After these errors a savepoint does not help."""
-
-SAVEPOINT, END, CANCEL = "savepoint", "end", "cancel the task"
 FAILING = [each for each in FAULTS if each is not ask_again]
 
 T = TypeVar("T")
-Command = Callable[[UnitOfWork], Awaitable[object]] | str
-
-
-@dataclass
-class Rows:
-    """The model of what a tenant has: the note of each customer by its e-mail, and the number of orders."""
-
-    customers: dict[str, str] = field(default_factory=dict)
-    orders: int = 0
-
-    def copy(self) -> "Rows":
-        return Rows(dict(self.customers), self.orders)
-
-    def apply(self, operation: Operation, email: str, note: str) -> None:
-        """Do what an operation must do.
-
-        Raises:
-            KeyError: the operation must be refused, because the e-mail is taken.
-        """
-        match operation.__name__:
-            case "add" | "insert_rows" | "insert_text":
-                if email in self.customers:
-                    raise KeyError(email)
-                self.customers[email] = note
-            case "upsert":
-                self.customers[email] = note
-            case "update_all" | "update_text":
-                self.customers = dict.fromkeys(self.customers, note)
-            case "delete_some":
-                self.customers = {each: by for each, by in self.customers.items() if each <= email}
-            case "order":
-                self.orders += 1
-
-
-class Known(Actor):
-    """An actor that writes what the model knows."""
-
-    def __init__(self, uow: UnitOfWork, tenant: Tenant | None, email: str, note: str) -> None:
-        self.uow, self.tenant = uow, tenant
-        self._email, self._note = email, note
-
-    @property
-    def other(self) -> Tenant:
-        return TENANTS[0 if self.tenant is None else TENANTS.index(self.tenant) - 1]
-
-    @property
-    def email(self) -> str:
-        return self._email
-
-    @property
-    def note(self) -> str:
-        return self._note
-
-
-class Unit:
-    """A unit of work in a task of its own, which does what the machine commands."""
-
-    def __init__(self, shop: Shop, tenant: Tenant | None, has: Rows, *, by_scope: bool) -> None:
-        self.shop, self.tenant, self.by_scope = shop, tenant, by_scope
-        self.levels = [has.copy()]
-        """The model of the rows that it sees. Each savepoint has its own."""
-        self._commands: asyncio.Queue[Command] = asyncio.Queue()
-        self._results: asyncio.Queue[BaseException | None] = asyncio.Queue()
-        self._task = asyncio.create_task(self._run())
-
-    async def do(self, command: Command) -> BaseException | None:
-        """Return the error that ended the unit of work or its innermost savepoint."""
-        if command == CANCEL:
-            self._task.cancel()
-        else:
-            self._commands.put_nowait(command)
-        return await self._results.get()
-
-    async def stop(self) -> None:
-        """End it, whatever its state is."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        try:
-            if self.tenant and self.by_scope:
-                with tenant_scope(self.tenant):
-                    await self._open(())
-            else:
-                await self._open(self.tenant or ())
-        except BaseException as error:  # the machine judges it
-            self._results.put_nowait(error)
-        else:
-            self._results.put_nowait(None)
-
-    async def _open(self, info: object) -> None:
-        async with self.shop.unit_of_work(info=info) as uow:
-            await self._serve(uow)
-
-    async def _serve(self, uow: UnitOfWork) -> None:
-        while (command := await self._commands.get()) != END:
-            if not isinstance(command, str):
-                await command(uow)
-                self._results.put_nowait(None)
-                continue
-            try:
-                async with uow.savepoint():
-                    self._results.put_nowait(None)
-                    await self._serve(uow)
-            except Exception as error:
-                if isinstance(error, FATAL):
-                    raise
-                self._results.put_nowait(error)
-            else:
-                self._results.put_nowait(None)
-
 
 emails = st.sampled_from(EMAILS)
 operations = st.lists(st.tuples(st.sampled_from(QUIET), emails), max_size=4)
