@@ -233,7 +233,6 @@ PROOFS = {
     "fastapi/retried_route": ["fastapi/retried_route", "fastapi/requests", "fastapi/faults"],
     "fastapi/schema_state": ["fastapi/service", "fastapi/schema_state"],
     "fastapi/settings": ["fastapi/service"],
-    "fastapi/tenant": ["tenancy/web"],
     "fastapi/unit_of_work": ["fastapi/requests", "fastapi/retried_route", "fastapi/faults"],
     "opentelemetry/observe": ["opentelemetry/traces"],
     "opentelemetry/spans": ["opentelemetry/traces"],
@@ -248,8 +247,6 @@ PROOFS = {
 }
 
 OPTIONS = ("audit", "fastapi", "opentelemetry", "tenancy")
-# Modules that only the project of another option has.
-IN_OTHER_ROOMS = {"fastapi/tenant": "tenancy"}
 
 
 def path_of(proofs: str) -> Path:
@@ -293,7 +290,7 @@ def read_options() -> Namespace:
 
 def modules_of(option: str) -> list[str]:
     """Return the modules of an option's room, or of all rooms that belong to no option."""
-    rooms = {module: module.partition("/")[0] for module in PROOFS} | IN_OTHER_ROOMS
+    rooms = {module: module.partition("/")[0] for module in PROOFS}
     return [module for module, room in rooms.items() if option == (room if room in OPTIONS else "")]
 
 

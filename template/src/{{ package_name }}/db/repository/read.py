@@ -122,7 +122,7 @@ class ReadRepository(Generic[M, K]):
         Raises:
             NotFound: some keys have no row, or the row is hidden or locked, as for `get_one`.
         """
-        given = [self._identity(key) for key in keys]
+        given: list[Any] = [self._identity(key) for key in keys]
         found, mapper = dict[object, M](), self.model.__mapper__
         for criterion in self._have_keys(given):
             statement = self._select(criterion, **how).order_by(*mapper.primary_key)

@@ -80,10 +80,8 @@ class RowRepository(ReadRepository[M, K]):
             if missing := sorted(str(key) for key in keys - batches.given.keys()):
                 raise ValueError(f"each row must give its {', '.join(missing)}")
             async with dialect.staged(batches.into, batches, few=batches.few) as stage:
-                new: dict[Any, Any] = {
-                    each: stage.c[each.name] for each in batches.given if each not in keys
-                }
-                new |= next_version(self.model)
+                others = [each for each in batches.given if each not in keys]
+                new = next_version(self.model) | {each: stage.c[each.name] for each in others}
                 if not new:
                     raise ValueError("the rows give keys, but no new values")
                 found = sa.and_(*(key == stage.c[key.name] for key in keys))
