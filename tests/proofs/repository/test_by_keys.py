@@ -72,6 +72,9 @@ async def test_rows_are_changed_by_their_keys(bank: Database[Work]) -> None:
         assert (account.balance, account.name) == (7, "a")
         assert await work.accounts.update_by_keys([], balance=8) == 0
         assert await work.accounts.count(Account.balance == 7) == len(keys)
+        twice = [1, *keys, 1]  # in two statements
+        assert await work.accounts.update_by_keys(twice, balance=Account.balance + 1) == len(keys)
+        assert account.balance == 8
 
 
 async def test_a_row_is_read_again_if_the_caller_says_so(bank: Database[Work]) -> None:

@@ -131,3 +131,18 @@ async def test_an_invalidated_connection_ends_the_unit_of_work_with_a_sentence(
                 with pytest.raises(errors.Error) as raised:
                     await call
                 judge(raised.value, errors.Error)
+
+
+async def test_an_argument_with_a_wrong_name_is_refused(bank: Database[Bank]) -> None:
+    wrong: Any = {"for_update": True}
+    async with bank.unit_of_work() as work:
+        rows = work.accounts
+        for call in (
+            rows.get(1, **wrong),
+            rows.get_by_keys([1], **wrong),
+            rows.one_or_none(**wrong),
+            rows.all(**wrong),
+            rows.all_and_count(order_by=rows.model.id, limit=1, **wrong),
+        ):
+            with pytest.raises(TypeError, match="for_update"):
+                await call

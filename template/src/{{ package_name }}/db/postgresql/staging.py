@@ -81,4 +81,4 @@ def _unnested(into: Destination, values: Batch) -> FromClause:
         for each, raw, texts in zip(into.columns, values, ready, strict=True)
     ]
     unnested = sa.func.unnest(*arrays).table_valued(*untyped(into.columns), with_ordinality=ORDINAL)
-    return unnested.render_derived(name="stage")
+    return unnested.render_derived(name="the stage")

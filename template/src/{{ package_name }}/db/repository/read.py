@@ -244,6 +244,8 @@ class ReadRepository(Generic[M, K]):
 
     @translated
     def _select(self, *criteria: Criterion, **how: Unpack[Reading]) -> Select[M]:
+        if unknown := how.keys() - Reading.__annotations__.keys():
+            raise TypeError(f"there is no argument {', '.join(unknown)}")
         statement = select(self.model).where(*criteria).options(*how.get("options", ()))
         lock, anew = how.get("with_for_update", False), how.get("populate_existing", False)
         if lock is not False:
@@ -254,7 +256,7 @@ class ReadRepository(Generic[M, K]):
 
     def _have_keys(self, keys: Iterable[K]) -> Iterator[ColumnElement[bool]]:
         """Yield criteria for any number of keys. A statement takes one of them."""
-        remaining = iter(keys)
+        remaining = iter(dict.fromkeys(keys))  # a key in two statements would change its row twice
         while some := [*islice(remaining, _KEYS_IN_A_STATEMENT)]:
             yield self._has_key(some)
 

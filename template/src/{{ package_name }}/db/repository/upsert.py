@@ -56,13 +56,17 @@ def existing_rows(batches: Batches[M], target: Target, stage: FromClause) -> sa.
 
     keys: list[Any] = [*getattr(target, "expressions", target.columns)]
     keys = [sa.literal_column(str(k)) if isinstance(k, sa.TextClause) else k for k in keys]
-    # Text in an index names columns without their table, so the rows have other names.
+    # Text in an index names columns without their table. So the rows have other names, and loader options
+    # join other tables outside of this subquery.
     own = [replacement_traverse(key, {}, staged).label(f"key {n}") for n, key in enumerate(keys)]
-    number, *values = sa.select(stage.c[dialect.ORDINAL], *own).subquery("rows").c
+    number, *values = sa.select(stage.c[dialect.ORDINAL], *own).subquery("staged rows").c
     same = [key == value for key, value in zip(keys, values, strict=True)]
     where = target.dialect_options[dialect.SQL_DIALECT.name].get("where")
-    query = sa.select(batches.model, number).where(*same).order_by(number)
-    return query if where is None else query.where(where)
+    own_key = batches.model.__mapper__.primary_key
+    found = sa.select(number, *own_key).where(*same, sa.true() if where is None else where)
+    number, *values = found.subquery("found rows").c
+    same = [key == value for key, value in zip(own_key, values, strict=True)]
+    return sa.select(batches.model, number).where(*same).order_by(number)
 
 
 def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target:
