@@ -66,6 +66,10 @@ SHOWN: dict[str, Shown] = {
     " together.": Shown(
         {}, lambda project: prepend(project / "scripts/seed.py", "# upsert_statement\n")
     ),
+    "Security: a unit of work ends with the error of a begin hook, and no longer goes on without"
+    " the settings of the hook.": Shown(
+        {}, lambda project: prepend(project / "scripts/seed.py", "# begin_hooks\n")
+    ),
 }
 
 
