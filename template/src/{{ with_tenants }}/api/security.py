@@ -1,7 +1,8 @@
 """The user of a request: passwords and tokens.
 
-A token is a signed JWT (RFC 7519) with the keys of the user and of the organisation. It cannot be revoked. So it is valid for a
-short time, and each request reads the user again, as a row of this organisation.
+A token is a signed JWT (RFC 7519) with the keys of the user and of the organisation. It cannot be
+revoked. So it is valid for a short time, and each request reads the user again, as a row of this
+organisation.
 """
 
 import asyncio
