@@ -12,13 +12,15 @@ The program says which columns clients may use, and by which names::
         order_by=POSTS.order_by("-created,title"),
     )
 
+===========================  ===============================================================
 Operator                     The value of the field
 ===========================  ===============================================================
 `eq`, `ne`                   is the given one, or is another one; `eq` is the default
 `lt`, `le`, `gt`, `ge`       is less, greater, or the same
 `in`, `not_in`               is one of a list, a tuple, a set, or text with commas, or is not;
                              an empty list has no value
-`between`, `not_between`     is between two values, given as for `in`, or is one of them
+`between`, `not_between`     is between two values, given as for `in` but not as a set, or is one of
+                             them
 `startswith`                 begins with this text; `%` and `_` are ordinary characters. The
 `not_startswith`             field has text, and no type decorator
 `null`                       is missing, for true; is not missing, for false
@@ -174,7 +176,7 @@ class _Field:
             case "in":
                 return compared.in_(self._parameters(value))
             case "between":
-                low, high = self._parameters(value)
+                low, high = self._parameters([] if isinstance(value, set | frozenset) else value)
                 return sa.and_(compared >= low, compared <= high)  # BETWEEN takes no COLLATE
             case "startswith":
                 if not isinstance(self._kind, sa.String) or isinstance(self._kind, sa.Enum):
@@ -186,7 +188,7 @@ class _Field:
     def _parameters(self, value: object) -> list[ColumnElement[Any]]:
         items = [item for item in value.split(",") if item] if isinstance(value, str) else value
         if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
-            raise InvalidInput("`in` takes a list of at most 128 values")
+            raise InvalidInput("the operator takes a list of at most 128 values")
         return [self._parameter(each) for each in padded([*items])]
 
     def _parameter(self, value: object) -> ColumnElement[Any]:
