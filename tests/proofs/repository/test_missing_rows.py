@@ -102,7 +102,7 @@ async def test_rows_that_would_not_be_found_are_refused(stock: Database[Work]) -
             )
         with pytest.raises(ValueError, match="must give all values"):
             await people.get_or_add_rows([person(1, room=1)], conflict_target=["room", "desk"])
-        with pytest.raises(ValueError, match="so none of them can exist already"):
+        with pytest.raises(ValueError, match="so none can exist already"):
             await people.get_or_add_rows([person(1)])
         assert await people.count() == 0
         assert await people.get_or_add_rows([]) == []

@@ -97,8 +97,7 @@ class ReadRepository(Generic[M, K]):
         """
         if any(how.values()) or how.get("with_for_update") == {}:
             # If the session had the row, it would return it unchanged, and ignore the options.
-            statement = self._select(self._has_key([key]), **how)
-            return (await self.session.scalars(statement)).unique().one_or_none()
+            return await self.one_or_none(self._has_key([key]), **how)
         return await self.session.get(self.model, self._identity(key))
 
     async def get_one(self, key: K, **how: Unpack[Reading]) -> M:
@@ -139,8 +138,7 @@ class ReadRepository(Generic[M, K]):
             MultipleFound: several rows meet them. All of them were read, since a join may repeat the
                 first one.
         """
-        statement = self._select(*criteria, **how)
-        found = (await self.session.scalars(statement)).unique().all()
+        found = await self.all(*criteria, **how)
         if len(found) > 1:
             raise MultipleFound(f"several rows of {self.model.__name__} meet the criteria, not one")
         return found[0] if found else None

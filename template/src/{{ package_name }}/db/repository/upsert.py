@@ -88,9 +88,7 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
         )
     # An index has no columns if its expressions are text.
     if found[0].columns and not batches.given.keys() & {*found[0].columns}:
-        raise ValueError(
-            f"the rows give no column of {found[0].name}, so none of them can exist already"
-        )
+        raise ValueError(f"the rows give no column of {found[0].name}, so none can exist already")
     return found[0]
 
 
@@ -112,8 +110,7 @@ def _new_values(
     """Return the values of the rows, and those that follow a change. ON CONFLICT does not apply these."""
     new: dict[Any, Any] = {each: excluded[each.key] for each in overwritten}
     for column in {*batches.table.columns} - overwritten:
-        onupdate = column.onupdate
-        if isinstance(onupdate, sa.ColumnDefault):
+        if isinstance(onupdate := column.onupdate, sa.ColumnDefault):
             value: Any = onupdate.arg
             new[column] = value(None) if onupdate.is_callable else value
     return new | next_version(batches.model)
