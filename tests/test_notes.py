@@ -70,6 +70,7 @@ SHOWN: dict[str, Shown] = {
     " the settings of the hook.": Shown(
         {}, lambda project: prepend(project / "scripts/seed.py", "# begin_hooks\n")
     ),
+    "The README of new projects says where the documents of the template are.": Shown({}, bool),
 }
 
 
