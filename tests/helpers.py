@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,23 @@ def on_a_server(project: Path, script: str, **environment: str) -> str:
     """Run a shell script on a temporary, migrated PostgreSQL that DATABASE_URL names."""
     command = ["uv", "run", "--quiet", "python", "-m", "tools.throwaway", "sh", "-e", "-c", script]
     return run(command, project, **NO_DOCKER, **environment)
+
+
+@contextmanager
+def a_server(project: Path) -> Iterator[str]:
+    """Start a temporary PostgreSQL. Yield its URL, without the name of a database."""
+    program = (
+        "from tools.embedded import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres()\nprint(server.start(), flush=True)\ninput()\nserver.stop()"
+    )
+    command = ["uv", "run", "--quiet", "python", "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=project, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip().rpartition("/")[0]
+        finally:
+            process.communicate("\n")
 
 
 def run(command: list[str], directory: Path, **environment: str) -> str:

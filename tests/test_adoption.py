@@ -1,13 +1,12 @@
 """An existing database is adopted exactly as docs/migrations.md says."""
 
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER, Render, commit, edit, just, run
+from tests.helpers import NO_DOCKER, Render, a_server, commit, edit, just, run
 from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
@@ -75,16 +74,8 @@ def project(render: Render, tmp_path: Path) -> Path:
 @pytest.fixture
 def server(project: Path) -> Iterator[str]:
     """The URL of a server for this test, without the name of a database."""
-    program = (
-        "from tools.embedded import EmbeddedPostgres\n"
-        "server = EmbeddedPostgres()\nprint(server.start(), flush=True)\ninput()\nserver.stop()"
-    )
-    command = ["uv", "run", "--quiet", "python", "-c", program]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=project, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip().rpartition("/")[0]
-        process.communicate("\n")
+    with a_server(project) as url:
+        yield url
 
 
 def test_an_existing_database_is_adopted_as_the_document_says(project: Path, server: str) -> None:
