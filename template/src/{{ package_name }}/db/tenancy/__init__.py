@@ -22,8 +22,8 @@ tenant, as `tenant.py` describes::
     async with database.unit_of_work(info=Tenant(user.tenant_id)) as uow:
         await uow.posts.add(Post(slug="hello"))  # its tenant_id is that of the session
 
-The primary key is the tenant and the `id`: `await uow.posts.get((tenant_id, id))`. Each unique key and
-each foreign key begins with the tenant too. Otherwise an error would tell that another tenant has a
+The primary key is the tenant and the `id`. A repository of this package adds the tenant of the session:
+`await uow.posts.get(id)`. Each unique key and each foreign key begins with the tenant too. Otherwise an error would tell that another tenant has a
 value, and a row could refer to another tenant's row.
 
 =================================  ===========================================================
