@@ -96,6 +96,8 @@ async def test_a_log_in_may_name_the_organisation_in_a_header_as_swagger_ui_does
     wrong = await client.post("/tokens", data=form, auth=("nobody", ""))
 
     assert (right.status_code, wrong.status_code) == (200, 401)
+    described = (await client.get("/openapi.json")).json()["components"]["securitySchemes"]
+    assert described.keys() == {"OAuth2PasswordBearer"}  # the dialog has one form
 
 
 async def test_a_new_user_belongs_to_the_organisation_of_the_user_who_registers_them(

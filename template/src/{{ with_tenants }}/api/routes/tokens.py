@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBasic, HTTPBasicCredentials, OAuth2PasswordRequestForm
 
 from ...db.fastapi import problem_responses
@@ -21,8 +21,18 @@ async def check_settings(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-Client = Annotated[HTTPBasicCredentials | None, Depends(HTTPBasic(auto_error=False))]
-"""The client of a log-in, in a header. Swagger UI sends it there."""
+_basic = HTTPBasic(auto_error=False)
+
+
+async def get_client(request: Request) -> HTTPBasicCredentials | None:
+    """Return the client of a log-in from a header. Swagger UI sends it there.
+
+    If a route took `HTTPBasic` itself, the dialog of Swagger UI would show a second form.
+    """
+    return await _basic(request)
+
+
+Client = Annotated[HTTPBasicCredentials | None, Depends(get_client)]
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], lifespan=check_settings)
 
