@@ -196,8 +196,12 @@ def small(directory: Path) -> Path:
     return template
 
 
-def test_the_skill_can_be_followed_word_by_word(render: Render, tmp_path: Path) -> None:
-    project = render(tmp_path / "shop")
+@pytest.mark.parametrize("multi_tenancy", ["none", "rls"])
+def test_the_skill_can_be_followed_word_by_word(
+    render: Render, tmp_path: Path, multi_tenancy: str
+) -> None:
+    project = render(tmp_path / "shop", multi_tenancy=multi_tenancy)
+    server = [*ON_A_SERVER, *(["python", "-m", "tools.roles"] if multi_tenancy == "rls" else [])]
     commit(project, "Render")
     for block in re.findall(r"```python\n(.*?)```", skill(project), re.DOTALL):
         place, _, code = block.partition("\n")
@@ -216,10 +220,11 @@ def test_the_skill_can_be_followed_word_by_word(render: Render, tmp_path: Path) 
         "from .repositories.invoices import InvoiceRepository\nfrom .repositories import (\n",
     )
     run(["uv", "run", "just", "fix"], project)
-    run([*ON_A_SERVER, "uv", "run", "just", "revision", "add invoices"], project, **NO_DOCKER)
+    run([*server, "uv", "run", "just", "revision", "add invoices"], project, **NO_DOCKER)
 
     checks = ("format", "lint", "types", "imports", "revisions")
-    tests = ("test", "tests/test_invoices.py", "tests/db/test_migrations.py")
+    [invoices] = (project / "tests").rglob("test_invoices.py")
+    tests = ("test", str(invoices), "tests/db/test_migrations.py")
     output = run(["uv", "run", "just", *checks, *tests], project, **NO_DOCKER)
 
     assert re.search(r"\d+ passed", output)
