@@ -1,7 +1,12 @@
 """Two organisations use the service. Neither sees, counts, changes or exports a row of the other one."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
+from fastapi import FastAPI
+
+from tests.db.fastapi.fixtures import client_of
 
 PASSWORD = "correct horse battery"
 POST = {"title": "On engines", "body": "They compute.", "published": True}
@@ -12,24 +17,22 @@ def organisation() -> None:
     """No organisation: each request names its own one."""
 
 
-async def found(client: httpx.AsyncClient, name: str, username: str = "ada") -> httpx.AsyncClient:
-    """Found an organisation, and return a client of its first user."""
-    email = f"{username}@example.com"
-    given = {"name": name, "email": email, "username": username, "password": PASSWORD}
-    assert (await client.post("/organisations", json=given)).status_code == 201
-    form = {"client_id": name, "username": email, "password": PASSWORD}
-    token = (await client.post("/tokens", data=form)).json()["access_token"]
-    return httpx.AsyncClient(
-        transport=client._transport,
-        base_url="http://test",
-        headers={"Authorization": f"Bearer {token}"},
-    )
+async def found(client: httpx.AsyncClient, name: str, username: str = "ada") -> None:
+    """Found an organisation with its first user."""
+    user = {"email": f"{username}@example.com", "username": username, "password": PASSWORD}
+    assert (await client.post("/organisations", json={"name": name, **user})).status_code == 201
 
 
 @pytest.fixture
-async def two(client: httpx.AsyncClient) -> list[httpx.AsyncClient]:
+async def two(app: FastAPI) -> AsyncIterator[list[httpx.AsyncClient]]:
     """The first users of two organisations. They have the same name and e-mail address."""
-    return [await found(client, name) for name in ("press", "paper")]
+    async with client_of(app) as press, client_of(app) as paper:
+        for client, name in ((press, "press"), (paper, "paper")):
+            await found(client, name)
+            form = {"client_id": name, "username": "ada@example.com", "password": PASSWORD}
+            token = (await client.post("/tokens", data=form)).json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+        yield [press, paper]
 
 
 async def test_neither_sees_counts_changes_or_exports_what_the_other_has(

@@ -3,6 +3,7 @@
 The room of another system would be a directory beside `postgresql/`, with the same functions.
 """
 
+# The layer imports the room from here.
 # mypy: implicit-reexport
 # ruff: noqa: F401
 
