@@ -40,7 +40,7 @@ async def main() -> None:
             await uow.users.add(a)
         app = create_app()
         app.state.database = database
-        token = create_token(a.id, token_settings())
+        token = create_token(a, token_settings())
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             headers = {"Authorization": f"Bearer {token}"}

@@ -48,8 +48,6 @@ def older(tmp_path: Path) -> Path:
 def test_a_project_without_the_web_has_no_trace_of_it(without: Path) -> None:
     found = {name: (without / name).read_text() for name in files(without)}
     del found[".copier-answers.yml"]
-    # It knows the example of each project, and it deletes itself.
-    del found["scripts/remove_example.py"]
     # The notes of versions are the same in all projects.
     others = {name: text for name, text in found.items() if not name.startswith("tools/releases/")}
 

@@ -38,4 +38,4 @@ async def log_in(
     if user is None or not right or not user.active:
         raise unauthorized("the e-mail address or the password is wrong")
     response.headers["Cache-Control"] = "no-store"  # as RFC 6749 demands
-    return Token(access_token=create_token(user.id, settings), expires_in=settings.token_lifetime)
+    return Token(access_token=create_token(user, settings), expires_in=settings.token_lifetime)

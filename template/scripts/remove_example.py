@@ -1,7 +1,8 @@
 """Remove the example: `uv run just remove-example`. With `--dry-run` it only shows its plan.
 
-It deletes the files of the example, and itself. It removes the lines that need these files from the
-project's other files, such as `pyproject.toml` and `.env.example`. The plan shows these lines.
+It deletes the files of the example, and itself. `remove_example.toml` names them. It removes the lines
+that need these files from the project's other files, such as `pyproject.toml` and `.env.example`. The
+plan shows these lines.
 
 Your own work stays. A file of the example stays if its code changed after the commit that added it.
 Comments and layout do not count. Lines of yours never change. The plan lists those that import or
@@ -16,41 +17,21 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from difflib import unified_diff
 from pathlib import Path
 
-PACKAGE, TESTS = Path("src/{{ package_name }}"), Path("tests")
-EXAMPLE = {
-    PACKAGE / "api": "schemas security",
-    PACKAGE / "api/routes": "files {{ "organisations " if multi_tenancy == "rls" }}posts tokens transfers users",
-    PACKAGE / "entrypoints": "import_posts {{ "organisation " if multi_tenancy == "rls" }}worker",
-    PACKAGE / "models": "comment idempotency_key {{ "organisation " if multi_tenancy == "rls" }}post user",
-    PACKAGE / "repositories": "comments idempotency_keys {{ "organisations " if multi_tenancy == "rls" }}posts users",
-    PACKAGE / "services": "credits idempotency {{ "organisations " if multi_tenancy == "rls" }}posts protocols users",
-    Path("scripts"): "demo remove_example seed",
-    TESTS: "factories{{ " organisation integration/conftest" if multi_tenancy == "rls" }}",
-    TESTS / "api": "conftest test_routes{{ " test_tenants" if multi_tenancy == "rls" }}",
-    TESTS / "integration": "test_contract test_entrypoints test_posts test_transfers test_users",
-    TESTS / "unit": "fakes test_services",
-}
-REVISION = Path("migrations/versions/0001_{{ "organisations_users_posts" if multi_tenancy == "rls" else "users_posts_comments" }}.py")
-# Each of them imports from those before it.
-NAMES = "models/__init__ repositories/__init__ unit_of_work api/routes/__init__"
-MODULES = [PACKAGE / f"{name}.py" for name in NAMES.split()]
-PACKAGES = {"argon2-cffi": "argon2", "polyfactory": "polyfactory", "pyjwt": "jwt", "rich": "rich"}
-PACKAGES |= {"python-multipart": "fastapi.File|fastapi.Form|OAuth2PasswordRequestForm|UploadFile"}
+MANIFEST = Path("scripts/remove_example.toml")
 # A recipe whose one line runs a module, with the comment and the blank line above it.
 RECIPE = r"(?m)(?:^\n)?(?:^#(?! Yours).*\n)?^([\w-]+)[^:=\n]*:\n[ \t].* -m ([\w.]+).*\n(?![ \t])"
-{{ '# Without the tokens, you say where a request names its tenant.\nTENANT, FOUND = PACKAGE / "api/tenant.py", "from .security import get_tenant\\n"\nSTUB = (\n    "from ..db.tenancy import Tenant\\n\\n\\nasync def get_tenant() -> Tenant | None:\\n"\n    "    return None  # read it from a token that you have verified\\n"\n)\n' if multi_tenancy == "rls" and example_routes }}# A setting of tokens, with the comment and the blank line above it.
-SETTING = r"(?m)(?:^\n)?(?:^# (?!\w+=).*\n)?^[ #]*WEB_TOKEN_\w+[:=].*\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="just remove-example", description="Remove the example.")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, and change nothing")
-    parser.add_argument("--delete-migration", action="store_true", help=f"delete {REVISION} too")
+    parser.add_argument("--delete-migration", action="store_true", help="delete its revision too")
     parser.add_argument("--force", action="store_true", help="delete edited files too")
     options = parser.parse_args()
     os.chdir(Path(__file__).resolve().parents[1])
@@ -71,6 +52,9 @@ class Removal:
     """The changes. Nothing is written before the whole plan is known.
 
     Attributes:
+        revision: the revision that creates the example's tables.
+        folders: the modules of the example, by their directory.
+        dependencies: what must be imported, so that a dependency of the example stays.
         kept: the files of the example that stay, because their code was edited.
         deleted: the files that are deleted.
         changed: the new text of the files that change.
@@ -88,28 +72,36 @@ class Removal:
             OSError, SyntaxError: a file is missing or not valid, before its change or after it.
             ValueError: another revision follows that of the example.
         """
-        example = [at / f"{name}.py" for at, names in EXAMPLE.items() for name in names.split()]
+        manifest = tomllib.loads(read(MANIFEST))
+        self.revision = Path(manifest["revision"])
+        self.folders = {Path(at): names.split() for at, names in manifest["delete"].items()}
+        self.dependencies: dict[str, str] = manifest["dependencies"]
+        stay = [Path(path) for path in manifest["stay"]]
+        example = [at / f"{name}.py" for at, names in self.folders.items() for name in names]
         self.kept = [path for path in example if path.exists() and not force and edited(path)]
         self.deleted = {path for path in example if path.exists() and path not in self.kept}
-        for path in {folder / "__init__.py" for folder in EXAMPLE} - {*MODULES}:
+        if Path("scripts/remove_example.py") in self.deleted:
+            self.deleted.add(MANIFEST)
+        for path in {folder / "__init__.py" for folder in self.folders} - {*stay}:
             if files(path.parent) - self.deleted == {path} and (force or not edited(path)):
                 self.deleted.add(path)
         models = "\n".join(read(path) for path in self.deleted if path.parent.name == "models")
         self.classes = re.findall(r"^class (\w+)", models, re.MULTILINE)
         self.tables = sorted(re.findall(r'__tablename__ = "(\w+)"', models))
         self.gone = {module(path) for path in self.deleted}
-        self.changed = {path: self.edit_module(path) for path in MODULES if path.exists()}
+        self.changed = {path: self.edit_module(path) for path in stay if path.exists()}
         self.recipes: list[str] = []
         self.changed[Path("justfile")] = re.sub(RECIPE, self.keep_recipe, read(Path("justfile")))
         self.changed[Path("pyproject.toml")] = self.edit_dependencies(read(Path("pyproject.toml")))
         self.changed[Path("README.md")] = self.edit_readme(read(Path("README.md")))
-        if PACKAGE / "api/security.py" in self.deleted:
-            settings = filter(Path.exists, [Path(".env.example"), Path("compose.yaml")])
-            {{ 'self.changed[TENANT] = read(TENANT).replace(FOUND, STUB)\n            ' if multi_tenancy == "rls" and example_routes }}self.changed |= {path: re.sub(SETTING, "", read(path)) for path in settings}
+        for each in manifest.get("replace", []):
+            if Path(each["with"]) in self.deleted:
+                for path in filter(Path.exists, map(Path, each["files"])):
+                    self.changed[path] = re.sub(each["pattern"], each["by"], read(path))
         self.uses = [*self.find_uses(), *self.find_mentions()]
-        if delete_migration and REVISION.exists():
-            self.deleted.add(REVISION)
-            for path in REVISION.parent.glob("*.py"):
+        if delete_migration and self.revision.exists():
+            self.deleted.add(self.revision)
+            for path in self.revision.parent.glob("*.py"):
                 if re.search(r"^down_revision\b.*\W0001\W", read(path), re.MULTILINE):
                     raise ValueError(f"{path} follows the first one: leave out --delete-migration")
 
@@ -150,14 +142,15 @@ class Removal:
     def edit_dependencies(self, text: str) -> str:
         """Return pyproject.toml without the example's dependencies that no module imports."""
         names = [name for path, node in self.nodes() for name in imports(path, node).values()]
-        for package, needed_by in PACKAGES.items():
-            if not re.search(rf"\b({needed_by})\b", " ".join(names)):
+        for package, needed_by in self.dependencies.items():
+            if not re.search(rf"\b({'|'.join(needed_by.split())})\b", " ".join(names)):
                 text = re.sub(rf'^ *"{package}(?![\w-])[^"]*",(?: *#.*)?\n', "", text, flags=re.M)
         return text
 
     def edit_readme(self, text: str) -> str:
         """Return the README without its lines about the example."""
-        folders = "|".join(folder.as_posix() for folder in EXAMPLE if files(folder) <= self.deleted)
+        empty = [at.as_posix() for at in self.folders if files(at) <= self.deleted]
+        folders = "|".join(empty)
         for pattern in (
             r"^## Remove the example\n(?s:.*?)(?=^## |\Z)",
             rf"^uv run just (?:{'|'.join(self.recipes)}) .*\n",
@@ -179,7 +172,7 @@ class Removal:
         """Find imports of deleted names, and strings such as the one in `ForeignKey("users.id")`."""
         for path, node in self.nodes():
             used = any(self.is_gone(name) for name in imports(path, node).values())
-            if isinstance(node, ast.Constant) and PACKAGE in path.parents:
+            if isinstance(node, ast.Constant) and path.parts[0] == "src":
                 head, dot, _ = str(node.value).partition(".")
                 used = head in self.classes or (bool(dot) and head in self.tables)
             if used:
@@ -219,21 +212,21 @@ class Removal:
         for title, lines in sections.items():
             if lines:
                 print(f"\n{title}\n", *lines, sep="\n  ")
-        if self.tables and REVISION.exists() and REVISION not in self.deleted:
-            print(f"\n{REVISION} stays, for databases that have its tables.")
+        if self.tables and self.revision.exists() and self.revision not in self.deleted:
+            print(f"\n{self.revision} stays, for databases that have its tables.")
             print("If no database has them, add --delete-migration.")
 
     def carry_out(self) -> None:
         """Do the changes, and print the next commands."""
         for path in self.deleted:
             path.unlink()
-        for folder in EXAMPLE:
+        for folder in self.folders:
             if folder.exists() and not files(folder):
                 shutil.rmtree(folder)  # it has only __pycache__ now
         for path, text in self.changed.items():
             path.write_text(text, encoding="utf-8")
         print("\nThe example is gone. Next:\n")
-        if self.tables and REVISION.exists():
+        if self.tables and self.revision.exists():
             print(f'  uv run just revision "remove the example" {" ".join(self.tables)}')
         print("  uv run just fix check")
 

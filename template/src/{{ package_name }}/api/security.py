@@ -1,32 +1,30 @@
 """The user of a request: passwords and tokens.
 
-A token is a signed JWT (RFC 7519) with the keys of the user and of the organisation. It cannot be
-revoked. So it is valid for a short time, and each request reads the user again, as a row of this
-organisation.
+A token is a signed JWT (RFC 7519) with the keys of `claims.py`. It cannot be revoked. So it is valid for
+a short time, and each request reads the user again.
 """
 
 import asyncio
 import datetime
 from functools import cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jwt
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from fastapi import Depends, HTTPException
 from fastapi.security import OAuth2PasswordBearer
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from ..db import RowLock
 from ..db.fastapi import WebSettings
-from ..db.tenancy import Tenant
 from ..models import Key, User
 from ..unit_of_work import ReadUnitOfWork, UnitOfWork
+from .claims import Claims
 from .dependencies import open_unit_of_work
 
 _ALGORITHM = "HS256"
 _LEEWAY = 10  # in seconds, because the clocks of two machines differ
-_KEY: TypeAdapter[Key] = TypeAdapter(Key)
 _bearer = OAuth2PasswordBearer(tokenUrl="tokens", auto_error=False)
 
 
@@ -52,19 +50,13 @@ def token_settings() -> TokenSettings:
 Tokens = Annotated[TokenSettings, Depends(token_settings)]
 
 
-class Claims(NamedTuple):
-    """The keys in a token."""
-
-    user: Key
-    organisation: Key
-
-
 def create_token(user: User, settings: TokenSettings) -> str:
     """Return a token for a user who has given the right password."""
     now = datetime.datetime.now(datetime.UTC)
     end = now + datetime.timedelta(seconds=settings.token_lifetime)
-    claims = {"sub": str(user.id), "org": str(user.tenant_id), "iat": now, "exp": end}
-    return jwt.encode(claims, settings.token_secret.get_secret_value(), _ALGORITHM)
+    keys = {name: str(key) for name, key in Claims.of(user)}  # a token has its keys as text
+    secret = settings.token_secret.get_secret_value()
+    return jwt.encode({**keys, "iat": now, "exp": end}, secret, _ALGORITHM)
 
 
 async def get_claims(
@@ -80,9 +72,9 @@ async def get_claims(
     secret = settings.token_secret.get_secret_value()
     try:
         claims = jwt.decode(
-            token, secret, [_ALGORITHM], options={"require": ["exp", "sub", "org"]}, leeway=_LEEWAY
+            token, secret, [_ALGORITHM], options={"require": ["exp"]}, leeway=_LEEWAY
         )
-        return Claims(_KEY.validate_python(claims["sub"]), _KEY.validate_python(claims["org"]))
+        return Claims.model_validate(claims)
     except (jwt.InvalidTokenError, ValidationError) as error:
         raise unauthorized("the token is not valid: log in") from error
 
@@ -90,14 +82,9 @@ async def get_claims(
 TokenClaims = Annotated[Claims | None, Depends(get_claims)]
 
 
-async def get_tenant(claims: TokenClaims) -> Tenant | None:
-    """Return the tenant of a request, or None. A route that needs one then answers 401."""
-    return Tenant(claims.organisation) if claims else None
-
-
 async def get_token_user(claims: TokenClaims) -> Key | None:
     """Return the key of the user in the token of a request, or None if there is no token."""
-    return claims.user if claims else None
+    return claims.sub if claims else None
 
 
 TokenUser = Annotated[Key | None, Depends(get_token_user)]
