@@ -71,9 +71,7 @@ SHOWN: dict[str, Shown] = {
         {}, lambda project: prepend(project / "scripts/seed.py", "# begin_hooks\n")
     ),
     "The README of new projects says where the documents of the template are.": Shown({}, bool),
-    "In new projects, the claims of a token and the list of the example's files have a file of their own.": (
-        Shown({"example": True}, bool)
-    ),
+    "In new projects, `api/claims.py` has the claims of a token.": Shown({}, bool),
 }
 
 

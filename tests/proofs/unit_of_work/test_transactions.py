@@ -188,5 +188,6 @@ async def test_a_cancellation_at_commit_leaves_the_outcome_unknown(bank: Databas
 
 
 async def test_a_transaction_needs_no_database_object(bank: Database[Work]) -> None:
-    async with transaction(bank.sessions()) as opened:
-        assert opened is None
+    session = bank.sessions()
+    async with transaction(session) as opened:
+        assert opened is session

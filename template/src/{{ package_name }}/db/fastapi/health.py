@@ -17,7 +17,6 @@ from fastapi import APIRouter, HTTPException, Request
 
 from ..errors import ConnectionFailure, Error
 from .problems import Problem, problem_responses
-from .unit_of_work import OpenDatabase
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -31,8 +30,9 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/ready", responses={503: {**problem_responses(503)[503], "model": Problem}})
-async def ready(request: Request, database: OpenDatabase) -> dict[str, str]:
+async def ready(request: Request) -> dict[str, str]:
     """Return 200 if requests can be served, and 503 otherwise."""
+    database = request.app.state.database
     try:
         if not (health := await database.health()).ok:
             raise ConnectionFailure(health.detail)

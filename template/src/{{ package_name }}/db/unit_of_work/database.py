@@ -111,11 +111,10 @@ class Database(Generic[U, R]):
         """
         return self.engine
 
-    @asynccontextmanager
-    async def open_session(
+    def open_session(
         self, *, read_only: bool = False, **options: Unpack[TransactionOptions]
-    ) -> AsyncIterator[AsyncSession]:
-        """Yield the session of a new unit of work, in its transaction.
+    ) -> AbstractAsyncContextManager[AsyncSession]:
+        """Return the session of a new unit of work, as a block that is its transaction.
 
         The arguments are those of `unit_of_work`.
         """
@@ -126,9 +125,7 @@ class Database(Generic[U, R]):
             execution_options["isolation_level"] = level
         engine = self.choose_engine(read_only=read_only)
         bind = self._with_options(engine, **execution_options) if execution_options else engine
-        session = self.sessions(bind=bind, info=info_by_type(options.get("info", ())))
-        async with transaction(session):
-            yield session
+        return transaction(self.sessions(bind=bind, info=info_by_type(options.get("info", ()))))
 
     @overload
     def unit_of_work(

@@ -11,9 +11,9 @@
         await register(uow, …)
 
 The `Database` opens it. It commits when the block ends, and rolls back when the block raises or is
-cancelled. Nothing else ends its transaction, see `session.py`. Only entry points (a route, a command, a job) open one, and services receive it. If
-services opened their own, an error could leave half of the work committed. Put a part that may fail
-alone into a `savepoint()`.
+cancelled. Nothing else ends its transaction, see `session.py`. Only entry points (a route, a command,
+a job) open one, and services receive it. If services opened their own, an error could leave half of the
+work committed. Put a part that may fail alone into a `savepoint()`.
 
 Send a mail or a message by an `after_commit` hook, so that it goes out only after the commit. Hooks
 are not durable: a process that dies right after COMMIT does not run them. If the message must not
@@ -112,8 +112,8 @@ class UnitOfWork:
 
 
 @asynccontextmanager
-async def transaction(session: AsyncSession) -> AsyncIterator[None]:
-    """Commit when the block ends, or roll back when it raises. Then close the session.
+async def transaction(session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """Yield the session. Commit when the block ends, or roll back when it raises. Then close the session.
 
     Raises:
         CommitUnknown: the connection was lost, or the task was cancelled, during COMMIT. The server
@@ -123,9 +123,10 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
     """
     try:
         with translated, owned(session):
-            yield
+            yield session
             # Flush here, so that only COMMIT itself can fail in commit().
-            await session.flush()
+            if session.new or session.dirty or session.deleted:
+                await session.flush()
         try:
             await session.commit()
         except (asyncio.CancelledError, ConnectionFailure) as error:
@@ -138,4 +139,4 @@ async def transaction(session: AsyncSession) -> AsyncIterator[None]:
         raise
     # The session has no connection now, so this close does not wait. A shielded close could be
     # cancelled while it waits. Then the task would believe that nothing is committed.
-    await session.close()
+    session.sync_session.close()
