@@ -17,7 +17,6 @@ A dependency that begins before the unit of work ends after the commit. If its e
 """
 
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, ClassVar
 
@@ -45,22 +44,19 @@ class RetriedRoute(APIRoute):
         async def handle_with_retries(request: Request) -> Response:
             if request.method not in {"GET", "HEAD"}:
                 await request.body()  # the request object keeps the body for the next attempt
-            ending = request.scope["fastapi_inner_astack"]
-            return await retry(partial(_attempt, handle, request, ending), attempts=self.attempts)
+            return await retry(partial(_attempt, handle, request), attempts=self.attempts)
 
         return handle_with_retries
 
 
-async def _attempt(handle: Handler, request: Request, ending: AsyncExitStack) -> Response:
-    """Run the dependencies and the function once.
-
-    Args:
-        ending: the stack that FastAPI closes after the response.
-    """
-    async with AsyncExitStack() as attempt:
-        request.scope["fastapi_inner_astack"] = attempt
-        # FastAPI commits when this stack ends. It must end here, or a failed commit gets no new attempt.
-        async with AsyncExitStack() as request.scope["fastapi_function_astack"]:
-            response = await handle(request)
-        ending.push_async_exit(attempt.pop_all())
-        return response
+async def _attempt(handle: Handler, request: Request) -> Response:
+    """Run the dependencies and the function once."""
+    try:
+        # FastAPI would end this stack, and so commit, after all attempts. It must end here, or a failed
+        # commit gets no new attempt.
+        async with request.scope["fastapi_function_astack"]:
+            return await handle(request)
+    except BaseException:
+        # FastAPI ends this one after the response. A failed attempt has none.
+        async with request.scope["fastapi_inner_astack"].pop_all():
+            raise
