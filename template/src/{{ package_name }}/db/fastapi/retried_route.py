@@ -57,6 +57,6 @@ async def _attempt(handle: Handler, request: Request) -> Response:
         async with request.scope["fastapi_function_astack"]:
             return await handle(request)
     except BaseException:
-        # FastAPI ends this one after the response. A failed attempt has none.
+        # FastAPI ends this one after the response. A failed attempt sends no response.
         async with request.scope["fastapi_inner_astack"].pop_all():
             raise
