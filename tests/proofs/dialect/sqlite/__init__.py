@@ -15,6 +15,6 @@ from .error_codes import DriverError, translate, value_error
 from .indexes import NAMING_CONVENTION, index_options
 from .staging import ORDINAL, staged
 from .transaction import READ_ONLY, IsolationLevel, may_have_committed, set_local
-from .types import BIGINT_KEY, RANDOM_UUID, SQL_DIALECT, TYPE_ANNOTATION_MAP, is_storable
+from .types import BIGINT_KEY, RANDOM_UUID, SQL_DIALECT, TYPE_ANNOTATION_MAP, is_storable, make_uuid
 from .upsert import conflict_arguments, insert, last_of_each
 from .url import parse_url, split_url

@@ -1,6 +1,7 @@
 """Types of SQLite: how its few storage classes store Python's types."""
 
 import datetime
+import uuid
 from typing import Any
 
 from sqlalchemy import Dialect, Integer, make_url, text
@@ -47,6 +48,11 @@ BIGINT_KEY = Integer()
 
 RANDOM_UUID = text("(lower(hex(randomblob(16))))")
 """A server default that makes a random UUID, in the form that SQLAlchemy writes."""
+
+
+def make_uuid(content: bytes) -> uuid.UUID:
+    """Return the UUID with these 16 bytes."""
+    return uuid.UUID(bytes=content)
 
 
 def is_storable(value: object) -> bool:

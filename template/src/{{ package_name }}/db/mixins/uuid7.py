@@ -8,7 +8,9 @@ the row is written. Raw SQL must give its own key: PostgreSQL has `uuidv7()` sin
 import uuid
 
 from sqlalchemy.orm import Mapped, mapped_column
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
+
+from ..dialect import dialect
 
 Key = uuid.UUID
 
@@ -16,4 +18,6 @@ Key = uuid.UUID
 class PrimaryKey:
     """`id`, a UUID version 7 that the application creates."""
 
-    id: Mapped[Key] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
+    id: Mapped[Key] = mapped_column(
+        primary_key=True, default=lambda: dialect.make_uuid(uuid7().bytes), sort_order=-1
+    )

@@ -5,6 +5,7 @@ import decimal
 import re
 from typing import Any
 
+import asyncpg
 from sqlalchemy import JSON, BigInteger, Dialect, make_url, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime
@@ -24,6 +25,9 @@ BIGINT_KEY = BigInteger()
 
 RANDOM_UUID = text("gen_random_uuid()")
 """A server default that makes a random UUID."""
+
+make_uuid = vars(asyncpg)["pgproto"].pgproto.UUID  # its modules have no types
+"""The driver's class of UUIDs, as it reads them. It is a `uuid.UUID`, and takes a third of the time."""
 
 
 class Instant(AsyncpgDateTime):
