@@ -25,6 +25,7 @@ SURFACE = {
         "Options",
         "OrderBy",
         "Page",
+        "PageArguments",
         "PoolStatus",
         "ReadRepository",
         "ReadUnitOfWork",

@@ -131,6 +131,47 @@ async def test_all_pages_forward_and_back_are_the_sorted_list(
 
 
 @examples
+@given(several_rows, orders, limits)
+async def test_a_page_begins_or_ends_at_each_item_and_at_both_ends(
+    tables: AsyncSession, rows: list[Row], terms: list[Term], limit: int
+) -> None:
+    order = [term.expression() for term in terms]
+    expected = ordered(rows, terms)
+
+    async def read(cursor: str | None, size: int, *, backward: bool = False) -> db.Page[Card]:
+        return await db.paginate(
+            tables,
+            CARDS,
+            order_by=order,
+            limit=size,
+            cursor=cursor,
+            backward=backward,
+            item_cursors=True,
+        )
+
+    async with tables.begin_nested() as savepoint:
+        await change(tables, set(), rows, set())
+        whole, last = await read(None, 99), await read(None, limit, backward=True)
+        assert contents(whole) == expected
+        assert contents(last) == expected[-limit:]
+        assert (last.next is None, last.previous is None) == (True, len(rows) <= limit)
+        if last.previous:
+            assert contents(await read(last.previous, 99)) == expected[:-limit]
+        for place, cursor in enumerate(whole.item_cursors):
+            after = await read(cursor, limit)
+            before = await read(cursor, limit, backward=True)
+            assert contents(after) == expected[place + 1 :][:limit]
+            assert contents(before) == expected[:place][-limit:]
+            assert (after.next is None) == (place + 1 + limit >= len(rows))
+            assert (before.previous is None) == (place <= limit)
+            for page in (after, before):
+                assert page.item_cursors == tuple(
+                    whole.item_cursors[expected.index(row)] for row in contents(page)
+                )
+        await savepoint.rollback()
+
+
+@examples
 @given(several_rows, orders, limits, changes, st.booleans())
 async def test_a_row_that_stays_occurs_once_and_in_order_while_others_change(
     tables: AsyncSession,

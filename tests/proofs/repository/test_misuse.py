@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Text, func
 
-from shop.db import Database, errors
+from shop.db import Database, errors, record_queries
 from tests.proofs.support.accounts import Work as Bank
 from tests.proofs.support.things import Thing, Things, Work, judge
 
@@ -146,3 +146,31 @@ async def test_an_argument_with_a_wrong_name_is_refused(bank: Database[Bank]) ->
         ):
             with pytest.raises(TypeError, match="for_update"):
                 await call
+        empty: list[Any] = [False, None, {}, ()]
+        for value in empty:
+            wrong = {"for_update": value}
+            for method in (rows.get, rows.get_one):
+                with pytest.raises(TypeError, match="for_update"):
+                    await method(1, **wrong)
+
+
+async def test_none_is_the_default_of_how_rows_are_read(bank: Database[Bank]) -> None:
+    how: Any = {"options": None, "with_for_update": None, "populate_existing": None}
+    async with bank.unit_of_work() as work:
+        rows = work.accounts
+        account = await rows.get_one(1)
+        with record_queries(bank.engine) as queries:
+            assert await rows.get(1, **how) is account
+        assert queries == []
+        assert await rows.get_by_keys([1], **how) == [account]
+        assert await rows.all(rows.model.id == 1, **how) == [account]
+
+
+async def test_a_lock_of_a_table_that_is_not_selected_is_refused(bank: Database[Bank]) -> None:
+    async with bank.unit_of_work() as work:
+        lock: Any = {"of": work.seats.model}
+        with pytest.raises(errors.DatabaseError, match="with_for_update names a table") as raised:
+            async with work.savepoint():
+                await work.accounts.get(1, with_for_update=lock)
+        judge(raised.value, errors.DatabaseError)
+        assert not isinstance(raised.value, errors.SchemaMismatch)

@@ -217,6 +217,21 @@ async def test_a_composite_is_written_in_bulk(world: Database[db.UnitOfWork]) ->
         assert (c.place, d.place) == (Point(9, 9), None)
 
 
+async def test_a_composite_is_changed_by_each_method(world: Database[db.UnitOfWork]) -> None:
+    async with world.unit_of_work() as work:
+        orders = repository(work.session, Order)
+        a = await orders.add(Order(name="a", place=Point(1, 2), price=1))
+        assert await orders.update_where(Order.name == "a", place=Point(3, 4)) == 1
+        assert (a.place, a.x, a.price) == (Point(3, 4), 3, 1)
+        assert await orders.update_by_keys([a.id], place=None) == 1
+        assert [a.place] == [None]
+        row = {"name": "a", "place": Point(5, 6), "price": 9}
+        for name in (Order.place, "place"):
+            await orders.upsert(row, conflict_target=[Order.name], update=[name])
+            assert (a.place, a.price) == (Point(5, 6), 1)
+            await orders.update(a, place=Point(0, 0))
+
+
 async def test_a_refused_update_changes_nothing(world: Database[db.UnitOfWork]) -> None:
     async with world.unit_of_work() as work:
         orders = repository(work.session, Order)

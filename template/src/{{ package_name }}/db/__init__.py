@@ -22,7 +22,7 @@ from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .engine.pool import PoolStatus
 from .engine.query_log import RecordedQuery, record_queries
 from .paging.filtering import AllowedFields, search
-from .paging.page import Page, paginate
+from .paging.page import Page, PageArguments, paginate
 from .repository.hidden import SoftDeleteRepository
 from .repository.read import Criterion, Options, OrderBy, Reading, ReadRepository, RowLock
 from .repository.write import Repository
@@ -48,6 +48,7 @@ __all__ = [
     "Options",
     "OrderBy",
     "Page",
+    "PageArguments",
     "PoolStatus",
     "ReadRepository",
     "ReadUnitOfWork",

@@ -45,6 +45,7 @@ _SENTENCES = {
     "428C9": "a value was given for a column that only the server computes: leave it out",
     "ExecCheckIndexConstraints": "the conflict target is deferrable: create it as NOT DEFERRABLE",
     "errorMissingRTE": "the statement names a table that it does not select from: join that table",
+    "transformLockingClause": "with_for_update names a table that the statement does not select from",
 }
 
 DriverError = asyncpg.PostgresError

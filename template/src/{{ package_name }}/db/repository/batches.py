@@ -6,7 +6,7 @@ which columns are filled.
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from itertools import islice, repeat
+from itertools import islice, repeat, starmap
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Integer, Subquery, Table, inspect
@@ -53,12 +53,25 @@ def one_table(model: type[DeclarativeBase]) -> Table:
 
 def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Column[Any]]:
     """Return the columns of a model that somebody can write, by attribute, or raise TypeError."""
-    names = [each if isinstance(each, str) else each.key for each in attributes]
-    columns = model.__mapper__.columns
+    given = [each if isinstance(each, str) else each.key for each in attributes]
+    columns, composites = model.__mapper__.columns, model.__mapper__.composites
+    parts: dict[str, Any] = {name: each._attribute_keys for name, each in composites.items()}
+    names = [name for each in given for name in parts.get(each, [each])]
     known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
     if unknown := sorted({*names} - known.keys()):
         raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}, or computes it")
     return [known[name] for name in names]
+
+
+def taken_apart(model: type[DeclarativeBase], row: Values) -> Values:
+    """Return a row with the attributes of each composite in its place, by private methods of SQLAlchemy."""
+    for name, mapped in class_mapper(model).composites.items():
+        if name in row:
+            others = {**row}
+            value, keys = others.pop(name), mapped._attribute_keys
+            parts = repeat(None) if value is None else mapped._composite_values_from_instance(value)
+            row = others | dict(zip(keys, parts, strict=False))
+    return row
 
 
 def expressions_of(model: type[DeclarativeBase]) -> set[str]:
@@ -133,7 +146,7 @@ class Batches(Generic[M]):
             if getattr(default, "is_scalar", False):
                 made[column] = repeat(default.arg)
             elif hasattr(getattr(default, "arg", None), "__wrapped__"):  # it needs no context
-                made[column] = map(default.arg, repeat(None))
+                made[column] = starmap(default.arg.__wrapped__, repeat(()))
         made[mapper.polymorphic_on] = repeat(mapper.polymorphic_identity)
         if mapper.version_id_generator:
             made[mapper.version_id_col] = repeat(mapper.version_id_generator(None))
@@ -163,15 +176,12 @@ async def _lists(model: type[M], rows: Rows[M]) -> AsyncIterator[list[Values]]:
         ValueError: a row has other keys than the first row.
         TypeError: a row is neither a mapping nor a model.
     """
-    batch, keys, number = list[Values](), None, 0
-    composites = class_mapper(model).composites.items()
+    batch, keys, number, composites = list[Values](), None, 0, class_mapper(model).composites
     async for row in rows if isinstance(rows, AsyncIterable) else _each(rows):
         mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
-        if not isinstance(mapping, Mapping):
+        if type(mapping) is not dict and not isinstance(mapping, Mapping):  # the second is slow
             raise TypeError("give a list or a generator of rows: each row is a mapping or a model")
-        for name, mapped in composites:
-            if name in mapping:
-                mapping = _taken_apart(mapping, name, mapped)
+        mapping = taken_apart(model, mapping) if composites else mapping
         keys, number = {*mapping} if keys is None else keys, number + 1
         if mapping.keys() != keys:
             differ = ", ".join(sorted(mapping.keys() ^ keys))
@@ -195,10 +205,3 @@ def _attributes(entity: DeclarativeBase) -> Values:
     state = inspect(entity)
     one_table(state.mapper.class_)
     return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
-
-
-def _taken_apart(row: Values, name: str, mapped: Any) -> Values:
-    """Return a row with the attributes of a composite in its place, by private methods of SQLAlchemy."""
-    keys, value = mapped._attribute_keys, row[name]
-    parts = [None] * len(keys) if value is None else mapped._composite_values_from_instance(value)
-    return {key: row[key] for key in row if key != name} | dict(zip(keys, parts, strict=True))

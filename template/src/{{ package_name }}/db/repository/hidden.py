@@ -48,9 +48,7 @@ from ..unit_of_work.session import GuardedSession
 from .read import Criterion, K, M
 from .write import Repository
 
-_ALIVE = with_loader_criteria(
-    SoftDelete, lambda model: model.deleted_at.is_(None), include_aliases=True
-)
+_ALIVE = with_loader_criteria(SoftDelete, lambda m: m.deleted_at.is_(None), include_aliases=True)
 
 
 class SoftDeleteRepository(Repository[M, K]):

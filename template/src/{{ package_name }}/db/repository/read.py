@@ -22,7 +22,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from ..engine.translation import translated
 from ..errors import MultipleFound, NotFound
-from ..paging.page import Page, paginate
+from ..paging.page import Page, PageArguments, paginate
 from ..paging.values import padded
 
 M = TypeVar("M", bound=DeclarativeBase)
@@ -37,8 +37,8 @@ OrderBy = ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]
 Options = Sequence[ORMOption]
 """Loader options, such as `selectinload(User.posts)`."""
 
-# PostgreSQL takes at most 32767 parameters in a statement. A power of two needs no padding.
-_KEYS_IN_A_STATEMENT = 4096
+# PostgreSQL takes at most 32767 parameters in a statement. Padding doubles the keys at most.
+_KEY_VALUES_IN_A_STATEMENT = 4096
 
 
 class RowLock(TypedDict, total=False):
@@ -60,10 +60,10 @@ class RowLock(TypedDict, total=False):
 class Reading(TypedDict, total=False):
     """How rows are read."""
 
-    options: Options
+    options: Options | None
     """Loader options, such as `selectinload(User.posts)`."""
 
-    with_for_update: bool | RowLock
+    with_for_update: bool | RowLock | None
     """Lock the rows until the transaction ends, and read them again."""
 
     populate_existing: bool
@@ -95,7 +95,7 @@ class ReadRepository(Generic[M, K]):
             key: the primary key.
             how: `options`, `with_for_update` and `populate_existing`, see `Reading`.
         """
-        if any(how.values()) or how.get("with_for_update") == {}:
+        if any(how.values()) or {} in how.values() or how.keys() - Reading.__annotations__.keys():
             # If the session had the row, it would return it unchanged, and ignore the options.
             return await self.one_or_none(self._has_key([key]), **how)
         return await self.session.get(self.model, self._identity(key))
@@ -106,17 +106,15 @@ class ReadRepository(Generic[M, K]):
         Raises:
             NotFound: no row has this key, or the row is locked and `skip_locked` left it out.
         """
-        entity = await self.get(key, **how)
-        if entity is None:
-            raise NotFound(f"there is no {self.model.__name__} with this key")
-        return entity
+        return self._existing(await self.get(key, **how))
 
     async def get_by_keys(self, keys: Iterable[K], **how: Unpack[Reading]) -> Sequence[M]:
         """Return the rows with these primary keys, in the order of the keys.
 
         The other arguments are those of `get`. A key that is given twice is twice in the result. If
         some rows may be gone, write `all(User.id.in_(keys))`. Rows are locked in the order of their
-        keys, so two such calls of up to 4096 keys do not deadlock.
+        keys, so two such calls with up to 4096 values do not deadlock. A key that Python writes in
+        another way than the row, such as a UUID as text, needs one more query.
 
         Raises:
             NotFound: some keys have no row, or the row is hidden or locked, as for `get_one`.
@@ -127,8 +125,8 @@ class ReadRepository(Generic[M, K]):
             statement = self._select(criterion, **how).order_by(*mapper.primary_key)
             rows = await self.session.scalars(statement)
             found |= {(*mapper.primary_key_from_instance(each),): each for each in rows.unique()}
-        if missing := {*given} - found.keys():
-            raise NotFound(f"{len(missing)} of the keys belong to no {self.model.__name__}")
+        for key in {*given} - found.keys():
+            found[key] = self._existing(await self.one_or_none(self._has_key([key]), **how))
         return [found[key] for key in given]
 
     async def one_or_none(self, *criteria: Criterion, **how: Unpack[Reading]) -> M | None:
@@ -185,20 +183,15 @@ class ReadRepository(Generic[M, K]):
         return page, await self.count(*criteria)
 
     async def paginate(
-        self,
-        *criteria: Criterion,
-        order_by: OrderBy,
-        limit: int,
-        cursor: str | None = None,
-        options: Options = (),
+        self, *criteria: Criterion, order_by: OrderBy, limit: int, **which: Unpack[PageArguments]
     ) -> Page[M]:
         """Return the page that begins at a cursor, of the rows that meet all criteria.
 
         With an index for the order, every page is equally fast. `paging/page.py` describes the
         index, the arguments and the errors.
         """
-        query = self._select(*criteria, options=options)
-        return await paginate(self.session, query, order_by=order_by, limit=limit, cursor=cursor)
+        query = self._select(*criteria)
+        return await paginate(self.session, query, order_by=order_by, limit=limit, **which)
 
     @asynccontextmanager
     async def stream(
@@ -244,18 +237,24 @@ class ReadRepository(Generic[M, K]):
     def _select(self, *criteria: Criterion, **how: Unpack[Reading]) -> Select[M]:
         if unknown := how.keys() - Reading.__annotations__.keys():
             raise TypeError(f"there is no argument {', '.join(unknown)}")
-        statement = select(self.model).where(*criteria).options(*how.get("options", ()))
-        lock, anew = how.get("with_for_update", False), how.get("populate_existing", False)
-        if lock is not False:
+        statement = select(self.model).where(*criteria).options(*how.get("options") or ())
+        lock, anew = how.get("with_for_update"), how.get("populate_existing")
+        if lock is not None and lock is not False:
             flags = RowLock(of=self.model) | (RowLock() if lock is True else lock)
             # Otherwise a row in the session would be locked but keep its old values: a lost update.
             statement, anew = statement.with_for_update(**flags), True
         return statement.execution_options(populate_existing=True) if anew else statement
 
+    def _existing(self, entity: M | None) -> M:
+        if entity is None:
+            raise NotFound(f"there is no {self.model.__name__} with this key")
+        return entity
+
     def _have_keys(self, keys: Iterable[K]) -> Iterator[ColumnElement[bool]]:
         """Yield criteria for any number of keys. A statement takes one of them."""
         remaining = iter(dict.fromkeys(keys))  # a key in two statements would change its row twice
-        while some := [*islice(remaining, _KEYS_IN_A_STATEMENT)]:
+        number = _KEY_VALUES_IN_A_STATEMENT // len(self.model.__mapper__.primary_key)
+        while some := [*islice(remaining, number)]:
             yield self._has_key(some)
 
     def _identity(self, key: K) -> tuple[Any, ...]:

@@ -104,12 +104,10 @@ def _find_overwritten(
     return named
 
 
-def _new_values(
-    batches: Batches[M], overwritten: set[sa.Column[Any]], excluded: Any
-) -> dict[Any, Any]:
+def _new_values(batches: Batches[M], named: set[sa.Column[Any]], excluded: Any) -> dict[Any, Any]:
     """Return the values of the rows, and those that follow a change. ON CONFLICT does not apply these."""
-    new: dict[Any, Any] = {each: excluded[each.key] for each in overwritten}
-    for column in {*batches.table.columns} - overwritten:
+    new: dict[Any, Any] = {each: excluded[each.key] for each in named}
+    for column in {*batches.table.columns} - named:
         if isinstance(onupdate := column.onupdate, sa.ColumnDefault):
             value: Any = onupdate.arg
             new[column] = value(None) if onupdate.is_callable else value

@@ -24,7 +24,7 @@ from sqlalchemy.sql.compiler import Linting
 
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
-from .batches import columns_of, expressions_of, next_version, one_table
+from .batches import columns_of, expressions_of, next_version, one_table, taken_apart
 from .read import Criterion, K, M
 from .rows import RowRepository
 
@@ -67,9 +67,7 @@ class Repository(RowRepository[M, K]):
             StaleData: the row is gone, or has another version.
         """
         if entity not in self.session:
-            raise UnitOfWorkError(
-                f"{entity!r} is not in this unit of work: add it, or get it here first"
-            )
+            raise UnitOfWorkError(f"{entity!r} is not in this unit of work: get it here first")
         mapper = self.model.__mapper__
         others = {*mapper.all_orm_descriptors.keys()}.difference(mapper.columns.keys())
         columns_of(self.model, values.keys() - others)
@@ -143,8 +141,8 @@ class Repository(RowRepository[M, K]):
             TypeError: as for `delete_where`; or the model has no such column.
             ConstraintViolation: as for `add`.
         """
-        given = {name: value for name, value in values.items() if value is not UNSET}
-        if not given:
+        chosen = {name: value for name, value in values.items() if value is not UNSET}
+        if not (given := taken_apart(self.model, chosen)):
             return 0
         new = next_version(self.model)
         new |= zip(columns_of(self.model, given), given.values(), strict=True)

@@ -29,7 +29,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import IllegalStateChangeError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.orm import Session
 
 from ..engine.translation import SHARED_SESSION, translated
 from ..errors import UnitOfWorkError
@@ -101,9 +101,7 @@ _sessions: WeakKeyDictionary[Connection, GuardedSession] = WeakKeyDictionary()
 
 
 @event.listens_for(GuardedSession, "after_begin")
-def _begin(
-    session: GuardedSession, transaction: SessionTransaction, connection: Connection
-) -> None:
+def _begin(session: GuardedSession, transaction: Any, connection: Connection) -> None:
     _sessions[connection] = session
     if session._ended:  # while the other task waited
         connection.close()
