@@ -17,8 +17,9 @@ _SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
 # Below these frames there is only main().
 _LOOP = ("asyncio.events", "asyncio.runners")
 
-# Functions of libraries. Below a statement there are about 25 of them, each time the same.
-_skipped: set[CodeType] = set()
+# Functions of libraries, by id: the hash of code would read all of its constants. Below a statement there
+# are about 25 of them, each time the same.
+_skipped: dict[int, CodeType] = {}
 
 
 class CallSite(NamedTuple):
@@ -37,13 +38,13 @@ def find_call_site() -> CallSite | None:
     frame: FrameType | None = sys._getframe(1)
     while current is not None:
         while frame is not None:
-            if frame.f_code not in _skipped:
+            if id(frame.f_code) not in _skipped:
                 module = str(frame.f_globals.get("__name__"))
                 if module in _LOOP:
                     return None
                 if not module.startswith(_SKIPPED):
                     return CallSite(frame.f_code, frame.f_lineno)
-                _skipped.add(frame.f_code)
+                _skipped[id(frame.f_code)] = frame.f_code  # kept, so that the id stays its own
             frame = frame.f_back
         current = current.parent
         frame = current.gr_frame if current is not None else None
