@@ -17,9 +17,12 @@ from shop import db
 from shop.db import DatabaseSettings
 from shop.db.audit import Audited
 from shop.db.audit import AuditEntry as AuditEntryMixin
+from shop.db.mixins import Versioned
 from shop.db.mixins.uuid7 import PrimaryKey
 from shop.db.tenancy import (
     Database,
+    ReadRepository,
+    Repository,
     Tenant,
     Tenanted,
     TenantedLog,
@@ -57,7 +60,7 @@ class Customer(Tenanted, PrimaryKey, Audited, Base):
     note: Mapped[str] = mapped_column(server_default="")
 
 
-class Order(Tenanted, PrimaryKey, Base):
+class Order(Tenanted, PrimaryKey, Versioned, Base):
     __tablename__ = "orders"
     __table_args__ = (
         tenant_foreign_key("customer_id", "customers.id", ondelete="SET NULL"),
@@ -69,11 +72,15 @@ class Order(Tenanted, PrimaryKey, Base):
     customer: Mapped[Customer | None] = relationship(lazy="raise_on_sql")
 
 
+class CustomerQueries(ReadRepository[Customer, uuid.UUID]):
+    model = Customer
+
+
 class Customers(db.Repository[Customer, TenantKey]):
     model = Customer
 
 
-class Orders(db.Repository[Order, TenantKey]):
+class Orders(Repository[Order, uuid.UUID]):
     model = Order
 
 
@@ -84,13 +91,19 @@ class UnitOfWork(db.UnitOfWork):
         self.orders = Orders(session)
 
 
-Shop = Database[UnitOfWork, db.ReadUnitOfWork]
+class ReadUnitOfWork(db.ReadUnitOfWork):
+    def __init__(self, session: Any) -> None:
+        super().__init__(session)
+        self.customers = CustomerQueries(session)
+
+
+Shop = Database[UnitOfWork, ReadUnitOfWork]
 
 
 def shop_on(url: URL, **options: Any) -> Shop:
     """Return the database of the program, with these settings."""
     settings = DatabaseSettings(_env_file=None, url=url, **options)
-    return Database(settings, UnitOfWork, metadata=Base.metadata)
+    return Database(settings, UnitOfWork, ReadUnitOfWork, metadata=Base.metadata)
 
 
 async def make_tables(connection: AsyncConnection) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, HTTPException
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI
 from fastapi.responses import StreamingResponse
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -21,19 +21,11 @@ from shop.api.logs import configure_logging
 from shop.db.errors import DeadlockDetected
 from shop.db.fastapi import RetriedRoute, get_database, install, unit_of_work_dependency
 from shop.db.opentelemetry import observe
-from shop.db.tenancy import NoTenant, Tenant, tenant_attributes
+from shop.db.tenancy import NoTenant, tenant_attributes
 from shop.db.tenancy.request import tenant_dependency
 from tests.db.fastapi.fixtures import client_of
+from tests.proofs.tenancy.application import as_tenant, get_tenant
 from tests.proofs.tenancy.tables import TENANTS, A, B, Base, Customer, Shop, UnitOfWork, shop_on
-
-TOKENS = {f"token-{number}": tenant for number, tenant in enumerate(TENANTS)}
-
-
-async def get_tenant(authorization: Annotated[str, Header()] = "") -> Tenant | None:
-    if authorization and authorization not in TOKENS:
-        raise HTTPException(401, "the token is not valid")
-    return TOKENS.get(authorization)
-
 
 Work = Annotated[UnitOfWork, Depends(unit_of_work_dependency(), scope="function")]
 Opened = Annotated[Shop, Depends(get_database)]
@@ -99,10 +91,6 @@ async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
         await uow.customers.add(Customer(email="a"))
     async with client_of(app) as client:
         yield client
-
-
-def as_tenant(tenant: Tenant) -> dict[str, str]:
-    return {"Authorization": next(token for token, each in TOKENS.items() if each == tenant)}
 
 
 async def test_concurrent_requests_see_and_write_only_the_rows_of_their_tenants(
