@@ -3,7 +3,7 @@
 import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ColumnElement, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKeyConstraint, UniqueConstraint, text
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -20,6 +20,8 @@ class User(Tenanted, PrimaryKey, Timestamps, Base):
 
     __tablename__ = "users"
     __table_args__ = (
+        # Each other table of an organisation refers to its users.
+        ForeignKeyConstraint(["tenant_id"], ["organisations.id"], ondelete="RESTRICT"),
         UniqueConstraint("tenant_id", "email"),
         UniqueConstraint("tenant_id", "username"),
         CheckConstraint("credits >= 0", name="credits_not_negative"),
