@@ -7,9 +7,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from tests.helpers import snapshot
 
@@ -18,7 +26,11 @@ from .figures import Sample, collect
 from .project import BenchmarkError, compete, equip
 from .report import Report
 
+CONTESTANTS = ["python", "-m", "contestants"]
+OF_TENANTS = ["python", "-m", "tools.roles", "python", "-m", "tenants"]
 MEASURES = ["copier", "get", "session", "page", "insert", "upsert", "stream", "tasks", "http"]
+MEASURES += ["tenants"]
+WITH_TENANTS: dict[str, str | bool] = {"multi_tenancy": "rls", "example": False}
 
 
 def main() -> None:
@@ -90,25 +102,34 @@ def measure(
             for sample in rendering.measure(template, options.rounds):
                 progress.advance(task)
                 yield sample
-        if options.only == ["copier"]:
-            return
-        task = progress.add_task("install the project and its peers", total=None)
-        rendering.render(template, project, observability="opentelemetry")
-        equip(project)
-        progress.update(task, description="fill the tables")
-        rounds, scale = str(options.rounds), str(options.scale)
-        only = " ".join(options.only)
-        for line in compete(project, "--rounds", rounds, "--scale", scale, "--only", only):
-            if "measure" in line:
-                sample = Sample(**line)
-                progress.update(
-                    task, advance=1, description=f"{sample.measure}, {sample.contestant}"
-                )
-                yield sample
-            elif "runs" in line:
-                progress.update(task, total=line["runs"])
-            else:
-                versions.update(line["versions"])
+        size = ["--rounds", str(options.rounds), "--scale", str(options.scale)]
+        task = progress.add_task("install the projects and the peers", total=None)
+        if only := " ".join(each for each in options.only if each not in {"copier", "tenants"}):
+            rendering.render(template, project, observability="opentelemetry")
+            equip(project)
+            lines = compete(project, *CONTESTANTS, *size, "--only", only)
+            yield from read(lines, versions, progress, task)
+        if "tenants" in options.only:
+            rendering.render(template, base / "tenants" / "shop", **WITH_TENANTS)
+            equip(base / "tenants" / "shop", "tenants")
+            lines = compete(base / "tenants" / "shop", *OF_TENANTS, *size)
+            yield from read(lines, versions, progress, task)
+
+
+def read(
+    lines: Iterator[dict[str, Any]], versions: dict[str, str], progress: Progress, task: TaskID
+) -> Iterator[Sample]:
+    """Yield the figures in what contestants print, and note the versions."""
+    progress.update(task, description="fill the tables", completed=0)
+    for line in lines:
+        if "measure" in line:
+            sample = Sample(**line)
+            progress.update(task, advance=1, description=f"{sample.measure}, {sample.contestant}")
+            yield sample
+        elif "runs" in line:
+            progress.update(task, total=line["runs"])
+        else:
+            versions.update(line["versions"])
 
 
 if __name__ == "__main__":

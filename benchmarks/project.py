@@ -18,23 +18,23 @@ class BenchmarkError(RuntimeError):
     """A program failed. The message has its output."""
 
 
-def equip(project: Path) -> None:
-    """Copy the contestants into the project, and install what they need."""
+def equip(project: Path, package: str = "contestants") -> None:
+    """Copy a package of contestants into the project, and install what they need."""
     _run(["uv", "sync", "--quiet"], project)
     _run(["uv", "pip", "install", "--quiet", *PEERS], project)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(HERE / "contestants", project / "contestants", ignore=ignored)
+    shutil.copytree(HERE / package, project / package, ignore=ignored)
 
 
-def compete(project: Path, *arguments: str) -> Iterator[dict[str, Any]]:
-    """Run the contestants on a new PostgreSQL, and yield the lines that they print.
+def compete(project: Path, *command: str) -> Iterator[dict[str, Any]]:
+    """Run a command on a new PostgreSQL, and yield the lines that its contestants print.
 
     Raises:
         BenchmarkError: a contestant failed.
     """
-    command = ["python", "-m", "tools.throwaway", "python", "-m", "contestants", *arguments]
+    on_a_server = ["uv", "run", "--quiet", "--no-sync", "python", "-m", "tools.throwaway"]
     process = subprocess.Popen(
-        ["uv", "run", "--quiet", "--no-sync", *command],
+        [*on_a_server, *command],
         cwd=project,
         env=_environment(),
         stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from .figures import Sample
 NAMES = ["a template with one file", "ours"]
 
 
-def render(template: Path, project: Path, **answers: str) -> None:
+def render(template: Path, project: Path, **answers: str | bool) -> None:
     """Render a project with the default answers, and with these answers."""
     with warnings.catch_warnings():
         # At each first copy Copier warns that there are no previous answers.

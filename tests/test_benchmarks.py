@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import WITH_TENANTS
 from benchmarks.aims import AIMS
 from benchmarks.figures import Sample, collect
 from benchmarks.project import equip
@@ -27,6 +28,10 @@ CONTESTANTS = {
     "http read": 4,
     "http list": 4,
     "http create": 4,
+    "tenants, get": 2,
+    "tenants, transaction": 2,
+    "tenants, page": 2,
+    "tenants, insert": 2,
 }
 
 
@@ -56,9 +61,15 @@ def test_an_unknown_measure_is_refused() -> None:
     assert "Traceback" not in result.stdout
 
 
-def test_the_contestants_are_typed_like_the_project(render: Render, tmp_path: Path) -> None:
-    project = render(tmp_path / "shop", observability="opentelemetry")
-    equip(project)
+@pytest.mark.parametrize(
+    ("package", "answers"),
+    [("contestants", {"observability": "opentelemetry"}), ("tenants", WITH_TENANTS)],
+)
+def test_the_contestants_are_typed_like_the_project(
+    render: Render, tmp_path: Path, package: str, answers: dict[str, str | bool]
+) -> None:
+    project = render(tmp_path / "shop", **answers)
+    equip(project, package)
 
     run(["uv", "run", "--quiet", "--no-sync", "mypy"], project)
 
