@@ -145,7 +145,9 @@ async def page(client: Client) -> None:
     cursor = f"&cursor={client.some('cursor')}" if client.known["cursor", client.tenant] else ""
     answer = await client.send(f"GET /customers?limit=2{cursor}", 200, 422)
     if answer.status_code == 200:
-        assert {each["note"] for each in answer.json()["items"]} <= {client.own}
+        items = answer.json()["items"]
+        assert {each["note"] for each in items} <= {client.own}
+        client.known["customer", client.tenant] += [each["id"] for each in items]
         if found := answer.json()["next"]:
             client.known["cursor", client.tenant].append(found)
 
