@@ -58,6 +58,7 @@ SURFACE = {
         "TenantedLog",
         "UnsafeRole",
         "open_to_all_tenants",
+        "system_database",
         "tenant_attributes",
         "tenant_foreign_key",
         "tenant_scope",

@@ -11,9 +11,15 @@ from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
 
-MODELS, WORK, SCOPE, FILTER = RUN = [
+MODELS, WORK, SCOPE, FILTER, SYSTEM = RUN = [
     snippet("docs/tenancy.md", words)
-    for words in ("class Country", "unit_of_work(info=Tenant", "with tenant_scope", "addFilter")
+    for words in (
+        "class Country",
+        "unit_of_work(info=Tenant",
+        "with tenant_scope",
+        "addFilter",
+        "system_database(",
+    )
 ]
 IMPORTS = """
 from sqlalchemy import Index, UniqueConstraint
@@ -32,10 +38,10 @@ import logging
 import sys
 import uuid
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from shop import db
-from shop.db.tenancy import Tenant, TenantKey, tenant_attributes, tenant_scope
+from shop.db.tenancy import Tenant, TenantKey, system_database, tenant_attributes, tenant_scope
 from shop.models import Post, User
 from shop.settings import Settings
 from shop.unit_of_work import Database, UnitOfWork
@@ -63,6 +69,8 @@ async def run(_: Job) -> None:
 
 {scope}
 
+{system}
+
 async def publish(user: User) -> None:
 {work}
 
@@ -77,6 +85,7 @@ async def main() -> None:
             await publish(user)
             await work(Job(tenant))
         await run(Job(tenant))
+    await count_users()
 
 
 asyncio.run(main())
@@ -104,7 +113,7 @@ asyncio.run(main())
 STEPS = """
 uv run just revision "add posts"
 uv run just migrate
-uv run python -m tools.roles python work.py
+SYSTEM_DATABASE_URL=$DATABASE_URL uv run python -m tools.roles python work.py
 uv run just revisions
 """
 
@@ -123,13 +132,14 @@ def test_tables_are_added_and_used_as_the_document_says(render: Render, tmp_path
     )
     indented = "".join(f"    {line}\n" for line in WORK.code.splitlines())
     program = PROGRAM.replace("{scope}", SCOPE.code).replace("{work}", indented)
-    program = program.replace("{filter}", FILTER.code)
+    program = program.replace("{filter}", FILTER.code).replace("{system}", SYSTEM.code)
     (project / "work.py").write_text(program)
 
     output = on_a_server(project, STEPS)
 
     assert output.count("the tenant sees 1") == 2
     assert output.count("the tenant sees 0") == 1
+    assert output.count("has 1 users") == 2
     assert len({*re.findall("a job of (.*)", output)}) == 3
     assert "a job of -" in output
 

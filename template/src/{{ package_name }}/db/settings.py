@@ -38,7 +38,7 @@ class EnvironmentSettings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            prefix = self.model_config.get("env_prefix", "")
+            prefix = values.get("_env_prefix", self.model_config.get("env_prefix", ""))
             problems = (_problem(f"{prefix}{each['loc'][0]}", each) for each in error.errors())
             raise SettingsError(f"{'; '.join(problems)}; see .env.example") from None
 

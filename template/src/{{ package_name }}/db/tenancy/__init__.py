@@ -33,6 +33,7 @@ give a tenant                      `tenant.py`
 write a model                      `model.py`
 know what the server does          `policies.py`
 know which role is refused         `roles.py`
+work for all tenants               `system.py`
 =================================  ===========================================================
 
 Cost: one statement at the beginning of each transaction. COPY is refused by the server, so many rows
@@ -53,6 +54,7 @@ from .database import Database
 from .model import Tenanted, TenantedLog, TenantKey, open_to_all_tenants, tenant_foreign_key
 from .repository import ReadRepository, Repository
 from .roles import UnsafeRole
+from .system import system_database
 from .tenant import NoTenant, Tenant, TenantError, tenant_attributes, tenant_scope
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "TenantedLog",
     "UnsafeRole",
     "open_to_all_tenants",
+    "system_database",
     "tenant_attributes",
     "tenant_foreign_key",
     "tenant_scope",

@@ -19,9 +19,7 @@ from alembic.util import CommandError, DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, Dialect, MetaData, Table, text
 
 from .model import TENANT_COLUMN, has_tenant, problems
-from .policies import OFF, Policy, State, Statements, protect, wanted_state
-
-_PROBE = "a table with a tenant"
+from .policies import OFF, Policy, State, protect, statements, wanted_state
 
 
 def setup(plugin: Plugin) -> None:
@@ -45,7 +43,7 @@ class ChangePolicies(MigrateOperation):
     @property
     def statements(self) -> list[str]:
         """The SQL of the change."""
-        return Statements(self.dialect, self.table).change(self.before, self.after)
+        return statements(self.dialect, self.table, self.before, self.after)
 
     def reverse(self) -> "ChangePolicies":
         """Return the operation for the downgrade."""
@@ -124,16 +122,15 @@ def _add_policies(connection: Connection, table: Table, before: State) -> State:
 
 def _as_stored(connection: Connection, table: Table) -> State:
     """Return the state as the server writes expressions: create the policies, read, and roll back."""
-    kind = table.c[TENANT_COLUMN].type
-    savepoint = connection.begin_nested()
-    try:
-        probe = Table(_PROBE, MetaData(), Column(TENANT_COLUMN, kind), prefixes=["TEMPORARY"])
+    column = Column(TENANT_COLUMN, table.c[TENANT_COLUMN].type)
+    probe = Table("a table with a tenant", MetaData(), column, prefixes=["TEMPORARY"])
+    with connection.begin_nested() as savepoint:
         probe.create(connection)
         protect(connection, probe)
-        [state] = [state for (_, name), state in _find_states(connection).items() if name == _PROBE]
-        return state
-    finally:
+        found = _find_states(connection).items()
+        [state] = [state for (_, name), state in found if name == probe.name]
         savepoint.rollback()
+    return state
 
 
 def _remove(before: State) -> State:
@@ -144,8 +141,7 @@ def _remove(before: State) -> State:
 
 def _refuse_removal(table: Table, before: State, after: State) -> None:
     removed = {each.name for each in before.policies} - {each.name for each in after.policies}
-    allowed = f"allow={table.fullname}" in alembic.get_x_argument()
-    if removed and not allowed:
+    if removed and f"allow={table.fullname}" not in alembic.get_x_argument():
         raise CommandError(
             f"{table.fullname} would lose the policies {', '.join(sorted(removed))}, which say who "
             f"sees its rows. To write it anyway: `just revision MESSAGE {table.fullname}`"

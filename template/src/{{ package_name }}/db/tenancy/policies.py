@@ -8,11 +8,10 @@ decide what SELECT shows, although it was meant for another command. FORCE makes
 the owner of the table.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, MetaData, Table, event, text
-from sqlalchemy.orm import Mapper
+from sqlalchemy import Connection, Dialect, Table, event, text
 
 from .model import TENANT_COLUMN, Tenanted, has_tenant
 
@@ -65,73 +64,59 @@ def wanted_state(table: Table, dialect: Dialect) -> State:
     return State(True, True, frozenset(policies))
 
 
-class Statements:
-    """The statements for a table.
+def statements(dialect: Dialect, table: str, before: State, after: State) -> list[str]:
+    """Return the statements that make one state of another. A changed policy is never missing.
 
     Args:
         dialect: knows how to quote names.
-        table: its name, quoted and with its schema.
+        table: the name of the table, quoted and with its schema.
+        before, after: the two states.
     """
+    quote = dialect.identifier_preparer.quote
+    old = {each.kind: each for each in before.policies}
+    new = {each.kind: each for each in after.policies}
+    found = [f"DROP POLICY {quote(kind[0])} ON {table}" for kind in sorted(old.keys() - new.keys())]
+    for kind in sorted(new.keys()):
+        if new[kind] != old.get(kind):
+            found.append(_write(quote, table, "ALTER" if kind in old else "CREATE", new[kind]))
+    switches = []
+    if before.enabled != after.enabled:
+        switches.append(f"{'ENABLE' if after.enabled else 'DISABLE'} ROW LEVEL SECURITY")
+    if before.forced != after.forced:
+        switches.append(f"{'FORCE' if after.forced else 'NO FORCE'} ROW LEVEL SECURITY")
+    if switches:
+        found.append(f"ALTER TABLE {table} {', '.join(switches)}")
+    return found
 
-    def __init__(self, dialect: Dialect, table: str) -> None:
-        self._quote = dialect.identifier_preparer.quote
-        self._table = table
 
-    def change(self, before: State, after: State) -> list[str]:
-        """Return the statements that make one state of another. A changed policy is never missing."""
-        old = {each.kind: each for each in before.policies}
-        new = {each.kind: each for each in after.policies}
-        statements = [self._drop(old[kind]) for kind in sorted(old.keys() - new.keys())]
-        statements += [
-            self._write("ALTER" if kind in old else "CREATE", new[kind])
-            for kind in sorted(new.keys())
-            if new[kind] != old.get(kind)
-        ]
-        switches = []
-        if before.enabled != after.enabled:
-            switches.append("ENABLE" if after.enabled else "DISABLE")
-        if before.forced != after.forced:
-            switches.append("FORCE" if after.forced else "NO FORCE")
-        if switches:
-            actions = ", ".join(f"{each} ROW LEVEL SECURITY" for each in switches)
-            statements.append(f"ALTER TABLE {self._table} {actions}")
-        return statements
-
-    def _drop(self, policy: Policy) -> str:
-        return f"DROP POLICY {self._quote(policy.name)} ON {self._table}"
-
-    def _write(self, verb: str, policy: Policy) -> str:
-        lines = [f"{verb} POLICY {self._quote(policy.name)} ON {self._table}"]
-        if verb == "CREATE":
-            mode = "" if policy.permissive else "AS RESTRICTIVE "
-            lines.append(f"{mode}FOR {policy.command}")
-        roles = [each if each == "public" else self._quote(each) for each in policy.roles]
-        lines.append(f"TO {', '.join(roles)}")
-        if policy.using is not None:
-            lines.append(f"USING ({policy.using})")
-        if policy.check is not None:
-            lines.append(f"WITH CHECK ({policy.check})")
-        return "\n".join(lines)
+def _write(quote: Callable[[str], str], table: str, verb: str, policy: Policy) -> str:
+    lines = [f"{verb} POLICY {quote(policy.name)} ON {table}"]
+    if verb == "CREATE":
+        mode = "" if policy.permissive else "AS RESTRICTIVE "
+        lines.append(f"{mode}FOR {policy.command}")
+    roles = [each if each == "public" else quote(each) for each in policy.roles]
+    lines.append(f"TO {', '.join(roles)}")
+    if policy.using is not None:
+        lines.append(f"USING ({policy.using})")
+    if policy.check is not None:
+        lines.append(f"WITH CHECK ({policy.check})")
+    return "\n".join(lines)
 
 
 def protect(connection: Connection, table: Table) -> None:
     """Give a new table its policies."""
     name = connection.dialect.identifier_preparer.format_table(table)
     wanted = wanted_state(table, connection.dialect)
-    for statement in Statements(connection.dialect, name).change(OFF, wanted):
+    for statement in statements(connection.dialect, name, OFF, wanted):
         connection.execute(text(statement))
 
 
-def _create_policies(
-    _: MetaData, connection: Connection, *, tables: Collection[Table], **__: Any
-) -> None:
+def _create_policies(_: object, connection: Connection, *, tables: Any, **__: Any) -> None:
     for table in filter(has_tenant, tables):
         protect(connection, table)
 
 
 @event.listens_for(Tenanted, "instrument_class", propagate=True)
-def _listen(mapper: Mapper[Any], _: type[Tenanted]) -> None:
+def _listen(_: object, model: Any) -> None:
     # Not for all tables: a revision also creates tables, and has its own copy of the policies.
-    table = mapper.local_table
-    assert isinstance(table, Table)
-    event.listen(table.metadata, "after_create", _create_policies)
+    event.listen(model.__table__.metadata, "after_create", _create_policies)

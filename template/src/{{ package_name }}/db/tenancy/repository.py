@@ -21,12 +21,11 @@ class ReadRepository(read.ReadRepository[M, K]):
     """Read the rows of `model`. `K` is the type of its `id`."""
 
     def _identity(self, key: Any) -> tuple[Any, ...]:
-        tenant = tenant_of(self.session.sync_session)
         if isinstance(key, tuple):
             return key
-        if tenant is None:
-            raise NoTenant
-        return tenant.id, key
+        if tenant := tenant_of(self.session.sync_session):
+            return tenant.id, key
+        raise NoTenant
 
 
 class Repository(ReadRepository[M, K], write.Repository[M, K]):

@@ -68,24 +68,22 @@ def _of_tables(connection: Connection, metadata: MetaData) -> Iterator[str]:
     quoted = connection.dialect.identifier_preparer.format_table
     names = [quoted(table) for table in metadata.sorted_tables if has_tenant(table)]
     for each in connection.execute(_READERS, {"names": names}).all():
-        if sentence := _of_table(each):
-            yield sentence
+        yield from _of_table(each)
 
 
-def _of_table(each: Any) -> str | None:
+def _of_table(each: Any) -> Iterator[str]:
     if each.is_view:
         if each.readable and not each.invoker:
-            return (
+            yield (
                 f"the view {each.name} shows what its owner sees: create it WITH "
                 "(security_invoker = true), or revoke SELECT on it"
             )
     elif not each.forced:
-        return (
+        yield (
             f"{each.name} has no forced row-level security: apply the revisions, and write the policies "
             "of a partition by hand"
         )
     elif each.owned:
-        return (
+        yield (
             f"the role could switch off the policies of {each.name}: let another role own the table"
         )
-    return None
