@@ -105,6 +105,27 @@ async def test_rows_that_a_join_repeats_hide_no_other_row(
     assert there == back_again == {1, 2, 3}
 
 
+@pytest.mark.parametrize("order", [[], [Author.name.desc()], [Book.rating, Book.id.desc()]])
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_rows_that_a_join_repeats_have_cursors_and_a_last_page(
+    books: AsyncSession, order: list[Any], limit: int
+) -> None:
+    joined = select(Author).join(Author.books).options(joinedload(Author.books))
+
+    async def read(size: int, cursor: str | None = None, *, backward: bool = False) -> list[int]:
+        page = await db.paginate(
+            books, joined, order_by=order, limit=size, cursor=cursor, backward=backward
+        )
+        return [author.id for author in page.items]
+
+    whole = await db.paginate(books, joined, order_by=order, limit=99, item_cursors=True)
+    ids = [author.id for author in whole.items]
+    assert await read(limit, backward=True) == ids[-limit:]
+    for place, cursor in enumerate(whole.item_cursors):
+        assert await read(limit, cursor) == ids[place + 1 :][:limit]
+        assert await read(limit, cursor, backward=True) == ids[:place][-limit:]
+
+
 async def test_a_row_is_an_item_for_each_of_its_places(books: AsyncSession) -> None:
     joined = select(Author).join(Author.books).options(joinedload(Author.books))
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import selectinload
 
-from shop.db import UNSET, Database, errors, record_queries
+from shop.db import UNSET, Database, IsolationLevel, errors, record_queries
 from tests.proofs.support.accounts import Account, Seat, Work
 from tests.proofs.support.pets import Person, Pet
 from tests.proofs.support.pets import Work as PetWork
@@ -52,16 +53,20 @@ async def test_composite_keys(bank: Database[Work]) -> None:
         assert [each.guest for each in await work.seats.get_by_keys([("A", 1)])] == ["Ada"]
 
 
-async def test_twenty_tasks_lock_the_same_rows_in_different_orders(bank: Database[Work]) -> None:
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+async def test_twenty_tasks_lock_the_same_rows_in_different_orders(
+    bank: Database[Work], level: IsolationLevel
+) -> None:
     keys = await fill(bank, 30)
 
-    async def add() -> None:
-        async with bank.unit_of_work() as work:
-            mine = random.sample(keys, len(keys))
-            for each in await work.accounts.get_by_keys(mine, with_for_update=True):
-                each.balance += 1
+    async def add(work: Work) -> None:
+        mine = random.sample(keys, len(keys))
+        for each in await work.accounts.get_by_keys(mine, with_for_update=True):
+            each.balance += 1
 
-    await asyncio.gather(*(add() for _ in range(20)))
+    attempts = 1 if level == "READ COMMITTED" else 100
+    options: Any = {"attempts": attempts, "isolation_level": level}
+    await asyncio.gather(*(bank.transact(add, **options) for _ in range(20)))
 
     async with bank.unit_of_work() as work:
         balances = {each.balance for each in await work.accounts.get_by_keys(keys)}

@@ -66,6 +66,31 @@ async def update_where(shape: Shape, repository: Any, column: str) -> None:
     assert await repository.update_where(by(shape, column), **{column: new(column)}) == 1
 
 
+async def update_by_keys(shape: Shape, repository: Any, column: str) -> None:
+    keys = [2, await key_of_another(repository, shape), 2]
+    assert await repository.update_by_keys(keys, **{column: new(column)}) == 1
+
+
+async def get_by_keys(shape: Shape, repository: Any, column: str) -> None:
+    for how in ({}, {"populate_existing": True}, {"with_for_update": True}):
+        [entity] = await repository.get_by_keys([2], **how)
+        with pytest.raises(errors.NotFound):  # a row of another class, or no row
+            await repository.get_by_keys([2, await key_of_another(repository, shape)], **how)
+    await repository.update(entity, **{column: new(column)})
+
+
+async def get_or_add_rows(_: Shape, repository: Any, __: str) -> None:
+    rows = [{"id": each, "name": "n", "size": 5} for each in (50, 2)]
+    found = await repository.get_or_add_rows(rows, conflict_target=["id"])
+    assert [each.id for each in found] == [50, 2]
+
+
+async def insert_missing_rows(shape: Shape, repository: Any, __: str) -> None:
+    keys = (2, await key_of_another(repository, shape), 50)
+    rows = [{"id": each, "name": "n", "size": 5} for each in keys if each != 99]
+    assert await repository.insert_missing_rows(rows, conflict_target=["id"]) == 1
+
+
 async def update_rows(_: Shape, repository: Any, column: str) -> None:
     assert await repository.update_rows([{"id": 2, "version": 1, column: new(column)}]) == 1
 
@@ -134,11 +159,15 @@ METHODS: list[tuple[Write, Callable[[Shape, str], set[tuple[str, int, str]]]]] =
     (delete_by_keys, deleted),
     (delete, deleted),
     (update_where, changed),
+    (update_by_keys, changed),
+    (get_by_keys, changed),
     (update_rows, changed),
     (update, changed),
     (upsert_rows, changed),
     (upsert, changed),
     (insert_rows, inserted),
+    (insert_missing_rows, inserted),
+    (get_or_add_rows, inserted),
     (add, inserted),
     (restore, restored),
     (purge, purged),
@@ -149,10 +178,13 @@ REFUSED = {
     delete_by_keys,
     purge,
     update_where,
+    update_by_keys,
     update_rows,
     upsert_rows,
     upsert,
     insert_rows,
+    insert_missing_rows,
+    get_or_add_rows,
 }
 
 
@@ -174,7 +206,7 @@ async def test_each_method_writes_the_chosen_row_of_each_shape_or_refuses(
                     assert outcome == expected(shape, column), (shape.name, write.__name__, column)
                     written += 1
     print(f"{written} cells wrote the chosen row, {refused} refused, 0 wrong")
-    assert (written, refused) == (102, 30)
+    assert (written, refused) == (138, 42)
 
 
 async def attempt(

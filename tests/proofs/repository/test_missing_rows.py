@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import joinedload
 
+from shop import db
 from shop.db import Database, errors
 from tests.proofs.support.people import Flat as Thing
 from tests.proofs.support.people import Friend, Person, Seat, Work, thing
@@ -149,31 +150,43 @@ async def test_a_row_that_is_deleted_meanwhile_is_inserted(
     assert found.nick == "Nick 1"
 
 
-async def together(stock: Database[Work], method: str) -> Sequence[Any]:
+LEVELS: list[db.IsolationLevel] = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+
+
+async def together(
+    stock: Database[Work], method: str, isolation_level: db.IsolationLevel
+) -> Sequence[Any]:
     """Call a method in 20 tasks, with the same 60 rows in different orders and parts."""
 
-    async def call() -> Any:
-        async with stock.unit_of_work() as work:
-            numbers = random.sample(range(60), 40)
-            rows = [{"email": person(each)["email"]} for each in numbers]
-            call = getattr(rows_of(work.session, Person), method)
-            result = await call(rows, conflict_target=[Person.email])
-            if isinstance(result, int):
-                return result
-            return [(n, each.email, each.id) for n, each in zip(numbers, result, strict=True)]
+    async def call(work: Work) -> Any:
+        numbers = random.sample(range(60), 40)
+        rows = [{"email": person(each)["email"]} for each in numbers]
+        call = getattr(rows_of(work.session, Person), method)
+        result = await call(rows, conflict_target=[Person.email])
+        if isinstance(result, int):
+            return result
+        return [(n, each.email, each.id) for n, each in zip(numbers, result, strict=True)]
 
-    return await asyncio.gather(*(call() for _ in range(20)))
+    attempts = 1 if isolation_level == "READ COMMITTED" else 20
+    options: Any = {"attempts": attempts, "isolation_level": isolation_level}
+    return await asyncio.gather(*(stock.transact(call, **options) for _ in range(20)))
 
 
-async def test_twenty_tasks_insert_each_missing_row_once(stock: Database[Work]) -> None:
-    counts = await together(stock, "insert_missing_rows")
+@pytest.mark.parametrize("level", LEVELS)
+async def test_twenty_tasks_insert_each_missing_row_once(
+    stock: Database[Work], level: db.IsolationLevel
+) -> None:
+    counts = await together(stock, "insert_missing_rows", level)
 
     async with stock.unit_of_work() as work:
         assert sum(counts) == await rows_of(work.session, Person).count() == 60
 
 
-async def test_twenty_tasks_get_or_add_the_same_rows(stock: Database[Work]) -> None:
-    found = [each for task in await together(stock, "get_or_add_rows") for each in task]
+@pytest.mark.parametrize("level", LEVELS)
+async def test_twenty_tasks_get_or_add_the_same_rows(
+    stock: Database[Work], level: db.IsolationLevel
+) -> None:
+    found = [each for task in await together(stock, "get_or_add_rows", level) for each in task]
 
     assert len(found) == 20 * 40
     assert all(email == f"{number}@example.org" for number, email, _ in found)

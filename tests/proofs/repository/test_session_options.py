@@ -67,6 +67,28 @@ async def update(repository: Any) -> None:
     assert await repository.update_rows(ROWS) == 2
 
 
+async def insert_missing(repository: Any) -> None:
+    await repository.insert_rows(ROWS[:1])
+    assert await repository.insert_missing_rows(ROWS) == 1
+
+
+async def get_or_add(repository: Any) -> None:
+    await repository.insert_rows(ROWS[:1])
+    assert [each.id for each in await repository.get_or_add_rows(ROWS[::-1])] == [2, 1]
+
+
+async def by_keys(repository: Any) -> None:
+    await repository.insert_rows([*ROWS, {"id": 3, "color": None}])
+    assert await repository.update_by_keys([2, 3], color=Color.RED) == 2
+    found = await repository.get_by_keys([3, 2], with_for_update=True, populate_existing=True)
+    assert [each.color for each in found] == [Color.RED] * 2
+    assert await repository.delete_by_keys([3, 99]) == 1
+    page = await repository.paginate(
+        repository.model.id < 9, order_by=[], limit=1, backward=True, item_cursors=True
+    )
+    assert [each.id for each in page.items] == [2]
+
+
 async def update_where(repository: Any) -> None:
     await repository.insert_rows([{"id": 1}, {"id": 2}])
     assert await repository.update_where(repository.model.id == 1, color=Color.RED) == 1
@@ -77,7 +99,10 @@ async def delete_where(repository: Any) -> None:
     assert await repository.delete_where(repository.model.id == 3) == 1
 
 
-WRITES: list[Write] = [insert, upsert, update, update_where, delete_where]
+WRITES: list[Write] = [
+    *(insert, upsert, update, update_where, delete_where),
+    *(insert_missing, get_or_add, by_keys),
+]
 
 
 @pytest.fixture
@@ -209,7 +234,7 @@ async def test_an_option_that_allows_no_write_refuses_each(
     options: dict[str, Any],
     error: type[errors.Error],
 ) -> None:
-    for write in (insert, upsert, update):
+    for write in (insert, upsert, update, insert_missing, get_or_add, by_keys):
         for few in (1000, 1):
             monkeypatch.setattr(batches, "FEW", few)
             async with await session_of_engine(tenants.engine, options) as session:

@@ -67,29 +67,54 @@ async def streamed(rows: Rows, entity: Any) -> list[Any]:
 
 
 async def upserted(rows: Rows, entity: Any) -> Any:
-    keys = [rows.model.__mapper__.get_property_by_column(c).key for c in primary_key(rows)]
+    keys = key_names(rows)
     row = values(rows.model, "new") | {name: getattr(entity, name) for name in keys}
     return await rows.upsert(row, conflict_target=keys)
 
 
+def both_rows(rows: Rows, entity: Any) -> list[dict[str, Any]]:
+    """Return a row that exists, and one that does not."""
+    old = {name: getattr(entity, name) for name in key_names(rows)} | {"name": "first"}
+    return [old, old | ({"number": 99} if "number" in old else {"id": 99}) | {"name": "other"}]
+
+
+async def gotten_or_added(rows: Rows, entity: Any) -> list[Any]:
+    found = await rows.get_or_add_rows(both_rows(rows, entity), conflict_target=key_names(rows))
+    assert found[0] is entity
+    return [*found]
+
+
+async def inserted_if_missing(rows: Rows, entity: Any) -> None:
+    given = both_rows(rows, entity)
+    assert await rows.insert_missing_rows(given, conflict_target=key_names(rows)) == 1
+
+
 async def updated_by_rows(rows: Rows, entity: Any) -> int:
-    mapper = rows.model.__mapper__
-    keys = [mapper.get_property_by_column(each).key for each in primary_key(rows)]
+    keys = key_names(rows)
     keys += ["version"] if rows.model is Order else []
     return await rows.update_rows([{name: getattr(entity, name) for name in keys} | {"name": "u"}])
 
 
-def primary_key(rows: Rows) -> Any:
-    return rows.model.__mapper__.primary_key
+def key_names(rows: Rows) -> list[str]:
+    mapper = rows.model.__mapper__
+    return [mapper.get_property_by_column(each).key for each in mapper.primary_key]
 
 
 METHODS: dict[str, Method] = {
     "get": lambda rows, entity: rows.get(key_of(entity)),
     "get with a lock": lambda rows, entity: rows.get(key_of(entity), with_for_update=True),
     "one_or_none": lambda rows, entity: rows.one_or_none(rows.model.name == "first"),
+    "get anew": lambda rows, entity: rows.get(key_of(entity), populate_existing=True),
+    "get_by_keys": lambda rows, entity: rows.get_by_keys([key_of(entity)] * 2),
+    "get_by_keys with a lock": lambda rows, entity: rows.get_by_keys(
+        [key_of(entity)], with_for_update=True
+    ),
     "all": lambda rows, entity: rows.all(order_by=[rows.model.name]),
     "all_and_count": lambda rows, entity: rows.all_and_count(order_by=[rows.model.name], limit=1),
     "paginate": lambda rows, entity: rows.paginate(order_by=[rows.model.name], limit=1),
+    "last page": lambda rows, entity: rows.paginate(
+        order_by=[rows.model.name], limit=1, backward=True, item_cursors=True
+    ),
     "stream": streamed,
     "count": lambda rows, entity: rows.count(),
     "exists": lambda rows, entity: rows.exists(rows.model.name == "first"),
@@ -97,6 +122,9 @@ METHODS: dict[str, Method] = {
     "insert_rows": lambda rows, entity: rows.insert_rows(
         [values(rows.model, "third") | ({"number": 9} if rows.model is Membership else {})]
     ),
+    "get_or_add_rows": gotten_or_added,
+    "insert_missing_rows": inserted_if_missing,
+    "update_by_keys": lambda rows, entity: rows.update_by_keys([key_of(entity)], name="k"),
     "upsert": upserted,
     "update": lambda rows, entity: rows.update(entity, name="changed"),
     "update_rows": updated_by_rows,

@@ -38,6 +38,16 @@ async def work(database: Shop) -> None:
         assert await uow.users.count(User.id.in_([ada.id, bob.id])) == 2
         assert (await uow.users.get_one(bob.id)).credits == 13
         assert len(await uow.posts.all(Post.author_id == ada.id)) == 3
+        names = [*names, str(uuid.uuid4())]
+        rows = [{"email": each, "username": each, "password_hash": ""} for each in names]
+        found = await uow.users.get_or_add_rows(rows, conflict_target=[User.email])
+        assert [each.email for each in found] == names
+        assert await uow.users.insert_missing_rows(rows, conflict_target=[User.email]) == 0
+        keys = [each.id for each in found]
+        assert [*await uow.users.get_by_keys(keys, with_for_update=True)] == found
+        assert await uow.users.update_by_keys(keys, credits=1) == 3
+        last = await uow.posts.paginate(order_by=Post.id, limit=1, backward=True)
+        assert len(last.items) == 1
         if database.settings.pgbouncer:
             assert await uow.session.scalar(text("SHOW statement_timeout")) == timeout
 
