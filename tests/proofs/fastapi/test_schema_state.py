@@ -18,6 +18,7 @@ from tests.db.fastapi.fixtures import client_of
 from tests.proofs.fastapi.application import application
 from tests.proofs.fastapi.sites import lines
 from tests.proofs.support.faults import opened
+from tests.proofs.support.revisions import Project
 
 
 @pytest.mark.parametrize("missing", ["pyproject.toml", "migrations"])
@@ -49,6 +50,23 @@ async def test_services_of_one_event_loop_can_check_their_schemas_at_the_same_ti
 ) -> None:
     async with opened(fresh_database_url) as database:
         await asyncio.gather(*(SchemaState().check(database.engine) for _ in range(4)))
+
+
+async def test_a_merge_behind_a_revision_of_the_phase_contract_does_not_count(
+    pytestconfig: pytest.Config,
+    tmp_path: Path,
+    fresh_database_url: URL,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = Project(pytestconfig.rootpath, tmp_path / "copy", fresh_database_url)
+    copy.write("a", phase="contract")
+    copy.write("b")
+    copy.write("merge", after=("a", "b"))
+    copy.alembic("-x", "phase=expand", "upgrade", "head")
+    monkeypatch.chdir(copy.root)
+
+    async with opened(fresh_database_url) as database:
+        await SchemaState().check(database.engine)
 
 
 @pytest.fixture

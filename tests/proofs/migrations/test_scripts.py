@@ -1,6 +1,8 @@
-"""The offline script and the downgrades create exactly the same schema as the upgrade."""
+"""A script for `psql --set ON_ERROR_STOP=1 --file` and the downgrades create the same schema as the upgrade.
 
-import subprocess
+The `--sql` of a command writes such a script.
+"""
+
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -10,8 +12,8 @@ from sqlalchemy import URL, Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.proofs.support.everything import change_everything, describe
+from tests.proofs.support.psql import psql
 from tests.proofs.support.revisions import Project
-from tools.embedded import find_binaries
 from tools.sources import connect
 
 
@@ -62,17 +64,3 @@ async def test_each_downgrade_is_exact(project: Project, fresh_database_url: URL
     assert [line for line in schemas[0] if line.startswith("relation") and line.endswith(" r")] == [
         "relation alembic_version r"
     ]
-
-
-def psql(url: URL, script: str) -> None:
-    """Execute a script, as a person would."""
-    target = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    done = subprocess.run(
-        [find_binaries() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", target],
-        input=script,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr

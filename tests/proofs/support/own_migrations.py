@@ -3,6 +3,7 @@
 import io
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -52,7 +53,11 @@ class Project:
 
     def allow(self, *names: str) -> None:
         """Allow what `just revision MESSAGE NAME` would allow."""
-        self.config.cmd_opts = Namespace(x=[f"allow={name}" for name in names])
+        self.give(*(f"allow={name}" for name in names))
+
+    def give(self, *arguments: str) -> None:
+        """Give arguments that are `-x` on the command line."""
+        self.config.cmd_opts = Namespace(x=list(arguments))
 
     async def run(self, metadata: MetaData, *commands: Callable[[Config], object]) -> None:
         """Run commands of Alembic as a project with these models would."""
@@ -63,6 +68,17 @@ class Project:
                 each(self.config)
 
         await self.connected(run_on)
+
+    def write(self, name: str, upgrade: str = "pass", downgrade: str = "pass", **more: Any) -> None:
+        """Write a revision by hand."""
+        (self.versions / f"{name}.py").write_text(by_hand(name, upgrade, downgrade, **more))
+
+    async def script(self, step: Callable[..., None], revisions: str) -> str:
+        """Return the script that a command writes for these revisions: `0001:head`."""
+        self.output.truncate(0)
+        self.output.seek(0)
+        await self.run(MetaData(), partial(step, revision=revisions, sql=True))
+        return self.output.getvalue()
 
     async def connected(self, work: Callable[[Connection], Any]) -> Any:
         """Run a function on a connection, and commit."""
@@ -102,6 +118,32 @@ class Project:
         return sorted(" ".join(row[0].split()) for row in rows)
 
 
+def by_hand(
+    name: str,
+    upgrade: str = "pass",
+    downgrade: str = "pass",
+    *,
+    phase: str = "expand",
+    after: str | tuple[str, ...] | None = "0001",
+    needs: str | None = None,
+    more: str = "",
+) -> str:
+    """Return the text of a revision that somebody wrote by hand."""
+    return (
+        f'"""{name}\n\nRevision: {name}, after {after}\n"""\n\n'
+        "import sqlalchemy as sa\nfrom alembic import op\n\n"
+        f'revision = "{name}"\ndown_revision = {quoted(after)}\n'
+        f'branch_labels = None\ndepends_on = {quoted(needs)}\nphase = "{phase}"\n{more}\n\n'
+        f"def upgrade() -> None:\n    {upgrade}\n\n\n"
+        f"def downgrade() -> None:\n    {downgrade}\n"
+    )
+
+
+def quoted(value: str | tuple[str, ...] | None) -> str:
+    """Return a value in Python, with the quotes that Alembic writes."""
+    return repr(value).replace("'", '"')
+
+
 def plain(url: URL) -> str:
     """Return a URL for asyncpg and psql."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -115,6 +157,16 @@ def upgrade(config: Config) -> None:
     command.upgrade(config, "head")
 
 
+def downgrade(config: Config) -> None:
+    command.downgrade(config, "-1")
+
+
 def empty(connection: Connection) -> None:
     connection.execute(text("DROP SCHEMA public CASCADE"))
     connection.execute(text("CREATE SCHEMA public"))
+
+
+def read_heads(connection: Connection) -> list[str]:
+    """Return the revisions that are in the table of Alembic, in the order of their names."""
+    query = text("SELECT version_num FROM alembic_version ORDER BY version_num")
+    return list(connection.scalars(query))

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import URL
 
 from .forked import run_python
+from .own_migrations import by_hand
 
 
 class Project:
@@ -102,23 +103,16 @@ class Project:
     def write(
         self,
         name: str,
-        upgrade: str,
+        upgrade: str = "pass",
         downgrade: str = "pass",
         *,
         phase: str = "expand",
-        after: str = "0001",
+        after: str | tuple[str, ...] = "0001",
         more: str = "",
     ) -> Path:
         """Write a revision by hand."""
         path = self.root / f"migrations/versions/{name}.py"
-        path.write_text(
-            f'"""{name}\n\nRevision: {name}, after {after}\n"""\n\n'
-            "import sqlalchemy as sa\nfrom alembic import op\n\n"
-            f'revision = "{name}"\ndown_revision = "{after}"\n'
-            f'branch_labels = None\ndepends_on = None\nphase = "{phase}"\n{more}\n\n'
-            f"def upgrade() -> None:\n    {upgrade}\n\n\n"
-            f"def downgrade() -> None:\n    {downgrade}\n"
-        )
+        path.write_text(by_hand(name, upgrade, downgrade, phase=phase, after=after, more=more))
         return path
 
 

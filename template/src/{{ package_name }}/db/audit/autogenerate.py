@@ -5,6 +5,7 @@ server. It writes plain statements into the revision, and no operations: so old 
 the option was switched off, and this directory is gone.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -50,12 +51,14 @@ class Execute(MigrateOperation):
 
 @renderers.dispatch_for(Execute)
 def _render(_: AutogenContext, operation: Execute) -> list[str]:
+    # `text()` would read `:name` as a parameter. The name of a column may have it.
+    escaped = [re.sub(r"(?<!:):(?=\w)", r"\\:", each) for each in operation.statements]
     return [
         # In several lines, like other SQL, unless Python would read a backslash or quotes in it.
-        f"op.execute({statement!r})"
-        if "\\" in statement or '"""' in statement
-        else f'op.execute("""\n{statement}\n""")'
-        for statement in operation.statements
+        f"op.execute({each!r})"
+        if "\\" in each or '"""' in each
+        else f'op.execute("""\n{each}\n""")'
+        for each in escaped
     ]
 
 

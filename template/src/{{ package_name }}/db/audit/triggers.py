@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, MetaData, Table, text
+from sqlalchemy import Connection, Dialect, MetaData, Table
 
 TRIGGER = "audit"
 FUNCTION = "write_audit_log"
@@ -161,4 +161,4 @@ def create_triggers(
         if table in tables
     ]
     for statement in statements:
-        connection.execute(text(statement))
+        connection.exec_driver_sql(statement)

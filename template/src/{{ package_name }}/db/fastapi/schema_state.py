@@ -11,7 +11,7 @@ from threading import Lock
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection
@@ -46,14 +46,17 @@ class SchemaState:
             missing = await connection.run_sync(_find_missing)
         if missing:
             raise SchemaMismatch(
-                f"the schema of the database is older than this code, and lacks {missing[0]}: run "
+                f"the schema of the database is older than this code, and lacks {missing[-1].revision}: run "
                 "`just migrate expand` before a deploy, or `just migrate` in development"
             )
         self._fits = True
 
 
-def _find_missing(connection: Connection) -> list[str]:
-    """Return the revisions of the phase `expand` that the database lacks, the oldest first."""
+def _find_missing(connection: Connection) -> list[Script]:
+    """Return the revisions of the phase `expand` that the database lacks, the newest first.
+
+    A merge changes nothing. It may need a revision of the phase `contract`, so it does not count.
+    """
     config = Config(toml_file="pyproject.toml", output_buffer=StringIO())
     try:
         scripts = ScriptDirectory.from_config(config)
@@ -69,4 +72,4 @@ def _find_missing(connection: Connection) -> list[str]:
         pending = [*scripts.iterate_revisions("heads", applied or "base")]
     except RevisionError:  # the code does not know a revision, so the database is newer
         return []
-    return [each.revision for each in reversed(pending) if phase_of(each) == "expand"]
+    return [each for each in pending if phase_of(each) == "expand" and not each.is_merge_point]

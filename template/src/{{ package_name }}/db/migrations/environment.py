@@ -4,7 +4,8 @@
 set. It runs alone, and tries again after a lock timeout; see `runner.py`.
 
 `alembic upgrade head --sql` needs no database. It writes one script of all revisions. Run it with
-`psql --set ON_ERROR_STOP=1`, so that it stops at the first error.
+`psql --set ON_ERROR_STOP=1`, so that it stops at the first error. If a revision cannot be written,
+there is no script.
 
 A program or a test can hand in its connection, in any event loop. If no loop runs, it can hand in
 an `AsyncEngine`. Then this does not wait for other migrations, and does not try again::
@@ -16,10 +17,12 @@ Models may be in several schemas. The first revision that needs a schema creates
 """
 
 import asyncio
+import sys
 import warnings
-from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
+from io import StringIO
 from types import ModuleType
 from typing import Any
 
@@ -33,8 +36,15 @@ from ..settings import DatabaseSettings
 from . import operations  # noqa: F401  # The import registers the operations.
 from .dialect import dialect
 from .phases import Steps
-from .runner import run_alone, run_once
+from .runner import run_alone, run_on_engine, run_once
 from .settings import MigrationSettings
+
+# Alembic's sentences do not say what to do.
+_SENTENCES = {
+    "not up to date": "the database lacks a revision: run `just migrate`",
+    "Multiple head": "there are several heads: set the down_revision of the newer one to the other one",
+    "mbiguous": "this could mean several revisions: name one, as in `alembic downgrade 0001`",
+}
 
 
 def run_migrations(metadata: MetaData, **options: Any) -> None:
@@ -50,7 +60,8 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
         CommandError: the command is not possible, or the database reports an error. Alembic prints
             it as one sentence.
     """
-    command = _read_command()
+    context.configure(dialect_name=dialect.NAME)  # Only then Alembic shows the arguments.
+    command = context.get_context().opts
     ours: dict[str, Any] = {"target_metadata": metadata, "transaction_per_migration": True}
     if "revision_context" in command:  # `alembic revision` and `alembic check`
         ours |= _load_authoring().options(metadata)
@@ -61,28 +72,19 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
     elif handed_in is None:
         _connect_and_run(ours | options, changes="destination_rev" in command)
     elif isinstance(handed_in, AsyncEngine):
-        asyncio.run(_run_on_engine(handed_in, partial(_run, ours | options, Steps(_silent))))
+        asyncio.run(run_on_engine(handed_in, partial(_run, ours | options, Steps(_silent))))
     else:
         _run(ours | options, Steps(_silent), handed_in)
 
 
-def _read_command() -> Mapping[str, Any]:
-    """Return the arguments of the command. Alembic shows them only in a configured context."""
-    context.configure(dialect_name=dialect.NAME)
-    return context.get_context().opts
-
-
 def _load_authoring() -> ModuleType:
     name = f"{__package__}.authoring"
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
+    if find_spec(name) is None:
         raise CommandError(
             "`alembic revision` and `alembic check` need db/migrations/authoring/, which is not in the "
             "wheel: run them in the project's source tree"
-        ) from error
+        )
+    return import_module(name)
 
 
 def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
@@ -96,19 +98,15 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
             asyncio.run(run_once(settings.engine_settings(), work))
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
-    except CommandError as error:
-        if "not up to date" in str(error):  # Alembic's sentence does not say what to do.
-            raise CommandError("the database lacks a revision: run `just migrate`") from error
+    except (CommandError, UserWarning) as error:
+        for words, sentence in _SENTENCES.items():
+            if words in str(error):
+                raise CommandError(sentence) from error
         raise
     except Error as error:  # People who migrate may see the message of the server.
         said = getattr(error.__cause__, "__notes__", [error.__cause__])
         # The advice to migrate is for a program. Here the SQL of a revision is wrong.
         raise CommandError(f"{str(error).partition(': migrate')[0]}: {said[-1]}") from error
-
-
-async def _run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
-    async with engine.connect() as connection:
-        await connection.run_sync(work)
 
 
 def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
@@ -120,6 +118,7 @@ def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
     with context.begin_transaction(), warnings.catch_warnings():
         # A type that SQLAlchemy does not know is compared by the name that the server gives it.
         warnings.filterwarnings("ignore", "Did not recognize type")
+        warnings.filterwarnings("error", "downgrade -1 from multiple heads is ambiguous")
         context.run_migrations()
 
 
@@ -132,13 +131,23 @@ def _write_script(options: dict[str, Any]) -> None:
         dialect_name=dialect.NAME,
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},
+        output_buffer=(script := StringIO()),
         **(options | timeouts),  # operations that change a timeout restore these values
     )
     Steps(_silent).restrict(context.get_context())
     dialect.set_timeouts(context.execute, timeouts)
     dialect.secure_session(context.execute)
+    bind: Any = context.get_bind()
+    bind.execute = partial(_write, bind.execute)
     with context.begin_transaction():
         context.run_migrations()
+    (context.config.output_buffer or sys.stdout).write(script.getvalue())
+
+
+def _write(execute: Any, statement: Any, parameters: Any = None, **_: Any) -> None:
+    if parameters:  # Alembic would write NULL for each.
+        raise TypeError("a statement has parameters")
+    execute(statement)
 
 
 def _tell(line: str) -> None:

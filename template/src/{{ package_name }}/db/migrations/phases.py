@@ -4,7 +4,7 @@ A revision has a `phase`:
 
 `expand`
     It is applied before the deploy, by `just migrate expand`. The code that runs now must survive it.
-    The command stops at the first revision of the other phase.
+    The command leaves a revision of the other phase, and all that need it.
 `contract`
     It is applied by `just migrate`, after the old code has ended. Only the new code survives it: a
     column is gone, or must have a value.
@@ -71,6 +71,11 @@ class Steps:
             self._tell("there is nothing to do")
         if self._planned is None:
             self._planned = set(names)
+            for step in steps:  # before anything changes
+                back = isinstance(step, RevisionStep) and not step.is_upgrade
+                if back and (why_not := getattr(step.revision.module, "irreversible", None)):
+                    raise CommandError(f"{step.revision.revision} cannot be taken back: {why_not}")
+        left: set[str] = set()
         for name, step in zip(names, steps, strict=True):
             # In a second try, `+1` would mean another revision.
             if name not in self._planned:
@@ -79,12 +84,12 @@ class Steps:
                 yield step
                 continue
             phase = phase_of(step.revision)
-            why_not = getattr(step.revision.module, "irreversible", None)
-            if self._phase and step.is_upgrade and phase != self._phase:
-                self._tell(f"{name} has the phase {phase}: apply it when the old code has ended")
-                return
-            if why_not and not step.is_upgrade:
-                raise CommandError(f"{name} cannot be taken back: {why_not}")
+            waits = left.intersection(step.info.down_revision_ids)
+            if waits or (self._phase and step.is_upgrade and phase != self._phase):
+                then = "it needs that revision" if waits else "apply it when the old code has ended"
+                self._tell(f"{name} has the phase {phase}: {then}")
+                left.add(name)
+                continue
             verb = "upgrade to" if step.is_upgrade else "downgrade from"
             self._tell(f"{verb} {name} ({phase}), {step.revision.doc}")
             start = time.monotonic()
@@ -105,7 +110,14 @@ def _apply(
     statements: list[str] = []
     if connection is not None:
         event.listen(connection, "before_cursor_execute", lambda *each: statements.append(each[2]))
-    result = run(**arguments)
+    try:
+        result = run(**arguments)
+    except Exception as error:  # A revision may raise anything.
+        if connection is not None or isinstance(error, CommandError):
+            raise
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        sentence = "it must not ask the database, or use parameters"
+        raise CommandError(f"{name} cannot be written as SQL ({reason}): {sentence}") from error
     if isinstance(result, Awaitable | AsyncIterator | Iterator):
         getattr(result, "close", bool)()  # Otherwise Python warns about a coroutine.
         raise CommandError(f"{name} did not run, since Alembic does not await: write a plain `def`")

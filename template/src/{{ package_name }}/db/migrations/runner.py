@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import stamina
 from alembic.util import CommandError
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..engine.create import create_engine
 from ..errors import DeadlockDetected, LockNotAvailable
@@ -65,10 +65,15 @@ async def run_once(settings: DatabaseSettings, work: Callable[[Connection], None
     engine = create_engine(settings)
     dialect.keep_details(engine)
     try:
-        async with engine.connect() as connection:
-            await connection.run_sync(work)
+        await run_on_engine(engine, work)
     finally:
         await engine.dispose()
+
+
+async def run_on_engine(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
+    """Run a function on a connection of an engine."""
+    async with engine.connect() as connection:
+        await connection.run_sync(work)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ the owner of the table.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Table, event, text
+from sqlalchemy import Connection, Dialect, Table, event
 
 from .model import TENANT_COLUMN, Tenanted, has_tenant
 
@@ -108,7 +108,7 @@ def protect(connection: Connection, table: Table) -> None:
     name = connection.dialect.identifier_preparer.format_table(table)
     wanted = wanted_state(table, connection.dialect)
     for statement in statements(connection.dialect, name, OFF, wanted):
-        connection.execute(text(statement))
+        connection.exec_driver_sql(statement)
 
 
 def _create_policies(_: object, connection: Connection, *, tables: Any, **__: Any) -> None:

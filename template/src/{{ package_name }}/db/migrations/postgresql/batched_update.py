@@ -33,10 +33,8 @@ class BatchedUpdate:
         Raises:
             CommandError: the table has no primary key, so the rows have no order.
         """
-        key = sa.inspect(connection).get_pk_constraint(self.place, self.schema)[
-            "constrained_columns"
-        ]
-        if not key:
+        found = sa.inspect(connection).get_pk_constraint(self.place, self.schema)
+        if not (key := found["constrained_columns"]):
             raise CommandError(
                 f"{self.place} has no primary key, and a backfill needs one to divide the rows"
             )
@@ -69,10 +67,9 @@ class BatchedUpdate:
         if last:
             chosen = chosen.where(sa.tuple_(*keys) > sa.tuple_(*map(sa.literal, last)))
         locked = chosen.with_for_update(key_share=True, skip_locked=skip_locked).cte("batch")
-        done = (
-            self._update(rows).where(_one_of(keys, sa.select(*locked.c))).returning(sa.literal(1))
-        )
-        count = sa.select(sa.func.count()).select_from(done.cte("done")).scalar_subquery()
+        update = self._update(rows).where(_one_of(keys, sa.select(*locked.c)))
+        done = update.returning(sa.literal(1)).cte("done")
+        count = sa.select(sa.func.count()).select_from(done).scalar_subquery()
         newest = sa.select(*locked.c, count).order_by(*(each.desc() for each in locked.c)).limit(1)
         return connection.execute(newest).one_or_none()
 

@@ -53,15 +53,11 @@ class OnlineDDL:
         with self.without_timeouts(), self._undoing(drop):
             if self._ask(catalogue.is_unfinished, full):
                 self._execute(drop)
-            self.operations.create_index(
-                name,
-                index.table_name,
-                list(index.columns),
-                schema=index.schema,
-                unique=index.unique,
-                if_not_exists=True,
-                **{**index.kw, "postgresql_concurrently": True},
-            )
+            new = ops.CreateIndexOp(name, index.table_name, index.columns, schema=index.schema)
+            # A script cannot know whether an index is INVALID, so it must not leave it out.
+            new.unique, new.if_not_exists = index.unique, not self._context.as_sql
+            new.kw = {**index.kw, "postgresql_concurrently": True}
+            self.operations.invoke(new)
 
     def drop_index(self, index: ops.DropIndexOp) -> None:
         """Drop an index."""
