@@ -1,8 +1,10 @@
 """Migrations that are killed, or that meet a lock or another migration, run again and succeed."""
 
 import os
+import random
 import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.util import module_from_spec, spec_from_file_location
@@ -14,16 +16,18 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Engine, event, text
+from alembic.util import CommandError
+from sqlalchemy import URL, Engine, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db.migrations.postgresql import advisory_lock
 from shop.db.migrations.postgresql.advisory_lock import KEY
-from tests.proofs.support.everything import change_everything, describe, fill
+from tests.proofs.support.everything import change_everything, describe, fill, remove_rows
 from tests.proofs.support.faults import wait_until
 from tests.proofs.support.forked import PROCESSES
+from tests.proofs.support.psql import psql
 from tests.proofs.support.revisions import Project, read_until, transaction
-from tests.proofs.support.sampling import sampled
+from tests.proofs.support.sampling import FULL
 from tools.sources import connect
 
 # The session that builds an index and waits for the end of another transaction.
@@ -32,35 +36,48 @@ BUILDING = """
     AND query LIKE 'CREATE%INDEX CONCURRENTLY%' AND wait_event = 'virtualxid'
 """
 
+# The exit codes of a process that was killed, and of one whose session was ended.
+ENDED = {"kill": -signal.SIGKILL, "terminate": 3}
+
 Record = Callable[[str, object], None]
 
 
-def upgrade(root: Path, url: str, deadly: int | None, done: Connection) -> None:
-    """Upgrade to the newest revision, and end the process before the step with this number."""
+def migrate(
+    root: Path, url: str, to: str, deadly: int | None, fault: str, done: Connection
+) -> None:
+    """Migrate to a revision. Before the step with this number, the process or its session ends."""
     number = 0
 
     @event.listens_for(Engine, "before_cursor_execute")
-    def before(_: Any, __: Any, statement: str, *___: Any) -> None:
+    def before(connection: Any, _: Any, statement: str, *__: Any) -> None:
         nonlocal number
         if statement.split()[0] in {"SELECT", "SET", "RESET", "SHOW"}:
             return
-        if number == deadly:
+        if number == deadly and fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif number == deadly:
+            pid = connection.connection.driver_connection.get_server_pid()
+            psql(make_url(url), f"SELECT pg_terminate_backend({pid}, 10000)")
         number += 1
         done.send(statement)
 
     os.chdir(root)
     os.environ["DATABASE_URL"] = url
-    command.upgrade(Config(toml_file=root / "pyproject.toml", stdout=StringIO()), "head")
+    run = command.upgrade if to == "head" else command.downgrade
+    try:
+        run(Config(toml_file=root / "pyproject.toml", stdout=StringIO()), to)
+    except CommandError:  # one sentence
+        sys.exit(ENDED["terminate"])
 
 
-def run_upgrade(
-    project: Project, url: URL, deadly: int | None = None
+def run_migration(
+    project: Project, url: URL, to: str, deadly: int | None = None, fault: str = ""
 ) -> tuple[int | None, list[str]]:
     """Return how such a process ended, and the steps that it took."""
     receiver, sender = PROCESSES.Pipe(duplex=False)
     text = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    process = PROCESSES.Process(target=upgrade, args=(project.root, text, deadly, sender))
+    arguments = (project.root, text, to, deadly, fault, sender)
+    process = PROCESSES.Process(target=migrate, args=arguments)
     process.start()
     sender.close()
     steps = []
@@ -82,28 +99,48 @@ async def cloned(server: AsyncConnection, url: URL) -> AsyncIterator[URL]:
     await server.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-async def test_a_migration_that_was_killed_at_any_step_can_be_run_again(
+async def test_a_migration_that_was_ended_at_any_step_can_be_run_again(
     project: Project, fresh_database_url: URL, postgres_url: URL, record_property: Record
 ) -> None:
+    """The next run makes the same schema as a run without a fault, and so does the way back after it."""
     change_everything(project)
+    before = await describe(fresh_database_url)
     await fill(fresh_database_url)
     async with connect(postgres_url) as server:
         async with cloned(server, fresh_database_url) as url:
-            exit_code, steps = run_upgrade(project, url)
+            exit_code, up = run_migration(project, url, "head")
             assert exit_code == 0
-            expected = await describe(url)
+            after = await describe(url)
+            await remove_rows(url)
+            exit_code, down = run_migration(project, url, "0001")
+            assert (exit_code, await describe(url)) == (0, before)
 
-        chosen = sampled([*enumerate(steps)])
-        for number, step in chosen:
+        cases = [
+            (to, number, step, fault)
+            for to, steps in {"head": up, "0001": down}.items()
+            for number, step in enumerate(steps)
+            for fault in ENDED
+        ]
+        chosen = cases if FULL else random.sample(cases, 3)
+        for to, number, step, fault in chosen:
             async with cloned(server, fresh_database_url) as url:
-                killed, before = run_upgrade(project, url, number)
-                again, _ = run_upgrade(project, url)
+                if to == "0001":
+                    await remove_rows(url)
+                    assert run_migration(project, url, "head")[0] == 0
+                ended, steps = run_migration(project, url, to, number, fault)
+                again, _ = run_migration(project, url, to)
 
-                assert (killed, before) == (-signal.SIGKILL, steps[:number])
-                assert again == 0, f"killed before {step}"
-                assert await describe(url) == expected, f"killed before {step}"
+                said = f"{fault} before {step}, on the way to {to}"
+                expected = up if to == "head" else down
+                assert (ended, steps[:number]) == (ENDED[fault], expected[:number]), said
+                assert again == 0, said
+                assert await describe(url) == (after if to == "head" else before), said
+                if to == "head":
+                    await remove_rows(url)
+                    assert run_migration(project, url, "0001")[0] == 0, said
+                    assert await describe(url) == before, said
 
-    record_property("migrations killed at a step, and run again", len(chosen))
+    record_property("migrations ended at a step, and run again", len(chosen))
 
 
 @pytest.mark.parametrize("server_notices", [True, False])

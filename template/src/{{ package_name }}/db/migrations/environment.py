@@ -29,6 +29,7 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
@@ -39,9 +40,10 @@ from .phases import Steps
 from .runner import run_alone, run_on_engine, run_once
 from .settings import MigrationSettings
 
-# Alembic's sentences do not say what to do.
+# The sentences of Alembic and SQLAlchemy do not say what to do.
 _SENTENCES = {
     "not up to date": "the database lacks a revision: run `just migrate`",
+    "Can't reconnect": "the connection to the database was lost: run the command again",
     "Multiple head": "there are several heads: set the down_revision of the newer one to the other one",
     "mbiguous": "this could mean several revisions: name one, as in `alembic downgrade 0001`",
 }
@@ -98,7 +100,7 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
             asyncio.run(run_once(settings.engine_settings(), work))
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
-    except (CommandError, UserWarning) as error:
+    except (CommandError, UserWarning, PendingRollbackError) as error:
         for words, sentence in _SENTENCES.items():
             if words in str(error):
                 raise CommandError(sentence) from error

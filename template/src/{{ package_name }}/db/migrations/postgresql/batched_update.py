@@ -88,9 +88,7 @@ class BatchedUpdate:
         return sa.update(rows).values({self.name: self._value})
 
 
-def _one_of(
-    keys: Sequence[sa.ColumnElement[Any]], batch: sa.Select[*tuple[Any, ...]]
-) -> sa.ColumnElement[bool]:
+def _one_of(keys: Sequence[sa.ColumnElement[Any]], batch: Any) -> sa.ColumnElement[bool]:
     if len(keys) == 1:  # With an array the server uses the index for any number of keys.
         return keys[0] == sa.any_(sa.func.array(batch.scalar_subquery()))
     return sa.tuple_(*keys).in_(batch)
