@@ -1,6 +1,7 @@
 """Run the service of a rendered project, for tests that send requests to it."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import NO_DOCKER
+from tests.helpers import NO_DOCKER, ROOT, run
+from tests.requirements import chromium
+
+PLAYWRIGHT = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", "playwright==1.65.*"]
 
 
 @contextlib.contextmanager
@@ -73,3 +77,27 @@ def free_port() -> int:
     """Return a port that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def post(url: str, given: dict[str, str]) -> None:
+    """Send JSON. The answer must be a 201."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(given).encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 201
+
+
+def log_in_by_hand(
+    url: str, account: dict[str, str], directory: Path, client: str = ""
+) -> list[str]:
+    """Log in on the page `/docs` with Chromium, and read the account. Return what the browser prints.
+
+    Args:
+        url: the service.
+        account: the `email` and the `password`.
+        directory: for a picture of the page.
+        client: the name of an organisation.
+    """
+    program = [*PLAYWRIGHT, "python", str(ROOT / "tests/drive_swagger_ui.py"), str(chromium())]
+    arguments = [url, account["email"], account["password"], str(directory / "docs.png"), client]
+    return run([*program, *arguments], directory).splitlines()

@@ -125,6 +125,7 @@ def test_programs_work_for_the_organisation_that_is_named(render: Render, tmp_pa
         uv run just import-posts example '{tmp_path}/posts.csv'
         uv run just import-posts demo '{tmp_path}/posts.csv' || true
         uv run just import-posts nobody '{tmp_path}/posts.csv' || true
+        echo 'print(await uow.users.count(), "users")' | uv run just organisation example -m tools.shell
     """
 
     output = on_a_server(project, f"uv run python -m tools.roles sh -c {shlex.quote(script)}")
@@ -135,4 +136,5 @@ def test_programs_work_for_the_organisation_that_is_named(render: Render, tmp_pa
     assert output.count("imported: 0, rejected: 1") == 1  # the demo has no user called ada
     assert "organisation: nobody is not known" in output
     assert "Done." in output
+    assert "3 users" in output
     assert "Traceback" not in output

@@ -1,21 +1,18 @@
 """One command starts the service. If a deployed service lacks a setting, it says so in one sentence."""
 
-import json
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT, attempt, run
-from tests.requirements import chromium
-from tests.service import free_port, serving, status_of
+from tests.helpers import attempt
+from tests.service import free_port, log_in_by_hand, post, serving, status_of
 
 pytestmark = pytest.mark.slow
 
 UVICORN = ["uv", "run", "--quiet", "uvicorn", "shop.api.app:app", "--port"]
 # No server has this address. The service does not need a database to find a missing setting.
 NOBODY = "postgresql://shop:hunter2@127.0.0.1:1/shop"
-PLAYWRIGHT = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", "playwright==1.65.*"]
 
 
 @pytest.mark.parametrize("terminate", [False, True], ids=["Ctrl-C", "SIGTERM"])
@@ -61,9 +58,7 @@ def test_the_page_of_the_documentation_works_without_a_network(shop: Path, tmp_p
     account = {"email": "ada@example.com", "username": "ada", "password": "correct horse battery"}
     with serving(shop) as url:
         post(f"{url}/users", account)
-        arguments = [url, account["email"], account["password"], str(tmp_path / "docs.png")]
-        program = [*PLAYWRIGHT, "python", str(ROOT / "tests/drive_swagger_ui.py")]
-        lines = run([*program, str(chromium()), *arguments], tmp_path).splitlines()
+        lines = log_in_by_hand(url, account, tmp_path)
 
     [answer] = [line for line in lines if line.startswith("answer ")]
     requests = {line.removeprefix("request ") for line in lines if line.startswith("request ")}
@@ -72,10 +67,3 @@ def test_the_page_of_the_documentation_works_without_a_network(shop: Path, tmp_p
     assert {each for each in requests if not each.startswith((f"{url}/", "data:"))} == set()
     # If the Content-Security-Policy forbids something, the browser reports it here.
     assert [line for line in lines if line.split()[0] in {"error", "warning"}] == []
-
-
-def post(url: str, given: dict[str, str]) -> None:
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(given).encode(), headers)
-    with urllib.request.urlopen(request) as answer:
-        assert answer.status == 201

@@ -18,7 +18,7 @@ import pytest
 
 from tests.helpers import ROOT, run
 from tests.requirements import chromium
-from tests.test_service import PLAYWRIGHT
+from tests.service import PLAYWRIGHT
 
 CONFIGURATION = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
 PAGES = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
