@@ -155,14 +155,13 @@ async def _read(
     """
     # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
     # all rows, and may read the whole table.
-    first = sa.bindparam(None, limit, sa.Integer, literal_execute=True)
+    first: sa.BindParameter[int] = sa.bindparam(None, limit, literal_execute=True)
     columns = (term.column.label(f"order_{number}") for number, term in enumerate(terms))
     query = statement.add_columns(*columns).order_by(None).limit(first).offset(None)
     query = query.order_by(*(term.ordering for term in terms))
-    values = place or ()
-    parameters = {f"cursor_value_{number}": value for number, value in enumerate(values)}
+    parameters = {f"cursor_value_{number}": value for number, value in enumerate(place or ())}
     rows: list[Any] = []
-    for each in _beyond(terms, tuple(v is None for v in values)) if values else [sa.true()]:
+    for each in _beyond(terms, tuple(v is None for v in place)) if place else [sa.true()]:
         # PostgreSQL takes an aggregate only in HAVING. SQLAlchemy's attribute is private.
         limited = query.having(each) if statement._group_by_clauses else query.where(each)
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.

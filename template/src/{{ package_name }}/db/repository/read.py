@@ -95,7 +95,7 @@ class ReadRepository(Generic[M, K]):
             key: the primary key.
             how: `options`, `with_for_update` and `populate_existing`, see `Reading`.
         """
-        if any(how.values()) or {} in how.values() or how.keys() - Reading.__annotations__.keys():
+        if how and (any(how.values()) or {} in how.values() or {*how} - Reading.__optional_keys__):
             # If the session had the row, it would return it unchanged, and ignore the options.
             return await self.one_or_none(self._has_key([key]), **how)
         return await self.session.get(self.model, self._identity(key))
@@ -235,7 +235,7 @@ class ReadRepository(Generic[M, K]):
 
     @translated
     def _select(self, *criteria: Criterion, **how: Unpack[Reading]) -> Select[M]:
-        if unknown := how.keys() - Reading.__annotations__.keys():
+        if unknown := {*how} - Reading.__optional_keys__:
             raise TypeError(f"there is no argument {', '.join(unknown)}")
         statement = select(self.model).where(*criteria).options(*how.get("options") or ())
         lock, anew = how.get("with_for_update"), how.get("populate_existing")

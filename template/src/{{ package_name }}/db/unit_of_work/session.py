@@ -121,6 +121,9 @@ def refuse_foreign_end(engine: AsyncEngine) -> None:
 
 
 def _refuse(connection: Connection, *statement: Any) -> None:
+    level = connection.get_execution_options().get("isolation_level") or ""
+    if statement and level.upper() != "AUTOCOMMIT" and not _ENDS.match(statement[1]):
+        return  # as most statements do, so this comes first
     session = _sessions.get(connection)
     # A flush that fails rolls back, and may.
     if session is None or (session._flushing and not statement) or "owned" not in session.info:
@@ -129,6 +132,4 @@ def _refuse(connection: Connection, *statement: Any) -> None:
         # SQLAlchemy believes now that the transaction has ended. So end it, and the session too.
         session._ended = True
         connection.connection.rollback()
-    level = str(connection.get_execution_options().get("isolation_level")).upper()
-    if not statement or level == "AUTOCOMMIT" or _ENDS.match(statement[1]):
-        raise UnitOfWorkError(NOT_YOURS)
+    raise UnitOfWorkError(NOT_YOURS)
