@@ -102,7 +102,7 @@ async def cloned(server: AsyncConnection, url: URL) -> AsyncIterator[URL]:
 async def test_a_migration_that_was_ended_at_any_step_can_be_run_again(
     project: Project, fresh_database_url: URL, postgres_url: URL, record_property: Record
 ) -> None:
-    """The next run makes the same schema as a run without a fault, and so does the way back after it."""
+    """The next run makes the same schema as a run without a fault. The way back after it does the same."""
     change_everything(project)
     before = await describe(fresh_database_url)
     await fill(fresh_database_url)

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import Index, UniqueConstraint, delete, select, text
+from sqlalchemy import Index, UniqueConstraint, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -87,3 +87,37 @@ async def differing(
             yield f"{name}, {given}"
         compared += 1
     print(f"{compared} cases")
+
+
+class Sorted(bigint.PrimaryKey, Base):
+    __tablename__ = "sorted_targets"
+    __table_args__ = (
+        Index("falling", text("a DESC"), unique=True),
+        Index("nulls_last", text("a NULLS LAST"), unique=True),
+        Index("small", text("lower(a)"), unique=True),
+    )
+
+    a: Mapped[str]
+
+
+falling = Sorted.__table__.c.a.desc()
+Index("falling_too", falling, unique=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("falling", "ON CONFLICT cannot use falling: create it without DESC or NULLS"),
+        ("falling_too", "ON CONFLICT cannot use falling_too: create it without DESC or NULLS"),
+        ("nulls_last", "ON CONFLICT cannot use nulls_last: create it without DESC or NULLS"),
+        ([Sorted.a], "0 unique constraints .* give the columns or the name of one of .*small"),
+        ([func.lower(Sorted.a)], r"Sorted has no column lower\(sorted_targets.a\)"),
+        ([falling], "Sorted has no column sorted_targets.a DESC"),
+    ],
+)
+async def test_a_conflict_target_that_cannot_be_used_is_told_in_one_sentence(
+    proof_settings: DatabaseSettings, target: Any, sentence: str
+) -> None:
+    async with Database(proof_settings, db.UnitOfWork) as database, database.unit_of_work() as work:
+        with pytest.raises((TypeError, ValueError), match=sentence):
+            await upsert_rows(work.session, Sorted, [{"a": "a"}], conflict_target=target)

@@ -35,6 +35,8 @@ class Instant(AsyncpgDateTime):
 
     asyncpg would take that as the local time of the machine, so another machine would store another
     instant.
+
+    Limits: the bounds of a range are not checked. So give them a zone.
     """
 
     def bind_processor(self, dialect: Dialect) -> Any:

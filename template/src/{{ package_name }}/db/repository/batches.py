@@ -53,7 +53,7 @@ def one_table(model: type[DeclarativeBase]) -> Table:
 
 def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Column[Any]]:
     """Return the columns of a model that somebody can write, by attribute, or raise TypeError."""
-    given = [each if isinstance(each, str) else each.key for each in attributes]
+    given = [each if isinstance(each, str) else str(each.key or each) for each in attributes]
     columns, composites = model.__mapper__.columns, model.__mapper__.composites
     parts: dict[str, Any] = {name: each._attribute_keys for name, each in composites.items()}
     names = [name for each in given for name in parts.get(each, [each])]

@@ -1,5 +1,6 @@
 """The INSERT … ON CONFLICT of a model: when a row exists already, and which values it then gets."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from .batches import Attributes, Batches, M, columns_of, next_version
 
 ConflictTarget = str | Attributes | None
 """Attributes, the name of a constraint or an index, or None for the primary key."""
+
+_SORTED = re.compile(r" (ASC|DESC|NULLS (FIRST|LAST))$", re.IGNORECASE)
 
 Target = sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index
 
@@ -86,15 +89,15 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
             f"conflict_target means {len(found)} unique constraints or indexes of {batches.table}, "
             f"not one: give the columns or the name of one of {names}"
         )
+    if any(_SORTED.search(str(each)) for each in getattr(found[0], "expressions", ())):
+        raise ValueError(f"ON CONFLICT cannot use {found[0].name}: create it without DESC or NULLS")
     # An index has no columns if its expressions are text.
     if found[0].columns and not batches.given.keys() & {*found[0].columns}:
         raise ValueError(f"the rows give no column of {found[0].name}, so none can exist already")
     return found[0]
 
 
-def _find_overwritten(
-    batches: Batches[M], target: Target, update: Attributes | None
-) -> set[sa.Column[Any]]:
+def _find_overwritten(batches: Batches[M], target: Target, update: Attributes | None) -> set[Any]:
     if update is None:
         kind: set[Any] = {batches.model.__mapper__.polymorphic_on}  # a row keeps its class
         return {*batches.given} - {*target.columns} - {*batches.table.primary_key} - kind
@@ -104,7 +107,7 @@ def _find_overwritten(
     return named
 
 
-def _new_values(batches: Batches[M], named: set[sa.Column[Any]], excluded: Any) -> dict[Any, Any]:
+def _new_values(batches: Batches[M], named: set[Any], excluded: Any) -> dict[Any, Any]:
     """Return the values of the rows, and those that follow a change. ON CONFLICT does not apply these."""
     new: dict[Any, Any] = {each: excluded[each.key] for each in named}
     for column in {*batches.table.columns} - named:

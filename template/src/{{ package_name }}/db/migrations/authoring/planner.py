@@ -157,14 +157,12 @@ class Planner:
         self._do("expand", ops.AddColumnOp(table, nullable, schema=schema))
         self._refuse_null(table, column.name, schema, as_sql(column, self._dialect))
 
-    def _refuse_null(
-        self, table: str, column: str, schema: str | None, expression: str | None
-    ) -> None:
+    def _refuse_null(self, table: str, column: str, schema: str | None, value: str | None) -> None:
         """Give values to the existing rows, and set NOT NULL."""
-        if expression is not None:
-            fill = BackfillOp(table, column, expression, schema=schema)
+        if value is not None:
+            fill = BackfillOp(table, column, value, schema=schema)
             self.changes.append(Change(fill, [], "contract"))
-        if expression == "":
+        if value == "":
             name = f"{table}.{column}"
             context.config.print_stdout("write the value of %s into op.backfill()", name)
         self._do("contract", SetNotNull(table, column, schema=schema))

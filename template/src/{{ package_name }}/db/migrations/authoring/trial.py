@@ -156,9 +156,7 @@ def _split(change: Change) -> list[Change]:
         return []
     keys = [each for each in table.columns if isinstance(each, sa.ForeignKeyConstraint)]
     # `not in` cannot be used here, because `==` of columns returns an SQL expression.
-    table.columns = [
-        each for each in table.columns if not isinstance(each, sa.ForeignKeyConstraint)
-    ]
+    table.columns = [c for c in table.columns if not isinstance(c, sa.ForeignKeyConstraint)]
     for column in (each for key in keys for each in key.columns):
         column.autoincrement = False  # Without its foreign key, the column would be a SERIAL.
     created = [ops.CreateForeignKeyOp.from_constraint(key) for key in keys]
