@@ -24,7 +24,17 @@ from shop.db.tenancy import (
     tenant_scope,
 )
 from shop.db.tenancy.tenant import tenant_hook
-from tests.proofs.tenancy.tables import A, B, Country, Customer, Order, Shop, UnitOfWork, rows
+from tests.proofs.tenancy.tables import (
+    A,
+    B,
+    Country,
+    Customer,
+    Order,
+    Shop,
+    UnitOfWork,
+    rows,
+    shop_on,
+)
 
 customers: Table = Customer.metadata.tables["customers"]
 
@@ -127,11 +137,16 @@ async def test_many_new_rows_are_inserted_by_one_statement(
     assert sum(str(each).count("INSERT") for each in queries) == 1
 
 
-async def test_a_transaction_has_one_more_round_trip(shop: Shop) -> None:
+@pytest.mark.parametrize("pgbouncer", [False, True])  # True sets timeouts at the beginning too
+async def test_a_transaction_has_one_more_round_trip(
+    shop: Shop, shop_url: URL, pgbouncer: bool
+) -> None:
     await fill(shop)
 
-    with record_queries(shop.engine) as queries:
-        await emails(shop, info=A)
+    async with shop_on(shop_url, pgbouncer=pgbouncer) as same:
+        await emails(same, info=A)  # the first one also checks the role
+        with record_queries(same.engine) as queries:
+            await emails(same, info=A)
 
     assert len(queries) == 2
 
