@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-PAGE = 50
+PAGE, PAGES = 50, 40
 
 
 class Columns:

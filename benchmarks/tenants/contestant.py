@@ -1,6 +1,6 @@
 """A contestant: `python -m tenants.contestant NAME SCALE`. DATABASE_URL names the database.
 
-Each contestant is a process of its own. The import of `shop.db.tenancy` adds listeners to all sessions,
+Each contestant has its own process. The import of `shop.db.tenancy` adds listeners to all sessions,
 and a program without the option does not have them. It reads the name of a measure from standard input,
 does the work, and prints the seconds of one unit.
 """
@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from shop.db import DatabaseSettings
 
-from .columns import PAGE, row
+from .columns import PAGE, PAGES, row
 
 MODULES = {"without tenants": "without", "with tenants": "with_option"}
 
@@ -32,7 +32,7 @@ class Contestant:
 
     def __init__(self, side: Any, database: Any, scale: float) -> None:
         self.side, self.database = side, database
-        self.times = max(2, round(500 * scale))
+        self.times = max(2, round(2_000 * scale))
         self.new = [row(number) for number in range(max(2, round(20_000 * scale)))]
         self.keys: list[Any] = []
         self.cursor: str | None = None
@@ -59,19 +59,20 @@ class Contestant:
         return len(self.keys)
 
     async def transaction(self) -> int:
-        """Get each row in a transaction of its own, as a request does."""
-        for key in self.keys:
+        """Get each row in its own transaction, as a request does."""
+        keys = self.keys[: max(1, self.times // 4)]
+        for key in keys:
             async with self.open() as uow:
                 await uow.rows.get(key)
-        return len(self.keys)
+        return len(keys)
 
     async def page(self) -> int:
         """Get pages from the middle of the rows, in one transaction."""
         order = [self.side.Row.views, self.side.Row.id]
         async with self.open() as uow:
-            for _ in range(20):
+            for _ in range(PAGES):
                 await uow.rows.paginate(order_by=order, limit=PAGE, cursor=self.cursor)
-        return 20
+        return PAGES
 
     async def insert(self) -> int:
         """Insert many rows, and take them back: so each round finds the same table."""

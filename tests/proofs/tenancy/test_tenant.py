@@ -1,7 +1,6 @@
 """A session has one tenant. Without a tenant it sees nothing, and usually an error comes first."""
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
@@ -11,18 +10,9 @@ from sqlalchemy.orm import DeclarativeBase, aliased
 
 from shop import db
 from shop.db import DatabaseSettings, record_queries
-from shop.db.audit import Actor, actor_hook
-from shop.db.errors import InsufficientPrivilege, SettingsError
+from shop.db.errors import InsufficientPrivilege
 from shop.db.mixins import bigint, uuid4, uuid7
-from shop.db.tenancy import (
-    Database,
-    NoTenant,
-    Tenant,
-    Tenanted,
-    TenantError,
-    system_database,
-    tenant_scope,
-)
+from shop.db.tenancy import Database, NoTenant, Tenant, Tenanted, TenantError, tenant_scope
 from shop.db.tenancy.tenant import tenant_hook
 from tests.proofs.tenancy.tables import (
     A,
@@ -31,7 +21,6 @@ from tests.proofs.tenancy.tables import (
     Customer,
     Order,
     Shop,
-    UnitOfWork,
     rows,
     shop_on,
 )
@@ -57,44 +46,6 @@ async def test_a_unit_of_work_sees_the_rows_of_its_tenant(shop: Shop) -> None:
     with tenant_scope(B):
         assert await emails(shop) == ["a@example.com"]
         assert await emails(shop, info=B) == ["a@example.com"]
-
-
-async def test_the_system_works_for_all_tenants_and_leaves_traces(
-    shop: Shop,
-    owner: AsyncConnection,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    await fill(shop)
-    url = owner.engine.url
-    monkeypatch.setenv("SYSTEM_DATABASE_URL", url.render_as_string(hide_password=False))
-    caplog.set_level(logging.INFO, "shop.db.tenancy.system")
-
-    async with (
-        system_database(UnitOfWork, actor_hook) as system,
-        system.unit_of_work(info=Actor("billing")) as uow,
-    ):
-        assert await uow.customers.count() == 2
-        await uow.customers.add(Customer(tenant_id=A.id, email="added"))
-
-    assert sorted(await emails(shop, info=A)) == ["a@example.com", "added"]
-    query = "SELECT actor, db_user FROM audit_log WHERE new ->> 'email' = 'added'"
-    assert await rows(owner, query) == [("billing", url.username)]
-    assert f"a transaction for all tenants begins in {__file__}:" in caplog.text
-
-
-async def test_the_system_does_not_leave_rows_out_if_policies_bind_its_role(
-    shop: Shop, shop_url: URL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await fill(shop)
-    monkeypatch.setenv("SYSTEM_DATABASE_URL", shop_url.render_as_string(hide_password=False))
-
-    with pytest.raises(InsufficientPrivilege):
-        async with system_database(UnitOfWork) as system, system.unit_of_work() as uow:
-            await uow.customers.count()
-    monkeypatch.delenv("SYSTEM_DATABASE_URL")
-    with pytest.raises(SettingsError, match="SYSTEM_DATABASE_URL is not set"):
-        system_database(UnitOfWork)
 
 
 async def test_a_new_row_gets_the_tenant_of_its_session(shop: Shop, owner: AsyncConnection) -> None:

@@ -6,7 +6,7 @@
         async with system.unit_of_work(info=Actor("billing")) as uow:
             await uow.users.count()  # the users of all tenants
 
-It has the role of the system, and a pool of its own: SYSTEM_DATABASE_URL, SYSTEM_DATABASE_POOL_SIZE, …
+It has the role of the system, and its own pool: SYSTEM_DATABASE_URL, SYSTEM_DATABASE_POOL_SIZE, …
 Give this URL only to programs that need it, and never to the service that answers requests.
 
 The log has a line for each transaction, with the place in the code. With `audit`, pass its `actor_hook`.
