@@ -7,9 +7,11 @@ import argparse
 import asyncio
 import json
 import os
+import platform
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 
 from sqlalchemy import insert, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -29,7 +31,7 @@ async def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     options = parser.parse_args()
     print(json.dumps({"runs": (options.rounds + 1) * len(MODULES) * len(MEASURES)}), flush=True)
-    await fill(max(TENANTS * 4, round(ROWS * options.scale)))
+    server = await fill(max(TENANTS * 4, round(ROWS * options.scale)))
     async with AsyncExitStack() as stack:
         processes = {name: await start(stack, name, options.scale) for name in MODULES}
         names = list(MODULES)
@@ -44,10 +46,13 @@ async def main() -> None:
                         "figures": {"s": await ask(processes[name], measure)},
                     }
                     print(json.dumps(line), flush=True)
+    versions = {name: version(name) for name in ("sqlalchemy", "asyncpg")}
+    versions |= {"Python": platform.python_version(), "PostgreSQL": server}
+    print(json.dumps({"versions": versions}), flush=True)
 
 
-async def fill(number: int) -> None:
-    """Create both tables. Each tenant has the same number of rows."""
+async def fill(number: int) -> str:
+    """Create both tables. Each tenant has the same number of rows. Return the version of the server."""
     url = make_url(os.environ["MIGRATION_DATABASE_URL"]).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url)
     tenants = [with_option.INFO.id, *(uuid7() for _ in range(TENANTS - 1))]
@@ -62,7 +67,9 @@ async def fill(number: int) -> None:
             owned = [{"tenant_id": tenants[each["views"] % TENANTS], **each} for each in rows]
             await connection.execute(insert(with_option.Row), owned)
         await connection.exec_driver_sql("ANALYZE")
+        server = str((await connection.exec_driver_sql("SHOW server_version")).scalar_one())
     await engine.dispose()
+    return server
 
 
 async def start(stack: AsyncExitStack, name: str, scale: float) -> Process:
