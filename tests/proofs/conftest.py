@@ -2,7 +2,7 @@
 
 from tests.proofs.support.accounts import bank, proof_settings
 from tests.proofs.support.actors import begin_hook
-from tests.proofs.support.books import tables
+from tests.proofs.support.books import books, tables
 from tests.proofs.support.faults import server, tally
 from tests.proofs.support.fleet import fleet
 from tests.proofs.support.history import shed
@@ -17,6 +17,7 @@ from tests.proofs.support.typed import typed
 __all__ = [
     "bank",
     "begin_hook",
+    "books",
     "fleet",
     "hidden",
     "project",

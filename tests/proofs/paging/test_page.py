@@ -18,20 +18,6 @@ class Books(db.Repository[Book, int]):
     model = Book
 
 
-@pytest.fixture
-async def books(tables: AsyncSession) -> AsyncSession:
-    """Seven books: most have one of three authors, and some have no author."""
-    await tables.execute(insert(Author), [{"id": n, "name": f"author {n}"} for n in range(1, 4)])
-    await tables.execute(
-        insert(Book),
-        [
-            {"id": n, "year": 2000 + n, "title": f"Book {n}", "author_id": n % 4 or None}
-            for n in range(1, 8)
-        ],
-    )
-    return tables
-
-
 async def test_related_rows_are_loaded_and_rows_of_a_joined_collection_do_not_count(
     books: AsyncSession,
 ) -> None:
@@ -85,66 +71,6 @@ async def test_terms_after_the_whole_key_do_not_change_the_order(books: AsyncSes
     long = await Books(books).paginate(order_by=[Book.id, Book.rating.desc()], limit=2)
 
     assert long == short
-
-
-@pytest.mark.parametrize("order", [[], [Author.name.desc()], [Author.name.nulls_first()]])
-@pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_rows_that_a_join_repeats_hide_no_other_row(
-    books: AsyncSession, order: list[Any], limit: int
-) -> None:
-    joined = select(Author).join(Author.books)  # two books of each author, and one more
-    await books.execute(insert(Book), {"id": 100, "author_id": 1})
-
-    pages = [page async for page in walk(books, joined, *order, limit=limit)]
-    back = [
-        page async for page in walk(books, joined, *order, limit=limit, start=pages[-1], back=True)
-    ]
-
-    there = {author.id for page in pages for author in page.items}
-    back_again = {author.id for page in [pages[-1], *back] for author in page.items}
-    assert there == back_again == {1, 2, 3}
-
-
-@pytest.mark.parametrize("order", [[], [Author.name.desc()], [Book.rating, Book.id.desc()]])
-@pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_rows_that_a_join_repeats_have_cursors_and_a_last_page(
-    books: AsyncSession, order: list[Any], limit: int
-) -> None:
-    joined = select(Author).join(Author.books).options(joinedload(Author.books))
-
-    async def read(size: int, cursor: str | None = None, *, backward: bool = False) -> list[int]:
-        page = await db.paginate(
-            books, joined, order_by=order, limit=size, cursor=cursor, backward=backward
-        )
-        return [author.id for author in page.items]
-
-    whole = await db.paginate(books, joined, order_by=order, limit=99, item_cursors=True)
-    ids = [author.id for author in whole.items]
-    assert await read(limit, backward=True) == ids[-limit:]
-    for place, cursor in enumerate(whole.item_cursors):
-        assert await read(limit, cursor) == ids[place + 1 :][:limit]
-        assert await read(limit, cursor, backward=True) == ids[:place][-limit:]
-
-
-async def test_a_row_is_an_item_for_each_of_its_places(books: AsyncSession) -> None:
-    joined = select(Author).join(Author.books).options(joinedload(Author.books))
-
-    pages = [page async for page in walk(books, joined, Book.id, limit=4)]
-
-    assert [[author.id for author in page.items] for page in pages] == [[1, 2, 3, 1], [2, 3]]
-
-
-@pytest.mark.parametrize("order", [[Author.id], [Author.name.desc(), Author.id]])
-async def test_a_page_of_repeated_rows_has_a_next_one_only_if_other_rows_follow(
-    books: AsyncSession, order: list[Any]
-) -> None:
-    joined = select(Author).join(Author.books).options(joinedload(Author.books))
-
-    pages = [page async for page in walk(books, joined, *order, limit=3)]
-    every = [author.id for page in pages for author in page.items]
-
-    assert len(every) == len(set(every)) == 3
-    assert all(page.items for page in pages)
 
 
 @pytest.mark.parametrize("order", [Book.id, Book.rating])

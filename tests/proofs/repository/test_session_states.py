@@ -1,4 +1,4 @@
-"""Rows are read and changed by their keys, whatever the session knows about them."""
+"""Rows are read and changed by their keys, in each state that their entity has in the session."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

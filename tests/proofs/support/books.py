@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    insert,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -135,6 +136,20 @@ async def tables(session: AsyncSession) -> AsyncSession:
     connection = await session.connection()
     await connection.run_sync(PagedBase.metadata.create_all)
     return session
+
+
+@pytest.fixture
+async def books(tables: AsyncSession) -> AsyncSession:
+    """Seven books: most have one of three authors, and some have no author."""
+    await tables.execute(insert(Author), [{"id": n, "name": f"author {n}"} for n in range(1, 4)])
+    await tables.execute(
+        insert(Book),
+        [
+            {"id": n, "year": 2000 + n, "title": f"Book {n}", "author_id": n % 4 or None}
+            for n in range(1, 8)
+        ],
+    )
+    return tables
 
 
 async def walk(
