@@ -35,7 +35,6 @@ SHORT = {
     "dialect.py": "the only line that another database system changes",
     "migrations/dialect.py": "the only line that another database system changes",
     "mixins/soft_delete.py": "each mixin has its file",
-    "mixins/uuid7.py": "each mixin has its file",
 }
 
 

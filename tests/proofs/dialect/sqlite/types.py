@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Dialect, Integer, make_url, text
@@ -49,10 +50,8 @@ BIGINT_KEY = Integer()
 RANDOM_UUID = text("(lower(hex(randomblob(16))))")
 """A server default that makes a random UUID, in the form that SQLAlchemy writes."""
 
-
-def make_uuid(content: bytes) -> uuid.UUID:
-    """Return the UUID with these 16 bytes."""
-    return uuid.UUID(bytes=content)
+make_uuid = partial(uuid.UUID, None)
+"""A function that takes the 16 bytes of a UUID."""
 
 
 def is_storable(value: object) -> bool:
