@@ -72,7 +72,7 @@ def directory(shop: Path) -> Iterator[Path]:
     shutil.copytree(ROWS, directory, ignore=shutil.ignore_patterns("__pycache__"))
     for rows in directory.glob("coming_from_*.py"):
         rows.rename(directory / f"test_{rows.name}")
-    for support in ("forked.py", "revisions.py"):
+    for support in ("forked.py", "own_migrations.py", "revisions.py"):
         shutil.copy(ROOT / "tests/proofs/support" / support, directory)
     for page in {each.document: None for each in RUN}:
         name = f"test_{Path(page).stem.replace('-', '_')}.py"
