@@ -19,7 +19,12 @@ TABLE = r"""there = {"schema": "my s"}
     op.bulk_insert(things, [{"id": 1, "a:b": "it's %s \\:x :y", "p%": None}, {"id": 2, "a:b": None, "p%": "\\"}])"""
 NO_TABLE = """op.drop_table("The things", schema="my s")
     op.execute('DROP SCHEMA "my s"')"""
-OPERATIONS = r"""there, name = {"schema": "my s"}, "The things"
+# Parameters of a connection are literals in a script.
+OPERATIONS = r"""bind, rows = op.get_bind(), sa.table("The things", sa.column("id", sa.Integer), sa.column("p%", sa.Text), schema="my s")
+    bind.execute(sa.text('UPDATE "my s"."The things" SET "p%" = :p WHERE id = :id'), {"p": "it's \\ %s :x", "id": 1})
+    bind.execute(sa.insert(rows), [{"id": 3, "p%": "%"}, {"id": 4, "p%": ":p"}])
+    bind.execute(sa.update(rows).where(rows.c.id == 4), {"p%": "5"})
+    there, name = {"schema": "my s"}, "The things"
     op.create_index_concurrently("i:1", name, ["a:b"], postgresql_where=sa.text("'\\:x' <> \"p%\""), **there)
     op.replace_index_concurrently("i:1", name, [sa.text("lower(\"p%\")")], **there)
     op.create_unique_constraint_concurrently("u", name, ["p%"], deferrable=True, **there)
@@ -117,8 +122,8 @@ async def test_a_script_stops_at_an_index_whose_build_failed_before(things: Thin
     [
         'op.get_bind().execute(sa.text("SELECT 1")).all()',
         "sa.inspect(op.get_bind()).get_table_names()",
-        'op.get_bind().execute(sa.text("UPDATE t SET a = :a"), {"a": 1})',
-        'op.get_bind().execute(sa.insert(sa.table("t", sa.column("a"))), [{"a": 1}, {"a": 2}])',
+        'op.get_bind().execute(sa.text("UPDATE t SET a = :a"), {"b": 1})',
+        'op.get_bind().execute(sa.delete(t := sa.table("t", sa.column("a"))).where(t.c.a == sa.bindparam("x")), {"x": 1})',
         'op.bulk_insert(sa.table("t", sa.column("a", sa.JSON)), [{"a": {}}])',
         "op.run_async(print)",
     ],

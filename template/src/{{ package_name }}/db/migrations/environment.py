@@ -147,9 +147,10 @@ def _write_script(options: dict[str, Any]) -> None:
 
 
 def _write(execute: Any, statement: Any, parameters: Any = None, **_: Any) -> None:
-    if parameters:  # Alembic would write NULL for each.
-        raise TypeError("a statement has parameters")
-    execute(statement)
+    """Write a statement with its parameters as literals. Alembic would write NULL for each."""
+    put = getattr(statement, "bindparams", None) or getattr(statement, "values", statement.params)
+    for each in parameters if isinstance(parameters, list) else [parameters]:
+        execute(put(**each) if each else statement)
 
 
 def _tell(line: str) -> None:

@@ -116,7 +116,7 @@ def _apply(
         if connection is not None or isinstance(error, CommandError):
             raise
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        sentence = "it must not ask the database, or use parameters"
+        sentence = "it must not ask the database, and each value needs a type"
         raise CommandError(f"{name} cannot be written as SQL ({reason}): {sentence}") from error
     if isinstance(result, Awaitable | AsyncIterator | Iterator):
         getattr(result, "close", bool)()  # Otherwise Python warns about a coroutine.
