@@ -155,14 +155,14 @@ PROOFS = {
     ],
     "migrations/postgresql/session": ["migrations/environment", "migrations/what_counts"],
     "migrations/postgresql/table_rewrites": ["migrations/table_rewrites"],
-    "mixins/inheritance": ["repository/inheritance", "mixins/timestamps"],
+    "mixins/inheritance": ["repository/inheritance", "mixins/subclasses", "mixins/timestamps"],
     "mixins/bigint": ["mixins/ddl", "repository/write"],
     "mixins/soft_delete": ["mixins/ddl", "repository/hidden"],
     "mixins/timestamps": [
         "mixins/ddl",
         "mixins/timestamps",
-        "repository/inheritance::test_updated_at_follows_a_change_of_the_subclass_alone",
-        "repository/inheritance::test_updated_at_does_not_follow_a_change_of_a_collection",
+        "mixins/subclasses::test_updated_at_follows_a_change_of_the_subclass_alone",
+        "mixins/subclasses::test_updated_at_does_not_follow_a_change_of_a_collection",
     ],
     "mixins/uuid4": ["mixins/ddl", "repository/write"],
     "mixins/uuid7": ["mixins/ddl", "repository/write"],
@@ -243,6 +243,7 @@ PROOFS = {
     "tenancy/repository": ["tenancy/work"],
     "tenancy/request": ["tenancy/web"],
     "tenancy/roles": ["tenancy/mutants"],
+    "tenancy/system": ["tenancy/system"],
     "tenancy/tenant": ["tenancy/tenant", "tenancy/mutants"],
 }
 
