@@ -120,26 +120,36 @@ async def test_work_is_tried_again_if_its_connection_is_lost_before_commit(
     assert await names(bank) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"), [("INSERT", "abc"), ("UPDATE", "xb"), ("DELETE", "b")]
+)
 async def test_work_is_tried_again_if_its_connection_is_lost_in_the_last_flush(
-    bank: Database[Work],
+    bank: Database[Work], change: str, expected: str
 ) -> None:
     async with bank.engine.begin() as connection:
         for statement in (
-            "CREATE SEQUENCE inserts",
+            "CREATE SEQUENCE changes",
             "CREATE FUNCTION die_once() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
-            " IF nextval('inserts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
-            " RETURN NEW; END$$",
-            "CREATE TRIGGER die_once BEFORE INSERT ON accounts"
+            " IF nextval('changes') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+            " RETURN COALESCE(NEW, OLD); END$$",
+            f"CREATE TRIGGER die_once BEFORE {change} ON accounts"
             " FOR EACH ROW EXECUTE FUNCTION die_once()",
         ):
             await connection.execute(text(statement))
 
-    async def add(work: Work) -> None:
-        work.session.add(Account(name="c"))  # it is written when the block ends, before COMMIT
+    async def work_on(work: Work) -> None:  # the change is written when the block ends, before COMMIT
+        first = await work.accounts.one_or_none(Account.name == "a")
+        assert first is not None
+        if change == "INSERT":
+            work.session.add(Account(name="c"))
+        elif change == "UPDATE":
+            first.name = "x"
+        else:
+            await work.session.delete(first)
 
-    await bank.transact(add)
+    await bank.transact(work_on)
 
-    assert await names(bank) == ["a", "b", "c"]
+    assert await names(bank) == [*expected]
 
 
 async def test_work_is_tried_again_if_a_cached_plan_is_out_of_date(bank: Database[Work]) -> None:
