@@ -137,7 +137,8 @@ async def test_work_is_tried_again_if_its_connection_is_lost_in_the_last_flush(
         ):
             await connection.execute(text(statement))
 
-    async def work_on(work: Work) -> None:  # the change is written when the block ends, before COMMIT
+    async def work_on(work: Work) -> None:
+        # The change is written when the block ends, before COMMIT.
         first = await work.accounts.one_or_none(Account.name == "a")
         assert first is not None
         if change == "INSERT":
