@@ -1,5 +1,6 @@
 """Read 500,000 rows once, and measure how much the peak of the memory is above the start."""
 
+import gc
 import re
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ async def alchemy(world: World) -> None:
 
 async def alone(world: World, name: str) -> dict[str, float]:
     """Run one contestant in this process. Return seconds, and on Linux mebibytes."""
+    gc.collect()
+    gc.freeze()  # as in the other measures
     before = _mebibytes("VmRSS")
     begin = perf_counter()
     await MEASURE.contestants[name](world)

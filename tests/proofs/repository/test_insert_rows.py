@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from shop.db import Database, errors
+from shop.db.repository.batches import BATCH
 from tests.proofs.support.people import (
     Animal,
     Awkward,
@@ -138,7 +139,7 @@ async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
     with caplog.at_level(logging.INFO, "shop.db.postgresql.bulk_insert"):
         async with stock.unit_of_work() as work:
             await insert_rows(
-                work.session, Awkward, ({"name": f"a{number}"} for number in range(6000))
+                work.session, Awkward, ({"name": f"a{number}"} for number in range(BATCH + 1))
             )
             await insert_rows(
                 work.session, Awkward, [{"name": "b", "capitals": "", "backwards": "abc"}]
@@ -147,7 +148,7 @@ async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
                 select(Awkward.capitals, Awkward.backwards).order_by(Awkward.id.desc()).limit(2)
             )
 
-    assert found.all() == [("", "cba"), ("A5999", None)]
+    assert found.all() == [("", "cba"), (f"A{BATCH}", None)]
     assert [record.getMessage() for record in caplog.records] == [
         "no COPY into awkward: a statement makes the default of awkward.capitals",
         "no COPY into awkward: an SQL expression writes the values of awkward.backwards",
@@ -155,10 +156,10 @@ async def test_rows_that_copy_cannot_write_are_inserted_and_this_is_logged(
 
 
 async def test_rows_whose_keys_differ_are_refused(stock: Database[Work]) -> None:
-    rows: list[dict[str, object]] = [*people(5000), {"email": "x", "nick": "y"}, *people(1, "z")]
+    rows: list[dict[str, object]] = [*people(BATCH), {"email": "x", "nick": "y"}, *people(1, "z")]
     async with stock.unit_of_work() as work:
         with pytest.raises(
-            ValueError, match="row 5001 has other keys than the first row: name, nick"
+            ValueError, match=f"row {BATCH + 1} has other keys than the first row: name, nick"
         ):
             await insert_rows(work.session, Person, rows)
 
@@ -184,9 +185,9 @@ async def test_an_attribute_without_a_column_is_refused(
 async def test_rows_can_be_inserted_under_row_security(stock: Database[Work]) -> None:
     async with stock.sessions() as session:  # nothing is committed, not even the role
         await become_tenant(session)
-        assert await insert_rows(session, Person, people(6000, name="mine")) == 6000
-        rows = people(6001, name="mine")
-        assert await upsert_rows(session, Person, rows, conflict_target=[Person.email]) == 6001
+        assert await insert_rows(session, Person, people(BATCH + 1, name="mine")) == BATCH + 1
+        rows = people(BATCH + 2, name="mine")
+        assert await upsert_rows(session, Person, rows, conflict_target=[Person.email]) == BATCH + 2
         with pytest.raises(errors.InsufficientPrivilege):
             await insert_rows(session, Person, people(1, "b", name="yours"))
 
@@ -196,9 +197,9 @@ async def test_the_rows_are_not_in_memory_at_the_same_time(stock: Database[Work]
         await insert_rows(work.session, Person, people(1, "warm"))
         tracemalloc.start()
         try:
-            await insert_rows(work.session, Person, people(30_000))
+            await insert_rows(work.session, Person, people(60_000))
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
 
-    assert peak < 6 * 2**20  # all rows have 12 MiB
+    assert peak < 12 * 2**20  # all rows have 24 MiB

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shop.db import Database, errors
+from shop.db.repository.batches import BATCH
 from tests.proofs.support.people import Flat, Person, Work, count, people, thing
 from tests.proofs.support.rows import insert_rows, upsert_rows
 
@@ -16,7 +17,7 @@ async def test_a_violation_undoes_this_copy_and_nothing_else(stock: Database[Wor
     async with stock.unit_of_work() as work:
         await insert_rows(work.session, Person, people(3, "a"))
         with pytest.raises(errors.UniqueViolation) as violation:
-            await insert_rows(work.session, Person, [*people(6000, "b"), *people(1, "a")])
+            await insert_rows(work.session, Person, [*people(BATCH + 1, "b"), *people(1, "a")])
 
     assert violation.value.constraint == "uq_people_email"
     assert "@" not in str(violation.value.__cause__)  # no values
@@ -55,7 +56,7 @@ async def test_an_error_of_a_trigger_is_a_database_error(stock: Database[Work]) 
 
 async def test_the_error_of_a_generator_is_raised(stock: Database[Work]) -> None:
     def generate() -> Iterator[dict[str, object]]:
-        yield from people(6000)
+        yield from people(BATCH + 1)
         raise LookupError("mine")
 
     async with stock.unit_of_work() as work:
@@ -70,19 +71,19 @@ async def test_a_generator_may_use_the_same_session(stock: Database[Work]) -> No
     async with stock.unit_of_work() as work:
 
         async def generate() -> AsyncIterator[dict[str, object]]:
-            for row in people(6000):
-                if row["name"] == "5500":
-                    assert await work.session.scalar(select(func.count(Person.id))) == 5000
+            for row in people(BATCH + 1):
+                if row["name"] == f"{BATCH}":
+                    assert await work.session.scalar(select(func.count(Person.id))) == BATCH
                 yield row
 
-        assert await insert_rows(work.session, Person, generate()) == 6000
+        assert await insert_rows(work.session, Person, generate()) == BATCH + 1
 
 
 async def test_the_pool_is_intact_after_a_cancellation(stock: Database[Work]) -> None:
     waiting = asyncio.Event()
 
     async def generate() -> AsyncIterator[dict[str, object]]:
-        for row in people(6000):
+        for row in people(BATCH + 1):
             yield row
         waiting.set()
         await asyncio.Event().wait()

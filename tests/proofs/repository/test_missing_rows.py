@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from shop import db
 from shop.db import Database, errors
+from shop.db.repository.batches import BATCH
 from tests.proofs.support.people import Flat as Thing
 from tests.proofs.support.people import Friend, Person, Seat, Work, thing
 from tests.proofs.support.pets import Person as Hideable
@@ -18,7 +19,7 @@ from tests.proofs.support.pets import Work as PetWork
 from tests.proofs.support.rows import insert_rows, rows_of
 
 # A few rows use unnested arrays. Many rows use a temporary table, in several batches.
-FEW, MANY = (10, 5100)
+FEW, MANY = (10, BATCH + 100)
 
 
 def person(number: object, **values: object) -> dict[str, object]:

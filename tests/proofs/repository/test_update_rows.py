@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from shop.db import Database, Repository, errors
+from shop.db.repository.batches import BATCH
 from tests.proofs.support.people import Counted, Flat, Friend, Person, Work, thing
 from tests.proofs.support.rows import insert_rows, update_rows
 
@@ -17,7 +18,7 @@ class CountedRows(Repository[Counted, uuid.UUID]):
 
 
 # A few rows use unnested arrays. Many rows use a temporary table, in several batches.
-FEW, MANY = (10, 5100)
+FEW, MANY = (10, BATCH + 100)
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from shop.db import Database, errors
+from shop.db.repository.batches import BATCH
 from tests.proofs.support.people import (
     Awkward,
     Computed,
@@ -23,7 +24,7 @@ from tests.proofs.support.people import (
 from tests.proofs.support.rows import insert_rows, upsert, upsert_rows
 
 # A few rows use unnested arrays. Many rows use a temporary table, in several batches.
-FEW, MANY = (10, 5100)
+FEW, MANY = (10, BATCH + 100)
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
@@ -279,9 +280,7 @@ async def test_tables_with_one_name_in_two_schemas_are_not_confused(stock: Datab
         )
 
 
-async def test_upserts_in_opposite_orders_do_not_deadlock(
-    stock: Database[Work],
-) -> None:
+async def test_upserts_in_opposite_orders_do_not_deadlock(stock: Database[Work]) -> None:
     async def write(rows: list[dict[str, object]]) -> int:
         async with stock.unit_of_work() as work:
             return await upsert_rows(work.session, Person, rows, conflict_target=[Person.email])

@@ -120,12 +120,16 @@ async def paginate(
     place, leads_back = (None, False) if cursor is None else form.load(cursor)
     backward = backward or leads_back
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
-    statement = statement.options(*options)
+    # The limit is a number in the SQL. A generic plan does not know the value of a parameter: it expects
+    # a tenth of all rows, and may read the whole table.
+    first: Any = sa.bindparam(None, limit + 1, literal_execute=True)
+    query = statement.options(*options).add_columns(*form.columns).limit(first).offset(None)
+    query = query.order_by(None).order_by(*(term.ordering for term in terms))
 
-    rows, more = await _read(session, statement, terms, place, limit + 1)
+    rows, more = await _read(session, query, terms, place, limit + 1)
     while more and len(rows) <= limit:
         # A join repeats some rows, so the page is not full. The next rows belong to this page too.
-        others, more = await _read(session, statement, terms, rows[-1][1:], limit + 1)
+        others, more = await _read(session, query, terms, rows[-1][1:], limit + 1)
         rows += others
     more = more or len(rows) > limit
     rows = rows[:limit][::-1] if backward else rows[:limit]
@@ -147,23 +151,18 @@ _format = lru_cache(maxsize=256)(CursorFormat)
 
 
 async def _read(
-    session: AsyncSession, statement: Any, terms: Sequence[Term], place: Place, limit: int
+    session: AsyncSession, query: Any, terms: Sequence[Term], place: Place, limit: int
 ) -> tuple[list[Any], bool]:
     """Return the items after a place with their values of the order, and whether more rows may follow.
 
     The values come from the query, because the program may have changed an attribute.
     """
-    # A number in the SQL. A generic plan does not know the value of a parameter: it expects a tenth of
-    # all rows, and may read the whole table.
-    first: sa.BindParameter[int] = sa.bindparam(None, limit, literal_execute=True)
-    columns = (term.column.label(f"order_{number}") for number, term in enumerate(terms))
-    query = statement.add_columns(*columns).order_by(None).limit(first).offset(None)
-    query = query.order_by(*(term.ordering for term in terms))
     parameters = {f"cursor_value_{number}": value for number, value in enumerate(place or ())}
     rows: list[Any] = []
-    for each in _beyond(terms, tuple(v is None for v in place)) if place else [sa.true()]:
-        # PostgreSQL takes an aggregate only in HAVING. SQLAlchemy's attribute is private.
-        limited = query.having(each) if statement._group_by_clauses else query.where(each)
+    # PostgreSQL takes an aggregate only in HAVING. SQLAlchemy's attribute is private.
+    restrict = query.having if query._group_by_clauses else query.where
+    for each in _beyond(terms, tuple(v is None for v in place)) if place else [None]:
+        limited = query if each is None else restrict(each)
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
         found = [*(await session.execute(limited, parameters)).unique(id)]
         # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.

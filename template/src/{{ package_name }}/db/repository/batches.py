@@ -26,7 +26,7 @@ Attributes = Iterable[QueryableAttribute[Any] | str]
 Rows = Iterable[Values | M] | AsyncIterable[Values | M]
 """Rows as mappings or as models without a session, in a list, a generator or an async generator."""
 
-BATCH = 5000
+BATCH = 10_000
 
 FEW = 1000
 """How many rows of a call become arrays in one statement, and no temporary table."""
