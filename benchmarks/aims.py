@@ -37,6 +37,12 @@ AIMS = [
         against=("get", "session.get"),
         limit=1.05,
     ),
+    Aim(
+        "tasks: ours ≤ 1.05 × plain sessions",
+        of=("tasks", "ours"),
+        against=("tasks", "async_sessionmaker"),
+        limit=1.05,
+    ),
     *(
         Aim(
             f"{page}: ours ≤ 1.3 × the ORM's keyset page, written by hand",
@@ -77,6 +83,12 @@ AIMS = [
         against=("upsert 50,000", "ours, upsert_rows"),
         limit=15,
         at_least=True,
+    ),
+    Aim(
+        "stream: ours ≤ 4 × a raw cursor",
+        of=("stream 500,000", "ours, stream"),
+        against=("stream 500,000", "raw asyncpg, cursor"),
+        limit=4,
     ),
     Aim(
         "stream: ours grows by ≤ 10 MiB",

@@ -23,7 +23,7 @@ CONTESTANTS = {
     "page of a mixed order": 3,
     "insert 50,000": 6,
     "upsert 50,000": 4,
-    "stream 500,000": 5,
+    "stream 500,000": 6,
     "tasks": 4,
     "http read": 4,
     "http list": 4,

@@ -32,6 +32,14 @@ async def core(world: World) -> None:
                 pass
 
 
+async def orm(world: World) -> None:
+    async with world.sessions.begin() as session:
+        statement = select(Item).execution_options(yield_per=PARTITION)
+        async for partition in (await session.stream_scalars(statement)).partitions():
+            for _ in partition:
+                pass
+
+
 async def ours(world: World) -> None:
     async with (
         world.database.unit_of_work() as work,
@@ -81,6 +89,7 @@ MEASURE = MeasureAlone(
     {
         "raw asyncpg, cursor": raw,
         "Core, yield_per": core,
+        "ORM, yield_per": orm,
         "ours, stream": ours,
         "session.scalars().all()": scalars_all,
         "advanced-alchemy, get_many": alchemy,
