@@ -11,10 +11,11 @@ from tests.snippets import snippet
 
 pytestmark = pytest.mark.slow
 
-MODELS, WORK, SCOPE, FILTER, SYSTEM = RUN = [
+MODELS, ORDER, WORK, SCOPE, FILTER, SYSTEM = RUN = [
     snippet("docs/tenancy.md", words)
     for words in (
         "class Country",
+        "class Order",
         "unit_of_work(info=Tenant",
         "with tenant_scope",
         "addFilter",
@@ -23,7 +24,7 @@ MODELS, WORK, SCOPE, FILTER, SYSTEM = RUN = [
 ]
 IMPORTS = """
 from sqlalchemy import Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db.mixins import Timestamps
 from ..db.tenancy import Tenanted, open_to_all_tenants, tenant_foreign_key
@@ -42,7 +43,7 @@ from sqlalchemy import func, select, text
 
 from shop import db
 from shop.db.tenancy import Tenant, TenantKey, system_database, tenant_attributes, tenant_scope
-from shop.models import Post, User
+from shop.models import Order, Post, User
 from shop.settings import Settings
 from shop.unit_of_work import Database, UnitOfWork
 
@@ -82,6 +83,12 @@ async def main() -> None:
         for tenant in (uuid.uuid4(), uuid.uuid4()):
             async with database.unit_of_work(info=Tenant(tenant)) as uow:
                 uow.session.add(user := User())
+                uow.session.add(order := Order(user=user))
+                await uow.session.flush()
+                assert order.user_id == user.id
+                order.user = None
+                await uow.session.flush()
+                print("the order of", order.tenant_id, "has the user", order.user_id)
             await publish(user)
             await work(Job(tenant))
         await run(Job(tenant))
@@ -122,13 +129,13 @@ def test_tables_are_added_and_used_as_the_document_says(render: Render, tmp_path
     answers = {"multi_tenancy": "rls", "example": False, "web_framework": "none"}
     project = render(tmp_path / "shop", **answers)
     models = project / "src/shop/models"
-    (models / "blog.py").write_text(f'"""Models."""\n{IMPORTS}{MODELS.code}')
-    names = "from .blog import Country, Post, User"
+    (models / "blog.py").write_text(f'"""Models."""\n{IMPORTS}{MODELS.code}\n\n{ORDER.code}')
+    names = "from .blog import Country, Order, Post, User"
     edit(models / "__init__.py", "\n__all__ = [", f"{names}\n\n__all__ = [")
     edit(
         models / "__init__.py",
         '    "Base",\n',
-        '    "Base",\n    "Country",\n    "Post",\n    "User",\n',
+        '    "Base",\n    "Country",\n    "Order",\n    "Post",\n    "User",\n',
     )
     indented = "".join(f"    {line}\n" for line in WORK.code.splitlines())
     program = PROGRAM.replace("{scope}", SCOPE.code).replace("{work}", indented)
@@ -140,6 +147,7 @@ def test_tables_are_added_and_used_as_the_document_says(render: Render, tmp_path
     assert output.count("the tenant sees 1") == 2
     assert output.count("the tenant sees 0") == 1
     assert output.count("has 1 users") == 2
+    assert output.count("has the user None") == 2
     assert len({*re.findall("a job of (.*)", output)}) == 3
     assert "a job of -" in output
 

@@ -26,9 +26,16 @@ def test_models_that_do_not_keep_tenants_apart_are_named() -> None:
         email: Mapped[str]
         name: Mapped[str]
         boss: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+        plan: Mapped[int] = mapped_column(ForeignKey("plans.id", ondelete="CASCADE"))
+        next_plan: Mapped[int | None] = mapped_column(ForeignKey("plans.id", ondelete="SET NULL"))
+        old_plan: Mapped[int | None] = mapped_column(ForeignKey("plans.id", ondelete="RESTRICT"))
 
     class Forgotten(bigint.PrimaryKey, Base):
         __tablename__ = "forgotten"
+
+    class Plan(bigint.PrimaryKey, Base):
+        __tablename__ = "plans"
+        __table_args__ = open_to_all_tenants("everybody")
 
     class Half(uuid7.PrimaryKey, Base):
         __tablename__ = "half"
@@ -48,6 +55,8 @@ def test_models_that_do_not_keep_tenants_apart_are_named() -> None:
         'half: "pk_half" must have tenant_id, or it reveals rows of others',
         "half: begin its primary key with tenant_id",
         'users: "fk_users_boss_users" can refer to rows of others: write tenant_foreign_key(…)',
+        'users: "fk_users_next_plan_plans" would change rows of all tenants: write ondelete="RESTRICT"',
+        'users: "fk_users_plan_plans" would change rows of all tenants: write ondelete="RESTRICT"',
         'users: "ix_name" must have tenant_id, or it reveals rows of others',
         'users: "uq_users_email" must have tenant_id, or it reveals rows of others',
         "wide is open to all, and refers to a tenant's table: mix in Tenanted",

@@ -198,17 +198,28 @@ async def test_a_worker_that_keeps_the_last_tenant_is_found(
     [
         ("ALTER TABLE customers NO FORCE ROW LEVEL SECURITY", "customers has no forced"),
         ("ALTER TABLE customers DISABLE ROW LEVEL SECURITY", "customers has no forced"),
-        ("ALTER ROLE {role} BYPASSRLS", "has BYPASSRLS, so policies do not bind it"),
-        ("ALTER ROLE {role} SUPERUSER", "is a superuser or has BYPASSRLS"),
+        ("ALTER ROLE {role} BYPASSRLS", "has BYPASSRLS or REPLICATION, so policies do not"),
+        ("ALTER ROLE {role} SUPERUSER", "is a superuser, or has BYPASSRLS"),
         ("GRANT postgres TO {role}", 'is a member of "postgres", which policies do not bind'),
         ("ALTER TABLE customers OWNER TO {role}", "could switch off the policies of customers"),
-        ("CREATE VIEW emails AS SELECT email FROM customers", "the view emails shows what"),
+        ("ALTER ROLE {role} REPLICATION", "has BYPASSRLS or REPLICATION"),
+        ("CREATE VIEW emails AS SELECT email FROM customers", "the view emails works with"),
+        (
+            "CREATE VIEW emails AS SELECT email FROM customers; REVOKE ALL ON emails FROM {role};"
+            "GRANT SELECT (email) ON emails TO {role}",
+            "the view emails works with the rights of its owner",
+        ),
+        (
+            "CREATE VIEW emails AS SELECT email FROM customers; REVOKE ALL ON emails FROM {role};"
+            "GRANT DELETE ON emails TO {role}",
+            "the view emails works with the rights of its owner",
+        ),
         (
             "CREATE VIEW inner_one WITH (security_invoker = true) AS SELECT * FROM customers;"
             "CREATE VIEW outer_one AS SELECT * FROM inner_one",
-            "the view outer_one shows what its owner sees",
+            "the view outer_one works with the rights of its owner",
         ),
-        ("CREATE MATERIALIZED VIEW kept AS SELECT * FROM customers", "the view kept shows"),
+        ("CREATE MATERIALIZED VIEW kept AS SELECT * FROM customers", "the view kept works"),
         (
             "CREATE TABLE part (LIKE orders); ALTER TABLE part INHERIT orders",
             "part has no forced row-level security: apply the revisions, and write",
@@ -228,7 +239,7 @@ async def test_a_program_does_not_start_if_policies_do_not_bind_its_role(
             async with shop_on(shop_url):
                 pytest.fail("the program started")
     finally:
-        await owner.exec_driver_sql(f"ALTER ROLE {role} NOBYPASSRLS NOSUPERUSER")
+        await owner.exec_driver_sql(f"ALTER ROLE {role} NOBYPASSRLS NOREPLICATION NOSUPERUSER")
         await owner.exec_driver_sql(f'REVOKE "{superuser}" FROM {role}')
         await owner.exec_driver_sql(f"REASSIGN OWNED BY {role} TO CURRENT_USER")
 

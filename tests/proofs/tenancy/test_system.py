@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shop.db.audit import Actor, actor_hook
 from shop.db.errors import InsufficientPrivilege, SettingsError
-from shop.db.tenancy import system_database
+from shop.db.tenancy import TenantError, system_database
 from tests.proofs.tenancy.tables import A, Customer, Shop, UnitOfWork, rows
 from tests.proofs.tenancy.test_tenant import emails, fill
 
@@ -30,6 +30,10 @@ async def test_the_system_works_for_all_tenants_and_leaves_traces(
     ):
         assert await uow.customers.count() == 2
         await uow.customers.add(Customer(tenant_id=A.id, email="added"))
+    async with system_database(UnitOfWork) as system:
+        with pytest.raises(TenantError, match="works for all tenants"):  # it would see all of them
+            async with system.unit_of_work(info=A) as uow:
+                await uow.customers.count()
 
     assert sorted(await emails(shop, info=A)) == ["a@example.com", "added"]
     query = "SELECT actor, db_user FROM audit_log WHERE new ->> 'email' = 'added'"

@@ -23,8 +23,8 @@ tenant, as `tenant.py` describes::
         await uow.posts.add(Post(slug="hello"))  # its tenant_id is that of the session
 
 The primary key is the tenant and the `id`. A repository of this package adds the tenant of the session:
-`await uow.posts.get(id)`. Each unique key and each foreign key begins with the tenant too. Otherwise an error would tell that another tenant has a
-value, and a row could refer to another tenant's row.
+`await uow.posts.get(id)`. Each unique key and each foreign key has the tenant too. Otherwise an error
+would tell that another tenant has a value, and a row could refer to another tenant's row.
 
 =================================  ===========================================================
 To                                 read
@@ -44,6 +44,7 @@ Limits:
 * SQL that an attacker can write can set the tenant itself. Bind values, as SQLAlchemy does.
 * Superusers, roles with BYPASSRLS and the owner of a view see all rows. The program refuses such roles,
   but a function with SECURITY DEFINER can still show rows of its owner.
+* A session setting, a temporary table or a LISTEN stays on its connection, and the next tenant gets it.
 * TRUNCATE has no policies, so do not grant it. The statistics of the planner are about all rows.
 * A backfill sees only what the role that migrates sees: give the owner of the tables BYPASSRLS.
 * In joined inheritance, each table of a subclass needs its own `tenant_id`.

@@ -16,7 +16,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrateOperation, UpgradeOps
 from alembic.runtime.plugins import Plugin
 from alembic.util import CommandError, DispatchPriority, PriorityDispatchResult
-from sqlalchemy import Column, Connection, Dialect, MetaData, Table, text
+from sqlalchemy import Column, Connection, MetaData, Table, text
 
 from .model import TENANT_COLUMN, has_tenant, problems
 from .policies import OFF, Policy, State, protect, statements, wanted_state
@@ -31,23 +31,14 @@ def setup(plugin: Plugin) -> None:
 
 
 class ChangePolicies(MigrateOperation):
-    """The change of a table's row-level security from one state to another."""
+    """The statements that change a table's row-level security, and those that undo it."""
 
-    def __init__(
-        self, dialect: Dialect, table: str, before: State, after: State, phase: str
-    ) -> None:
-        self.dialect, self.table = dialect, table
-        self.before, self.after = before, after
-        self.phase = phase
-
-    @property
-    def statements(self) -> list[str]:
-        """The SQL of the change."""
-        return statements(self.dialect, self.table, self.before, self.after)
+    def __init__(self, statements: list[str], undo: list[str], phase: str) -> None:
+        self.statements, self.undo, self.phase = statements, undo, phase
 
     def reverse(self) -> "ChangePolicies":
         """Return the operation for the downgrade."""
-        return ChangePolicies(self.dialect, self.table, self.after, self.before, self.phase)
+        return ChangePolicies(self.undo, self.statements, self.phase)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Return what `alembic check` prints."""
@@ -82,9 +73,10 @@ def _compare(
         if before != after and not table.is_view:
             _refuse_removal(table, before, after)
             name = connection.dialect.identifier_preparer.format_table(table)
+            do = statements(connection.dialect, name, before, after)
+            undo = statements(connection.dialect, name, after, before)
             phase = "expand" if has_tenant(table) else "contract"
-            change = ChangePolicies(connection.dialect, name, before, after, phase)
-            upgrade.ops.append(change)
+            upgrade.ops.append(ChangePolicies(do, undo, phase))
     return PriorityDispatchResult.CONTINUE
 
 

@@ -49,10 +49,8 @@ def wanted_state(table: Table, dialect: Dialect) -> State:
     kind = column.type.compile(dialect)
     # In a sub-select, the server reads the setting once for each statement, and not for each row. NULLIF: a
     # connection that had a tenant before answers with the empty string, and a new connection with NULL.
-    own = (
-        f"{dialect.identifier_preparer.quote(column.name)} = "
-        f"(SELECT CAST(NULLIF(current_setting('app.tenant_id', true), '') AS {kind}))"
-    )
+    setting = f"CAST(NULLIF(current_setting('app.tenant_id', true), '') AS {kind})"
+    own = f"{dialect.identifier_preparer.quote(column.name)} = (SELECT {setting})"
     policies = (
         Policy("tenant_select", "SELECT", own, None),
         Policy("tenant_insert", "INSERT", None, own),
@@ -79,13 +77,10 @@ def statements(dialect: Dialect, table: str, before: State, after: State) -> lis
     for kind in sorted(new.keys()):
         if new[kind] != old.get(kind):
             found.append(_write(quote, table, "ALTER" if kind in old else "CREATE", new[kind]))
-    switches = []
-    if before.enabled != after.enabled:
-        switches.append(f"{'ENABLE' if after.enabled else 'DISABLE'} ROW LEVEL SECURITY")
-    if before.forced != after.forced:
-        switches.append(f"{'FORCE' if after.forced else 'NO FORCE'} ROW LEVEL SECURITY")
-    if switches:
-        found.append(f"ALTER TABLE {table} {', '.join(switches)}")
+    words = (("DISABLE", "ENABLE"), ("NO FORCE", "FORCE"))
+    switches = zip(before[:2], after[:2], words, strict=True)
+    if changed := [f"{both[on]} ROW LEVEL SECURITY" for was, on, both in switches if was != on]:
+        found.append(f"ALTER TABLE {table} {', '.join(changed)}")
     return found
 
 

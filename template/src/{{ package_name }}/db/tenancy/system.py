@@ -12,7 +12,7 @@ Give this URL only to programs that need it, and never to the service that answe
 The log has a line for each transaction, with the place in the code. With `audit`, pass its `actor_hook`.
 Then each changed row has an entry with the actor and with the role.
 
-A new row needs its `tenant_id`, and `get` needs the tenant and the `id`. If policies bind the role,
+It takes no `info=Tenant(…)`. A new row needs its `tenant_id`, and `get` needs the tenant and the `id`. If policies bind the role,
 the server refuses a statement about a tenant's table. So a report never leaves rows out silently.
 """
 
@@ -26,6 +26,7 @@ from ..engine.call_site import find_call_site
 from ..settings import DatabaseSettings
 from ..unit_of_work.database import Database, U
 from ..unit_of_work.settings_at_begin import BeginHook
+from .tenant import Tenant, TenantError
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def system_database(
     return Database(settings, unit_of_work, begin_hooks=(_work_for_all, *begin_hooks))
 
 
-def _work_for_all(_: Session) -> Mapping[str, str]:
+def _work_for_all(session: Session) -> Mapping[str, str]:
+    if Tenant in session.info:
+        raise TenantError("this database works for all tenants: give keys with the tenant, not info")
     _log.info("a transaction for all tenants begins in %s", find_call_site())
     return {"row_security": "off"}

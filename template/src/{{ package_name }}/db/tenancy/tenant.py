@@ -11,7 +11,8 @@ A web request or a job can name it once, for all units of work below::
         await run(job)
 
 The scope ends with its block, so the next job of the same worker has no tenant. A task that starts
-inside of the block keeps the tenant until the task ends.
+inside of the block keeps the tenant until the task ends. Do not `yield` inside of the block: the caller
+of the generator would have the tenant too. A generator gives its tenant by `info=`.
 
 A session has one tenant, or none, from its first transaction to its end. A session without a tenant
 sees no row of a tenant, and writes none. If a statement of SQLAlchemy names a tenant's table, there is
