@@ -237,7 +237,7 @@ PROOFS = {
     "opentelemetry/observe": ["opentelemetry/traces"],
     "opentelemetry/spans": ["opentelemetry/traces"],
     "tenancy/autogenerate": ["tenancy/revisions"],
-    "tenancy/database": ["tenancy/mutants", "tenancy/tenant"],
+    "tenancy/database": ["tenancy/mutants", "tenancy/tenant", "tenancy/leaks"],
     "tenancy/model": ["tenancy/models", "tenancy/tenant", "tenancy/work"],
     "tenancy/policies": ["tenancy/revisions", "tenancy/mutants", "tenancy/work"],
     "tenancy/repository": ["tenancy/work"],

@@ -1,6 +1,8 @@
 """A session has one tenant. Without a tenant it sees nothing, and usually an error comes first."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -100,6 +102,14 @@ async def test_a_transaction_has_one_more_round_trip(
             await emails(same, info=A)
 
     assert len(queries) == 2
+
+
+async def test_a_test_that_counts_queries_does_not_count_the_check_of_the_role(
+    isolated: Database[Any, Any], max_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with max_queries(2):
+        async with isolated.unit_of_work() as uow:
+            await uow.session.execute(text("SELECT 1"))
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Self, Unpack
-from weakref import WeakSet
 
-from sqlalchemy import Connection, MetaData, Pool, event
+from sqlalchemy import URL, Connection, MetaData, event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import DatabaseError
@@ -38,7 +37,7 @@ class Database(Plain[U, R]):
         hooks = (*begin_hooks, tenant_hook)  # the last one wins
         super().__init__(settings, unit_of_work, read_unit_of_work, begin_hooks=hooks)
         self.sessions.configure(info={**self.sessions.kw["info"], Database: self})
-        self._metadata, self._checked = metadata, WeakSet[Pool]()
+        self._metadata, self._checked = metadata, set[URL]()
 
     async def check_role(self) -> None:
         """Ask each server once whether policies bind the role of the program.
@@ -54,10 +53,10 @@ class Database(Plain[U, R]):
                 await connection.run_sync(self._check)
 
     def _check(self, connection: Connection) -> None:
-        if (pool := connection.engine.pool) not in self._checked:
+        if (url := connection.engine.url) not in self._checked:
             if leaks := find_leaks(connection, self._metadata):
                 raise UnsafeRole("\n".join(leaks))
-            self._checked.add(pool)
+            self._checked.add(url)
 
     @asynccontextmanager
     async def open_session(
