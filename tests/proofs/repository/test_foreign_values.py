@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
 
 from shop.db import Database, errors
 from tests.proofs.support.things import SECRET, Call, Thing, Things, Work, judge
@@ -87,6 +88,83 @@ async def test_a_time_without_its_zone_is_refused_wherever_it_is_written(
                     await call(work.things, thing)
                 judge(raised.value, errors.DataException)
                 raise errors.Error(name)
+
+
+UTC = datetime.UTC
+FIRST = datetime.datetime(2026, 1, 1, tzinfo=UTC)
+BEGINNING, END = datetime.datetime.min, datetime.datetime.max  # noqa: DTZ901  # the driver's infinities
+
+
+def ranges(bound: Any) -> list[Any]:
+    """Return ranges with this bound, in each form that the driver takes."""
+    return [
+        Range(bound, None),
+        Range(FIRST, bound),
+        Range(None, bound),
+        (bound, None),
+        [FIRST, bound],
+    ]
+
+
+NAIVE_RANGES: list[tuple[str, Any]] = [
+    *(("period", each) for each in [*ranges(NAIVE), Range(NAIVE.date(), None)]),
+    *(("periods", [Range(FIRST, FIRST), each]) for each in ranges(NAIVE)),
+    ("periods", MultiRange([Range(NAIVE, None)])),
+    *(("breaks", [None, each]) for each in ranges(NAIVE)[:3]),
+]
+
+
+def writes_of_a_range(column: str, value: Any) -> Iterator[tuple[str, Call]]:
+    attribute = getattr(Thing, column)
+    yield from writes_of(column, value)
+    yield "update_where", calling("update_where", Thing.id == 1, **{column: value})
+    yield "update_by_keys", calling("update_by_keys", [1], **{column: value})
+    yield "count", calling("count", attribute.in_([value, None]))
+
+
+@pytest.mark.parametrize(("column", "value"), NAIVE_RANGES)
+async def test_a_bound_without_its_zone_is_refused_wherever_it_is_written(
+    things_database: Database[Work], column: str, value: Any
+) -> None:
+    for name, call in writes_of_a_range(column, value):
+        with suppress(errors.Error):
+            async with things_database.unit_of_work() as work:
+                thing = await work.things.get_one(1)
+                with pytest.raises(errors.DataException, match="no time zone") as raised:
+                    await call(work.things, thing)
+                judge(raised.value, errors.DataException)
+                raise errors.Error(name)
+
+
+async def test_a_naive_bound_of_another_expression_is_no_local_time(
+    things_database: Database[Work],
+) -> None:
+    async with things_database.unit_of_work() as work:
+        with pytest.raises(errors.DatabaseError):  # timestamp has no such operator
+            await work.things.count(Thing.period.overlaps(Range(NAIVE, None)))
+
+
+RANGES = [
+    *(Range(FIRST, None), Range(None, FIRST), Range(BEGINNING, END), Range(None, None)),
+    *(Range(empty=True), None),
+]
+
+
+async def test_ranges_with_zones_infinities_and_open_bounds_are_written(
+    things_database: Database[Work],
+) -> None:
+    async with things_database.unit_of_work() as work:
+        values = {"periods": [Range(None, FIRST)], "breaks": RANGES}
+        for copies in (1, 200):
+            rows = [{"name": f"{n}", "period": p, **values} for n, p in enumerate(RANGES * copies)]
+            assert await work.things.insert_rows(rows) == len(rows)
+            assert await work.things.upsert_rows(rows, conflict_target=["name"]) == len(rows)
+            given = [Thing.periods == values["periods"], Thing.breaks == values["breaks"]]
+            for period in RANGES:
+                same = Thing.period.is_not_distinct_from(period)
+                assert await work.things.count(same, *given) == copies
+                assert await work.things.update_where(same, *given, period=period) == copies
+            assert await work.things.delete_where(*given) == len(rows)
 
 
 async def stream(things: Things) -> None:

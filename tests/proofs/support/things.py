@@ -7,7 +7,8 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlalchemy import ForeignKey, MetaData, String, case
+from sqlalchemy import ARRAY, ForeignKey, MetaData, String, case
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -43,6 +44,9 @@ class Thing(bigint.PrimaryKey, Base):
     color: Mapped[Color | None]
     moment: Mapped[datetime.datetime | None]
     data: Mapped[dict[str, object] | None]
+    period: Mapped[Range[datetime.datetime] | None] = mapped_column(TSTZRANGE)
+    periods: Mapped[list[Range[datetime.datetime]] | None] = mapped_column(TSTZMULTIRANGE)
+    breaks: Mapped[list[Range[datetime.datetime] | None] | None] = mapped_column(ARRAY(TSTZRANGE))
     shelf_id: Mapped[int | None] = mapped_column(ForeignKey("fe_shelves.id"), index=True)
 
 

@@ -92,10 +92,7 @@ class Base(AsyncAttrs):
 
     def __repr__(self) -> str:
         # Reading from __dict__ loads nothing: it has no expired and no deferred attributes.
+        loaded = vars(self)
         keys = [self.__mapper__.get_property_by_column(c).key for c in self.__mapper__.primary_key]
-        shown = [
-            f"{name}={self.__dict__[name]!r}"
-            for name in (*keys, *self.__repr_attributes__)
-            if name in self.__dict__
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        names = [name for name in (*keys, *self.__repr_attributes__) if name in loaded]
+        return f"{type(self).__name__}({', '.join(f'{name}={loaded[name]!r}' for name in names)})"

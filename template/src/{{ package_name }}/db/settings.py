@@ -127,10 +127,8 @@ class DatabaseSettings(EnvironmentSettings):
     @property
     def timeouts(self) -> dict[str, str]:
         """PostgreSQL's timeouts by name, in milliseconds, as strings."""
-        return {
-            name: str(math.ceil(getattr(self, name) * 1000))
-            for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-        }
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        return {name: str(math.ceil(getattr(self, name) * 1000)) for name in names}
 
 
 def _problem(name: str, error: Any) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, AdaptedConnection, DateTime
+from sqlalchemy import URL, AdaptedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
 from .error_codes import translate
-from .types import Instant
+from .types import INSTANTS
 from .url import split_url
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def create_engine(
         # Without its cache asyncpg also gives statements no name.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     engine = create_async_engine(url, connect_args=connect_args, **arguments)
-    engine.dialect.colspecs = {**engine.dialect.colspecs, DateTime: Instant}
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **INSTANTS}
     return engine
 
 

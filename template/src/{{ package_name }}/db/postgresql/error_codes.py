@@ -105,6 +105,5 @@ def translate(error: BaseException) -> Error | None:
         return found(sqlstate=sqlstate or None)
     if not isinstance(error, sqlalchemy.exc.DBAPIError | DriverError):
         return None
-    kind = sqlstate or type(driver).__name__
-    text = f"{DatabaseError.summary} ({kind}): see the cause of this error"
-    return DatabaseError(text, sqlstate=sqlstate or None)
+    where = f"({sqlstate or type(driver).__name__}): see the cause of this error"
+    return DatabaseError(f"{DatabaseError.summary} {where}", sqlstate=sqlstate or None)

@@ -45,18 +45,13 @@ async def staged(
     quoted = connection.dialect.identifier_preparer.format_table(stage)
     numbered = sa.select(*source.c, sa.literal_column("0::bigint").label(ORDINAL))
     query = numbered.compile(dialect=connection.dialect)
-    await connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
-    )
-    await bulk_insert(Destination(connection, stage, [*stage.c]), _numbered(batches))
+    create = f"CREATE TEMPORARY TABLE {quoted} ON COMMIT DROP AS {query} WITH NO DATA"
+    await connection.exec_driver_sql(create)
+    numbers = itertools.count()
+    rows = ([*values, [*itertools.islice(numbers, len(values[0]))]] async for values in batches)
+    await bulk_insert(Destination(connection, stage, [*stage.c]), rows)
     yield sa.table(stage.name, *untyped([*stage.c]))
     await connection.exec_driver_sql(f"DROP TABLE {quoted}")
-
-
-async def _numbered(batches: AsyncIterable[Batch]) -> AsyncIterator[Batch]:
-    numbers = itertools.count()
-    async for values in batches:
-        yield [*values, [*itertools.islice(numbers, len(values[0]))]]
 
 
 def _can_unnest(into: Destination, column: sa.ColumnClause[Any]) -> bool:
@@ -73,12 +68,11 @@ def _can_unnest(into: Destination, column: sa.ColumnClause[Any]) -> bool:
 def _unnested(into: Destination, values: Batch) -> FromClause:
     """Return one batch as arrays that the server unnests."""
     ready, dialect = into.processed(values), into.connection.dialect
-    arrays = [
+    arrays = list[Any]()
+    for each, raw, texts in zip(into.columns, values, ready, strict=True):
         # A cast to varchar(n) would cut without an error, so its values are sent as text.
-        sa.bindparam(None, list(texts), type_=sa.ARRAY(sa.Text(), dimensions=1))
-        if each.type.compile(dialect).startswith(("VARCHAR", "CHAR"))
-        else sa.bindparam(None, raw, type_=sa.ARRAY(each.type, dimensions=1))
-        for each, raw, texts in zip(into.columns, values, ready, strict=True)
-    ]
+        cut = each.type.compile(dialect).startswith(("VARCHAR", "CHAR"))
+        kind, given = (sa.Text(), [*texts]) if cut else (each.type, raw)
+        arrays.append(sa.bindparam(None, given, type_=sa.ARRAY(kind, dimensions=1)))
     unnested = sa.func.unnest(*arrays).table_valued(*untyped(into.columns), with_ordinality=ORDINAL)
     return unnested.render_derived(name="the stage")

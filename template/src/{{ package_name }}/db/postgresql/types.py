@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 import asyncpg
-from sqlalchemy import JSON, BigInteger, Dialect, make_url, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, make_url, text
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSTZRANGE
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime
 
 from ..errors import DataException
@@ -34,9 +34,9 @@ class Instant(AsyncpgDateTime):
     """A time with time zone. It refuses a value without a zone.
 
     asyncpg would take that as the local time of the machine, so another machine would store another
-    instant.
+    instant. asyncpg itself refuses a time of day without a zone.
 
-    Limits: the bounds of a range are not checked. So give them a zone.
+    Limits: values of a domain, and parameters of SQL as text, are not checked. So give them a zone.
     """
 
     def bind_processor(self, dialect: Dialect) -> Any:
@@ -48,8 +48,26 @@ def _with_zone(value: Any) -> Any:
     # The driver's infinities, datetime.min and datetime.max, have no zone.
     if value is None or getattr(value, "tzinfo", None) or value in _INFINITIES:
         return value
-    raise DataException("a datetime has no time zone: write datetime.now(UTC)")
+    bounds = (value.lower, value.upper) if isinstance(value, asyncpg.Range) else value
+    if not isinstance(bounds, list | tuple):
+        raise DataException("a datetime has no time zone: write datetime.now(UTC)")
+    [*map(_with_zone, bounds)]
+    return value
 
+
+def _checked(kind: Any) -> Any:
+    """Return the driver's type of ranges, with the check of `Instant` for each bound."""
+    driver_type: Any = SQL_DIALECT.colspecs[kind.__base__]
+
+    def bind_processor(self: Any, dialect: Dialect) -> Any:
+        to_driver = driver_type.bind_processor(self, dialect)
+        return lambda value: _with_zone(to_driver(value))
+
+    return type("RangeOfInstants", (driver_type,), {"bind_processor": bind_processor})
+
+
+INSTANTS: Any = {DateTime: Instant, **{k: _checked(k) for k in (TSTZRANGE, TSTZMULTIRANGE)}}
+"""The driver's types whose values have a time zone."""
 
 _INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # they have no zone
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")  # zero, and halves of a character

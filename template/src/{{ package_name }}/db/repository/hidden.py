@@ -123,6 +123,8 @@ def _hide_deleted(state: ORMExecuteState) -> None:
     options = state.execution_options
     if options.get("include_deleted"):
         return
+    # The statement that loads the parents gave its option to this one.
+    has_its_option = state.is_relationship_load and "include_deleted" in options
     if state.is_update or state.is_delete:
         rows_by_key = isinstance(state.parameters, list)
         mapper = state.bind_mapper
@@ -131,10 +133,8 @@ def _hide_deleted(state: ORMExecuteState) -> None:
                 f"{mapper.class_.__name__} has soft delete, and this statement ignores that: use a "
                 "SoftDeleteRepository, or the execution option include_deleted=True"
             )
-    elif not state.is_select or state.is_column_load:
+    elif not state.is_select or state.is_column_load or has_its_option:
         return
-    elif state.is_relationship_load and "include_deleted" in options:
-        return  # the statement that loads the parents gave its option to this one
     state.update_execution_options(include_deleted=False)
     state.statement = state.statement.options(_ALIVE)
 
@@ -142,6 +142,5 @@ def _hide_deleted(state: ORMExecuteState) -> None:
 @event.listens_for(SoftDelete, "before_delete", propagate=True)
 def _refuse_to_delete(mapper: Mapper[Any], *_: object) -> None:
     raise UnitOfWorkError(
-        f"{mapper.class_.__name__} has soft delete, so its rows cannot be deleted like this: use "
-        "delete() or purge() of a SoftDeleteRepository"
+        f"{mapper.class_.__name__} has soft delete: use delete() or purge() of a SoftDeleteRepository"
     )

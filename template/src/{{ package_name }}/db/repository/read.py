@@ -122,9 +122,8 @@ class ReadRepository(Generic[M, K]):
         given: list[Any] = [self._identity(key) for key in keys]
         found, mapper = dict[object, M](), self.model.__mapper__
         for criterion in self._have_keys(given):
-            statement = self._select(criterion, **how).order_by(*mapper.primary_key)
-            rows = await self.session.scalars(statement)
-            found |= {(*mapper.primary_key_from_instance(each),): each for each in rows.unique()}
+            rows = await self.all(criterion, order_by=mapper.primary_key, **how)
+            found |= {(*mapper.primary_key_from_instance(each),): each for each in rows}
         for key in {*given} - found.keys():
             found[key] = self._existing(await self.one_or_none(self._has_key([key]), **how))
         return [found[key] for key in given]

@@ -73,10 +73,9 @@ class RowRepository(ReadRepository[M, K]):
             if batches is None:
                 return 0
             mapper = self.model.__mapper__
-            version = mapper.version_id_col
             # The class of a row is like a key: a row of another class may have columns in other tables.
-            kinds = {each for each in batches.given if each is mapper.polymorphic_on}
-            keys = {*mapper.primary_key, *kinds} | ({version} if version is not None else set())
+            kinds: set[Any] = {mapper.polymorphic_on} & batches.given.keys()
+            keys: set[Any] = {*mapper.primary_key, mapper.version_id_col} - {None} | kinds
             if missing := sorted(str(key) for key in keys - batches.given.keys()):
                 raise ValueError(f"each row must give its {', '.join(missing)}")
             async with dialect.staged(batches.into, batches, few=batches.few) as stage:
@@ -86,10 +85,8 @@ class RowRepository(ReadRepository[M, K]):
                     raise ValueError("the rows give keys, but no new values")
                 found = sa.and_(*(key == stage.c[key.name] for key in keys))
                 # An UPDATE through the session, so that the rules for hidden rows apply.
-                result = await self.session.execute(
-                    sa.update(self.model).where(found).values(new),
-                    execution_options={"synchronize_session": False},
-                )
+                statement = sa.update(self.model).execution_options(synchronize_session=False)
+                result = await self.session.execute(statement.where(found).values(new))
             changed = cast("sa.CursorResult[Any]", result).rowcount
             if changed != batches.count:
                 raise StaleData(f"only {changed} of {batches.count} rows were found as expected")

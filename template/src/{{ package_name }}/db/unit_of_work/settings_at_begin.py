@@ -48,8 +48,6 @@ def info_by_type(info: object) -> dict[object, object]:
 
 def apply_settings(session: Session, connection: Connection) -> None:
     """Run the hooks of a session, and apply what they return to its new transaction."""
-    settings: dict[str, str] = {}
-    for hook in session.info.get(HOOKS, ()):
-        settings.update(hook(session))
-    if settings:
+    hooks = session.info.get(HOOKS, ())
+    if settings := {name: value for hook in hooks for name, value in hook(session).items()}:
         connection.execute(dialect.set_local(settings))
