@@ -260,6 +260,57 @@ async def test_a_composite_is_changed_by_each_method(world: Database[db.UnitOfWo
             await orders.update(a, place=Point(0, 0))
 
 
+PLACES: dict[str, Callable[[Rows, Any, dict[str, Any]], Awaitable[Any]]] = {
+    "insert_rows": lambda rows, a, place: rows.insert_rows([{"name": "b", **place}]),
+    "insert_missing_rows": lambda rows, a, place: rows.insert_missing_rows(
+        [{"name": "b", **place}], conflict_target=[Order.name]
+    ),
+    "get_or_add_rows": lambda rows, a, place: rows.get_or_add_rows(
+        [{"name": "b", **place}], conflict_target=[Order.name]
+    ),
+    "upsert_rows": lambda rows, a, place: rows.upsert_rows(
+        [{"name": "b", **place}], conflict_target=[Order.name]
+    ),
+    "upsert": lambda rows, a, place: rows.upsert(
+        {"name": "a", **place}, conflict_target=[Order.name]
+    ),
+    "update_rows": lambda rows, a, place: rows.update_rows(
+        [{"id": a.id, "version": a.version, **place}]
+    ),
+    "update": lambda rows, a, place: rows.update(a, **place),
+    "update_where": lambda rows, a, place: rows.update_where(Order.name == "a", **place),
+    "update_by_keys": lambda rows, a, place: rows.update_by_keys([a.id], **place),
+}
+
+
+@pytest.mark.parametrize("method", PLACES)
+async def test_what_is_no_composite_or_is_given_twice_is_refused(
+    world: Database[db.UnitOfWork], method: str
+) -> None:
+    async with world.unit_of_work() as work:
+        orders = repository(work.session, Order)
+        a = await orders.add(Order(name="a", place=Point(1, 2)))
+        for wrong in ("s3cr3t", (1, 2), {"x": 1}, Order.name, a):
+            with pytest.raises(TypeError, match=f"place takes no .*{type(wrong).__name__}$"):
+                await PLACES[method](orders, a, {"place": wrong})
+        for value in (Point(3, 4), None):
+            with pytest.raises(TypeError, match="place has the value of x too: give one of them"):
+                await PLACES[method](orders, a, {"x": 5, "place": value})
+        assert (a.place, await orders.count(), len(work.session.dirty)) == (Point(1, 2), 1, 0)
+
+
+async def test_rows_have_the_attributes_that_an_entity_would_write(
+    world: Database[db.UnitOfWork],
+) -> None:
+    async with world.unit_of_work() as work:
+        orders = repository(work.session, Order)
+        given = [Order(name=name, place=Point(1, 2)) for name in "ab"]
+        setattr(given[1], "x", 5)  # after the composite was set
+        assert await orders.insert_rows(given) == 2
+        [a, b] = await orders.all(order_by=[Order.name])
+        assert (a.place, b.place) == (Point(1, 2), Point(5, 2))
+
+
 async def test_a_refused_update_changes_nothing(world: Database[db.UnitOfWork]) -> None:
     async with world.unit_of_work() as work:
         orders = repository(work.session, Order)

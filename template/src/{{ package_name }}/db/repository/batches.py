@@ -64,12 +64,23 @@ def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Col
 
 
 def taken_apart(model: type[DeclarativeBase], row: Values) -> Values:
-    """Return a row with the attributes of each composite in its place, by private methods of SQLAlchemy."""
+    """Return a row with the attributes of each composite in its place, by private methods of SQLAlchemy.
+
+    Raises:
+        TypeError: a value is no composite, or the row gives an attribute of the composite too.
+    """
     for name, mapped in class_mapper(model).composites.items():
         if name in row:
             others = {**row}
             value, keys = others.pop(name), mapped._attribute_keys
+            kind: Any = mapped.composite_class  # or a function, whose values have this method
+            is_one = hasattr(value, "__composite_values__")
+            is_one = isinstance(value, kind) if isinstance(kind, type) else is_one
+            if value is not None and not is_one:
+                raise TypeError(f"{name} takes no value of type {type(value).__name__}")
             parts = repeat(None) if value is None else mapped._composite_values_from_instance(value)
+            if both := sorted(others.keys() & {*keys}):
+                raise TypeError(f"{name} has the value of {', '.join(both)} too: give one of them")
             row = others | dict(zip(keys, parts, strict=False))
     return row
 
@@ -200,8 +211,9 @@ async def _each(rows: Iterable[Values | M]) -> AsyncIterator[Values | M]:
 
 
 def _attributes(entity: DeclarativeBase) -> Values:
-    # All mapped attributes. Relationships are refused later, since they are no columns. A subclass
-    # with its own table would lose the attributes of that table.
+    # All mapped attributes; a composite has others. Relationships are refused later, since they are no
+    # columns. A subclass with its own table would lose the attributes of that table.
     state = inspect(entity)
     one_table(state.mapper.class_)
-    return {name: state.dict[name] for name in state.mapper.attrs.keys() & state.dict.keys()}
+    names = (state.dict.keys() & state.mapper.attrs.keys()) - {*state.mapper.composites.keys()}
+    return {name: state.dict[name] for name in names}

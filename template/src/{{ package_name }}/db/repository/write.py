@@ -15,10 +15,10 @@ Methods with `_rows` take mappings by attribute name, which never enter the sess
 `_where` take criteria, and those with `_by_keys` take primary keys.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Delete, Update, delete, inspect, update
+from sqlalchemy import CursorResult, delete, inspect, update
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.sql.compiler import Linting
 
@@ -27,9 +27,6 @@ from ..unset import UNSET
 from .batches import columns_of, expressions_of, next_version, one_table, taken_apart
 from .read import Criterion, K, M
 from .rows import RowRepository
-
-Write = Callable[[type[Any]], Update | Delete]
-"""`update` or `delete` of SQLAlchemy."""
 
 
 class Repository(RowRepository[M, K]):
@@ -71,13 +68,14 @@ class Repository(RowRepository[M, K]):
         mapper = self.model.__mapper__
         others = {*mapper.all_orm_descriptors.keys()}.difference(mapper.columns.keys())
         columns_of(self.model, values.keys() - others)
+        chosen = {name: value for name, value in values.items() if value is not UNSET}
+        taken_apart(self.model, chosen)
         before = {**vars(entity)}
         try:
-            for name, value in values.items():
-                if value is not UNSET:
-                    setattr(entity, name, value)
-                    if value is before.get(name) and type(value) in {dict, list}:
-                        flag_modified(entity, name)  # it may have changed inside
+            for name, value in chosen.items():
+                setattr(entity, name, value)
+                if value is before.get(name) and type(value) in {dict, list}:
+                    flag_modified(entity, name)  # it may have changed inside
         except BaseException:
             for name in vars(entity).keys() - before.keys():
                 self.session.expire(entity, [name])  # it was not loaded
@@ -162,8 +160,8 @@ class Repository(RowRepository[M, K]):
             (await self.session.scalars(again)).unique().all()
         return count
 
-    async def _write(self, write: Write, criteria: Sequence[Criterion], **options: object) -> int:
-        """Run the UPDATE or DELETE of the rows that meet all criteria. Return how many there were.
+    async def _write(self, write: Any, criteria: Sequence[Criterion], **options: object) -> int:
+        """Run `update` or `delete` for the rows that meet all criteria. Return how many there were.
 
         Criteria that name another table and do not join it choose all rows: `User.name == "Ada"` is true
         for each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
@@ -174,14 +172,12 @@ class Repository(RowRepository[M, K]):
         if where is None or not str(where):
             raise TypeError("this method needs criteria: for all rows, write true()")
         chosen = write(self.model).where(where)
-        dialect = self.session.get_bind(mapper=self.model).dialect
-        linting = Linting.COLLECT_CARTESIAN_PRODUCTS
-        linter = cast("Any", chosen.compile(dialect=dialect, linting=linting)).from_linter
-        if any(linter.lint()):
+        bind = self.session.get_bind(mapper=self.model)
+        compiled: Any = chosen.compile(bind, linting=Linting.COLLECT_CARTESIAN_PRODUCTS)
+        if any((linter := compiled.from_linter).lint()):
             names = ", ".join(sorted(linter.froms.values()))
             raise TypeError(
-                f"the criteria do not join the tables {names}, so they would choose all rows: add a "
-                "condition that compares their columns"
+                f"the criteria do not join {names}, so they choose all rows: compare their columns"
             )
         await self.session.flush()
         result = await self.session.execute(chosen, execution_options=options)
