@@ -170,6 +170,26 @@ def test_a_revision_that_was_not_applied_must_be_applied_before_the_next_is_writ
     assert said.splitlines()[-1] == "FAILED: the database lacks a revision: run `just migrate`"
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        "an ambiguous price: correct it first",
+        "Ambiguous prices: correct them first",
+        "the copy is not up to date",
+        "two parts have Multiple heads",
+    ],
+)
+def test_the_words_of_a_revision_are_not_mistaken_for_those_of_alembic(
+    project: Project, own: str
+) -> None:
+    project.write("0002", f"from alembic.util import CommandError; raise CommandError({own!r})")
+
+    code, said = project.attempt("upgrade", "head")
+
+    assert code != 0
+    assert said.splitlines()[-1] == f"FAILED: {own}"
+
+
 def test_a_wrong_name_in_a_revision_is_no_reason_to_migrate(project: Project) -> None:
     project.write("0002", "op.execute('UPDATE users SET bio = red')")
 

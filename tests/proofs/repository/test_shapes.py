@@ -304,8 +304,8 @@ async def test_rows_have_the_attributes_that_an_entity_would_write(
 ) -> None:
     async with world.unit_of_work() as work:
         orders = repository(work.session, Order)
-        given = [Order(name=name, place=Point(1, 2)) for name in "ab"]
-        setattr(given[1], "x", 5)  # after the composite was set
+        given: list[Any] = [Order(name=name, place=Point(1, 2)) for name in "ab"]
+        given[1].x = 5  # after the composite was set
         assert await orders.insert_rows(given) == 2
         [a, b] = await orders.all(order_by=[Order.name])
         assert (a.place, b.place) == (Point(1, 2), Point(5, 2))

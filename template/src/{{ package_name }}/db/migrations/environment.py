@@ -40,12 +40,14 @@ from .phases import Steps
 from .runner import run_alone, run_on_engine, run_once
 from .settings import MigrationSettings
 
-# The sentences of Alembic and SQLAlchemy do not say what to do.
-_SENTENCES = {
-    "not up to date": "the database lacks a revision: run `just migrate`",
-    "Can't reconnect": "the connection to the database was lost: run the command again",
-    "Multiple head": "there are several heads: set the down_revision of the newer one to the other one",
-    "mbiguous": "this could mean several revisions: name one, as in `alembic downgrade 0001`",
+# The sentences of Alembic and SQLAlchemy, by their first words, do not say what to do.
+_HEADS = "there are several heads: set the down_revision of the newer one to the other one"
+_SEVERAL = "this could mean several revisions: name one, as in `alembic downgrade 0001`"
+_SENTENCES: dict[str | tuple[str, ...], str] = {
+    "Target database is not up": "the database lacks a revision: run `just migrate`",
+    "Can't reconnect until": "the connection to the database was lost: run the command again",
+    ("Multiple head revisions are", "Multiple heads are present"): _HEADS,
+    ("Ambiguous walk", "Ambiguous upgrade from", "downgrade -1 from multiple heads"): _SEVERAL,
 }
 
 
@@ -94,15 +96,13 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
     work = partial(_run, options | {"tell": tell}, Steps(tell))  # a backfill reads `tell`
     try:
         settings = MigrationSettings()
-        if changes:
-            asyncio.run(run_alone(settings, work, tell))
-        else:
-            asyncio.run(run_once(settings.engine_settings(), work))
+        engine = settings.engine_settings()
+        asyncio.run(run_alone(settings, work, tell) if changes else run_once(engine, work))
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
     except (CommandError, UserWarning, PendingRollbackError) as error:
         for words, sentence in _SENTENCES.items():
-            if words in str(error):
+            if str(error).startswith(words):
                 raise CommandError(sentence) from error
         raise
     except Error as error:  # People who migrate may see the message of the server.
