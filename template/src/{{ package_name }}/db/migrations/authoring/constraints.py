@@ -95,9 +95,7 @@ class Constraints:
     def _guard(self, schema: str | None, table: str) -> None:
         """Add a CHECK between the phases. It allows rows that the old or the new checks allow."""
         mine = [each for each in self._found if table_of(each) == (schema, table)]
-        new: list[Any] = [
-            each for each in mine if is_check(each) and self.phase_of_new(each) == "contract"
-        ]
+        new: list[Any] = [c for c in filter(is_check, mine) if self.phase_of_new(c) == "contract"]
         drops = [each for each in mine if isinstance(each, ops.DropConstraintOp)]
         old: dict[Any, Any] = {drop: each for drop in drops if is_check(each := drop.reverse())}
         if new and old:
@@ -109,10 +107,8 @@ class Constraints:
             name = conv(f"{table[:56]}_either")
             either = ops.CreateCheckConstraintOp(name, table, condition, schema=schema)
             end, create = either.reverse(), Concurrently(either)
-            self.changes += [
-                Change(create, [end], "expand"),
-                Change(end, [create], "contract", new),
-            ]
+            self.changes.append(Change(create, [end], "expand"))
+            self.changes.append(Change(end, [create], "contract", new))
             for drop in old:
                 self.after[drop].append(either)
 
@@ -126,8 +122,5 @@ def added_columns(
     found: Sequence[MigrateOperation], operation: MigrateOperation
 ) -> list[ops.AddColumnOp]:
     """Return the operations that add columns to the table of an operation."""
-    return [
-        each
-        for each in found
-        if isinstance(each, ops.AddColumnOp) and table_of(each) == table_of(operation)
-    ]
+    mine = (each for each in found if table_of(each) == table_of(operation))
+    return [each for each in mine if isinstance(each, ops.AddColumnOp)]
