@@ -303,7 +303,7 @@ def named(name: str) -> dict[str, Callable[[], sa.MetaData]]:
             sa.Column("number", sa.Integer, sa.Sequence(name), server_default=next_value())
         ),
         "unique": lambda: models(sa.UniqueConstraint("size", name=name)),
-        "derived": lambda: models(sa.Column(name.removesuffix("ää"), sa.Text, unique=True)),
+        "derived": lambda: models(sa.UniqueConstraint("size", name=conv(f"uq_things_{name}"))),
         "index": lambda: models(sa.Index(name, "size")),
         "primary key": lambda: with_a_table(
             sa.Column("id", sa.Integer), sa.PrimaryKeyConstraint("id", name=conv(name))
