@@ -14,6 +14,7 @@ from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     MappedAsDataclass,
+    WriteOnlyMapped,
     column_property,
     composite,
     mapped_column,
@@ -200,6 +201,25 @@ class Person(bigint.PrimaryKey, Base):
     )
 
 
+class Owner(bigint.PrimaryKey, Base):
+    """A collection that can only be written."""
+
+    __tablename__ = "sh_owners"
+
+    name: Mapped[str]
+    things: WriteOnlyMapped[OwnedThing] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class OwnedThing(bigint.PrimaryKey, Base):
+    __tablename__ = "sh_owned_things"
+
+    owner_id: Mapped[int] = mapped_column(
+        ForeignKey("sh_owners.id", ondelete="CASCADE"), index=True
+    )
+
+
 class Coin(MappedAsDataclass, Base, kw_only=True):
     """A dataclass. It declares its key itself, because the mixins are no dataclasses."""
 
@@ -212,5 +232,5 @@ class Coin(MappedAsDataclass, Base, kw_only=True):
 
 SHAPES: list[type[Any]] = [
     *(Node, Group, Membership, Employee, Manager, Asset, Car, Plain, Concrete),
-    *(Order, Author, Person, Coin),
+    *(Order, Author, Person, Owner, Coin),
 ]

@@ -91,8 +91,7 @@ class Base(AsyncAttrs):
     """More attributes that `repr()` shows. By default it shows only the primary key, so no secrets."""
 
     def __repr__(self) -> str:
-        # Reading from __dict__ loads nothing: it has no expired and no deferred attributes.
-        loaded = vars(self)
+        # Reading from vars() loads nothing: it has no expired and no deferred attributes.
         keys = [self.__mapper__.get_property_by_column(c).key for c in self.__mapper__.primary_key]
-        names = [name for name in (*keys, *self.__repr_attributes__) if name in loaded]
-        return f"{type(self).__name__}({', '.join(f'{name}={loaded[name]!r}' for name in names)})"
+        names = [name for name in (*keys, *self.__repr_attributes__) if name in vars(self)]
+        return f"{type(self).__name__}({', '.join(f'{n}={vars(self)[n]!r}' for n in names)})"

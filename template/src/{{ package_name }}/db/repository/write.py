@@ -22,6 +22,7 @@ from sqlalchemy import CursorResult, delete, inspect, update
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.sql.compiler import Linting
 
+from ..engine.translation import translated
 from ..errors import UnitOfWorkError
 from ..unset import UNSET
 from .batches import columns_of, expressions_of, next_version, one_table, taken_apart
@@ -66,14 +67,16 @@ class Repository(RowRepository[M, K]):
         if entity not in self.session:
             raise UnitOfWorkError(f"{entity!r} is not in this unit of work: get it here first")
         mapper = self.model.__mapper__
-        others = {*mapper.all_orm_descriptors.keys()}.difference(mapper.columns.keys())
-        columns_of(self.model, values.keys() - others)
+        # A hybrid property without a setter has the `fset` None.
+        others = {n for n, d in mapper.all_orm_descriptors.items() if getattr(d, "fset", n)}
+        columns_of(self.model, values.keys() - others.difference(mapper.columns.keys()))
         chosen = {name: value for name, value in values.items() if value is not UNSET}
         taken_apart(self.model, chosen)
         before = {**vars(entity)}
         try:
             for name, value in chosen.items():
-                setattr(entity, name, value)
+                with translated:
+                    setattr(entity, name, value)
                 if value is before.get(name) and type(value) in {dict, list}:
                     flag_modified(entity, name)  # it may have changed inside
         except BaseException:
