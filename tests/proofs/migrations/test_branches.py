@@ -141,7 +141,9 @@ async def test_the_own_test_takes_back_the_revisions_of_branches(
     project.write("b", after="a")
     project.write("c", after="0001")
     project.write("d", after="c")
-    project.write("merge", after=("b", "d"))
+    # An operation that commits refuses a transaction that an earlier command left open.
+    index = '"ix", "users", ["bio"]); op.drop_index_concurrently("ix", table_name="users"'
+    project.write("merge", *[f"op.create_index_concurrently({index})"] * 2, after=("b", "d"))
     project.alembic("upgrade", "head")
 
     await test_migrations.test_every_revision_can_be_taken_back_and_applied_again(

@@ -113,7 +113,7 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
 
 def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
     # No transaction may stay open, because an operation that commits would refuse it.
-    with connection.begin_nested() if connection.in_transaction() else connection.begin():
+    with connection.begin_nested() if (busy := connection.in_transaction()) else connection.begin():
         dialect.secure_session(connection.exec_driver_sql)
     context.configure(connection=connection, **options)
     steps.restrict(context.get_context())
@@ -122,13 +122,14 @@ def _run(options: dict[str, Any], steps: Steps, connection: Connection) -> None:
         warnings.filterwarnings("ignore", "Did not recognize type")
         warnings.filterwarnings("error", "downgrade -1 from multiple heads is ambiguous")
         context.run_migrations()
+    if not busy:  # Without a step, Alembic does not end the transaction in which it read the heads.
+        connection.commit()
 
 
 def _write_script(options: dict[str, Any]) -> None:
     fields = {"lock_timeout": MigrationSettings, "statement_timeout": DatabaseSettings}
-    timeouts: dict[str, Any] = {
-        name: f"{kind.model_fields[name].default * 1000:.0f}ms" for name, kind in fields.items()
-    }
+    seconds = {name: kind.model_fields[name].default for name, kind in fields.items()}
+    timeouts: dict[str, Any] = {name: f"{each * 1000:.0f}ms" for name, each in seconds.items()}
     context.configure(
         dialect_name=dialect.NAME,
         literal_binds=True,

@@ -55,8 +55,7 @@ class MigrationSettings(EnvironmentSettings):
         )
         if settings.pgbouncer and not url:
             raise SettingsError(
-                "migrations cannot go through PgBouncer: set MIGRATION_DATABASE_URL to the server "
-                "itself"
+                "migrations cannot go through PgBouncer: set MIGRATION_DATABASE_URL to the server itself"
             )
         name = f"{settings.application_name} migrations"
         return settings.model_copy(update={"application_name": name, "pgbouncer": False})
