@@ -49,6 +49,6 @@ def system_database(
 
 def _work_for_all(session: Session) -> Mapping[str, str]:
     if Tenant in session.info:
-        raise TenantError("this database works for all tenants: give keys with the tenant, not info")
+        raise TenantError("this works for all tenants: give keys with the tenant, and no info")
     _log.info("a transaction for all tenants begins in %s", find_call_site())
     return {"row_security": "off"}
