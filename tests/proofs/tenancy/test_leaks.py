@@ -1,7 +1,9 @@
 """Ways to the rows of another tenant beside the policies: sessions, engines, hooks, entities, tasks."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Mapping
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, text
@@ -82,6 +84,30 @@ async def test_another_begin_hook_cannot_name_the_tenant(shop: Shop, shop_url: U
         database.unit_of_work(info=A) as uow,
     ):
         await uow.customers.add(Customer(email="a@example.com"))
+
+
+async def test_what_a_connection_keeps_does_not_show_rows_of_the_last_tenant(
+    shop: Shop, shop_url: URL
+) -> None:
+    """A session setting that names the tenant, and plans for every tenant."""
+    await fill(shop)
+    settings = ("SET app.tenant_id = '{}'", "SET plan_cache_mode = force_generic_plan")
+    owners = text("SELECT tenant_id FROM customers WHERE email = 'a@example.com'")
+
+    async with shop_on(shop_url, pool_size=1, max_overflow=0) as one:
+        async with one.unit_of_work(info=A) as uow:
+            await uow.session.scalar(owners)
+            for each in settings:
+                await uow.session.execute(text(each.format(A.id)))
+        for tenant in (B, None, A) * 3:
+            async with one.unit_of_work(info=tenant or ()) as uow:
+                wanted = [tenant.id] if tenant else []
+                assert [*await uow.session.scalars(owners)] == wanted
+                raw = await (await uow.session.connection()).get_raw_connection()
+                driver: Any = raw.driver_connection
+                copied = io.BytesIO()
+                await driver.copy_from_table("customers", columns=["tenant_id"], output=copied)
+                assert copied.getvalue().decode().split() == [str(each) for each in wanted]
 
 
 async def test_the_row_of_another_tenant_cannot_be_used_in_a_session(shop: Shop) -> None:
