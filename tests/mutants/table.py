@@ -237,14 +237,14 @@ PROOFS = {
     "opentelemetry/observe": ["opentelemetry/traces"],
     "opentelemetry/spans": ["opentelemetry/traces"],
     "tenancy/autogenerate": ["tenancy/revisions"],
-    "tenancy/database": ["tenancy/mutants", "tenancy/tenant", "tenancy/leaks"],
+    "tenancy/database": ["tenancy/mutants", "tenancy/tenant", "tenancy/leaks", "tenancy/web"],
     "tenancy/model": ["tenancy/models", "tenancy/tenant", "tenancy/work"],
     "tenancy/policies": ["tenancy/revisions", "tenancy/mutants", "tenancy/work"],
     "tenancy/repository": ["tenancy/work"],
     "tenancy/request": ["tenancy/web"],
     "tenancy/roles": ["tenancy/mutants"],
     "tenancy/system": ["tenancy/system"],
-    "tenancy/tenant": ["tenancy/tenant", "tenancy/mutants"],
+    "tenancy/tenant": ["tenancy/tenant", "tenancy/mutants", "tenancy/leaks", "tenancy/web"],
 }
 
 OPTIONS = ("audit", "fastapi", "opentelemetry", "tenancy")

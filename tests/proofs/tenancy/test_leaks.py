@@ -51,25 +51,29 @@ async def test_a_plain_session_does_not_begin_if_policies_do_not_bind_the_role(
     await unsafe.dispose()
 
 
+@pytest.mark.parametrize("reads", [True, False])
 async def test_another_server_for_reads_needs_a_role_that_policies_bind(
-    shop: Shop, shop_url: URL, owner: AsyncConnection
+    shop: Shop, shop_url: URL, owner: AsyncConnection, reads: bool
 ) -> None:
+    """One of the two servers has a role that they do not bind: the one for reads, or the other one."""
+
     class Replicated(Database[UnitOfWork, ReadUnitOfWork]):
         def choose_engine(self, *, read_only: bool) -> AsyncEngine:
             return replica if read_only else self.engine
 
-    replica = create_engine(DatabaseSettings(_env_file=None, url=owner.engine.url))
-    settings = DatabaseSettings(_env_file=None, url=shop_url)
+    urls = {reads: owner.engine.url, not reads: shop_url}
+    replica = create_engine(DatabaseSettings(_env_file=None, url=urls[True]))
+    settings = DatabaseSettings(_env_file=None, url=urls[False])
     database = Replicated(settings, UnitOfWork, ReadUnitOfWork, metadata=Base.metadata)
 
     with pytest.raises(UnsafeRole):
         async with database:
             pytest.fail("the program started")
     with pytest.raises(UnsafeRole):
-        async with database.unit_of_work(read_only=True, info=A) as reads:
-            await reads.customers.count()
-    async with database.unit_of_work(info=A) as uow:
-        await uow.customers.count()
+        async with database.open_session(read_only=reads, info=A) as session:
+            await session.scalar(QUERY)
+    async with database.open_session(read_only=not reads, info=A) as session:
+        await session.scalar(QUERY)
     await database.dispose()
     await replica.dispose()
 
