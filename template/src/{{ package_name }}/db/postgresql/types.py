@@ -51,7 +51,8 @@ def _with_zone(value: Any) -> Any:
     bounds = (value.lower, value.upper) if isinstance(value, asyncpg.Range) else value
     if not isinstance(bounds, list | tuple):
         raise DataException("a datetime has no time zone: write datetime.now(UTC)")
-    [*map(_with_zone, bounds)]
+    for each in bounds:
+        _with_zone(each)
     return value
 
 

@@ -70,8 +70,7 @@ class Repository(RowRepository[M, K]):
         # A hybrid property without a setter has the `fset` None.
         others = {n for n, d in mapper.all_orm_descriptors.items() if getattr(d, "fset", n)}
         columns_of(self.model, values.keys() - others.difference(mapper.columns.keys()))
-        chosen = {name: value for name, value in values.items() if value is not UNSET}
-        taken_apart(self.model, chosen)
+        taken_apart(self.model, chosen := {n: v for n, v in values.items() if v is not UNSET})
         before = {**vars(entity)}
         try:
             for name, value in chosen.items():
