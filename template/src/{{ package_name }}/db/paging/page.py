@@ -161,7 +161,7 @@ async def _read(
     rows: list[Any] = []
     # PostgreSQL takes an aggregate only in HAVING. SQLAlchemy's attribute is private.
     restrict = query.having if query._group_by_clauses else query.where
-    for each in _beyond(terms, tuple(v is None for v in place)) if place else [None]:
+    for each in (*_beyond(terms, tuple(v is None for v in place)),) if place else (None,):
         limited = query if each is None else restrict(each)
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
         found = [*(await session.execute(limited, parameters)).unique(id)]
