@@ -12,8 +12,9 @@ Give this URL only to programs that need it, and never to the service that answe
 The log has a line for each transaction, with the place in the code. With `audit`, pass its `actor_hook`.
 Then each changed row has an entry with the actor and with the role.
 
-It takes no `info=Tenant(…)`. A new row needs its `tenant_id`, and `get` needs the tenant and the `id`. If policies bind the role,
-the server refuses a statement about a tenant's table. So a report never leaves rows out silently.
+It takes no `info=Tenant(…)`. A new row needs its `tenant_id`, and `get` needs the tenant and the `id`.
+If policies bind the role, the server refuses a statement about a tenant's table. So a report never
+leaves rows out silently.
 """
 
 import logging
