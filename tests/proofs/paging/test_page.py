@@ -215,7 +215,9 @@ async def test_rows_of_a_joined_subclass_are_paged(
 NUMBERED = func.row_number().over(order_by=Book.id)
 
 
-@pytest.mark.parametrize("order", ["year", text("year"), Book.author, NUMBERED, NUMBERED + 1])
+@pytest.mark.parametrize(
+    "order", ["year", text("year"), Book.author, NUMBERED, NUMBERED + 1, 7, Book, None.__class__]
+)
 async def test_an_order_has_no_words_or_windows(tables: AsyncSession, order: Any) -> None:
     with pytest.raises(TypeError, match="order_by takes columns and SQL expressions, not text"):
         await Books(tables).paginate(order_by=[order], limit=1)
@@ -244,3 +246,40 @@ async def test_an_order_whose_values_fit_no_cursor_is_refused(
 async def test_a_page_has_the_rows_of_one_entity(tables: AsyncSession, statement: Any) -> None:
     with pytest.raises(TypeError, match="one entity"):
         await db.paginate(tables, statement, order_by=[], limit=1)
+
+
+other = aliased(Author)
+BOTH = Book.author_id == Author.id
+NUMBER = select(func.count(Editor.id)).where(Editor.id > Book.id).scalar_subquery()
+
+
+@pytest.mark.parametrize("order", [Author.name, other.name, func.lower(Author.name, type_=Text)])
+@pytest.mark.parametrize("statement", [select(Book), select(Book).where(Author.id == 1)])
+async def test_an_order_by_a_table_that_nothing_joins_is_refused(
+    books: AsyncSession, order: Any, statement: Any
+) -> None:
+    shelf = Books(books)
+    with pytest.raises(TypeError, match=r"^nothing joins .*(authors|books)"):
+        await db.paginate(books, statement, order_by=[order], limit=1)
+    with pytest.raises(TypeError, match=r"^nothing joins .*(authors|books)"):
+        await shelf.paginate(order_by=[Book.year, order], limit=1)
+    assert (await shelf.paginate(BOTH, Author.id == other.id, order_by=[order], limit=9)).items
+
+
+@pytest.mark.parametrize(
+    ("statement", "order"),
+    [
+        (select(Book).where(BOTH), Author.name),
+        (select(Book).join(Book.author), Author.name),
+        (select(Book).outerjoin(other, Book.author_id == other.id), other.name),
+        (select(Book), NUMBER),
+        (select(Editor), Editor.name),
+        (select(aliased(Editor)), None),
+    ],
+)
+async def test_an_order_by_a_table_that_is_joined_is_not_refused(
+    books: AsyncSession, statement: Any, order: Any
+) -> None:
+    [entity] = [each["entity"] for each in statement.column_descriptions]
+    order = entity.name if order is None else order
+    assert await db.paginate(books, statement, order_by=[order], limit=1)

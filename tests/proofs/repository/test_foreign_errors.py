@@ -175,11 +175,6 @@ MISTAKES: dict[str, tuple[Call, type[errors.Error], str]] = {
         errors.UnitOfWorkError,
         "refused",
     ),
-    "an order that is not a column": (
-        lambda things, thing: things.all(order_by=["nothing"]),  # type: ignore[list-item]
-        errors.UnitOfWorkError,
-        "refused",
-    ),
     "an attribute after the end": (read_after_the_end, errors.UnitOfWorkError, "before the end"),
     "a row that is gone": (read_a_deleted_row, errors.StaleData, "deleted"),
     "a row of another class": (

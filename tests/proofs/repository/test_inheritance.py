@@ -212,7 +212,7 @@ async def attempt(
         try:
             await write(shape, shape.repository(session), column)
         except TypeError as refused:
-            if "is not mapped to one table: write its rows one by one" not in str(refused):
+            if "is not mapped to one table: use add, update and delete" not in str(refused):
                 raise
             assert difference(before, await rows_of_all_tables(session)) == set()
             return None

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Text, func
+from sqlalchemy.orm import aliased
 
 from shop.db import Database, errors, record_queries
 from tests.proofs.support.accounts import Work as Bank
-from tests.proofs.support.things import Thing, Things, Work, judge
+from tests.proofs.support.things import Shelf, Thing, Things, Work, judge
 
 Use = Callable[[Any, Any], Awaitable[object]]
 
@@ -35,6 +36,29 @@ async def test_an_order_may_be_one_element_instead_of_a_list(
         for name, call in ORDERED.items():
             for order in ORDERS:
                 assert await call(work.things, order) == await call(work.things, [order]), name
+
+
+NO_ORDERS = [
+    "name",
+    "nothing",
+    7,
+    Thing,
+    aliased(Thing),
+    Thing.__table__,
+    Shelf.things,
+    Thing.name.in_,
+]
+
+
+@pytest.mark.parametrize("method", ORDERED)
+async def test_what_is_no_order_is_refused(things_database: Database[Work], method: str) -> None:
+    async with things_database.unit_of_work() as work:
+        for order in NO_ORDERS:
+            for given in (order, [Thing.id, order]):
+                with pytest.raises(TypeError, match=r"^order_by takes columns") as raised:
+                    await ORDERED[method](work.things, given)
+                judge(raised.value, TypeError)
+        assert await work.things.count() == 2
 
 
 CHOSEN: dict[str, Use] = {

@@ -22,9 +22,9 @@ from .base import NAMING_CONVENTION, TYPE_ANNOTATION_MAP, Base
 from .engine.pool import PoolStatus
 from .engine.query_log import RecordedQuery, record_queries
 from .paging.filtering import AllowedFields, search
-from .paging.page import Page, PageArguments, paginate
+from .paging.page import Options, OrderBy, Page, PageArguments, paginate
 from .repository.hidden import SoftDeleteRepository
-from .repository.read import Criterion, Options, OrderBy, Reading, ReadRepository, RowLock
+from .repository.read import Criterion, Reading, ReadRepository, RowLock
 from .repository.write import Repository
 from .settings import DatabaseSettings
 from .unit_of_work.database import Database, Health, IsolationLevel

@@ -16,10 +16,9 @@ import enum
 import re
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, Enum, Index, Numeric, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Enum, Index, Numeric, Table, Text, util
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import Mapper
-from sqlalchemy.util import HasMemoized
 
 from .dialect import dialect
 
@@ -75,7 +74,7 @@ class _Mapper(Mapper[Any]):
 
     # This is private, since SQLAlchemy has no public way: a flush reads a `column_property` again by one
     # query for each row. SQLAlchemy computes this again if an attribute or a subclass comes later.
-    @HasMemoized.memoized_attribute
+    @util.HasMemoized.memoized_attribute
     def _server_default_plus_onupdate_propkeys(self) -> set[str]:
         computed = super()._server_default_plus_onupdate_propkeys
         return computed | {each.key for each in self._readonly_props if not each.deferred}

@@ -15,10 +15,9 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-import sqlalchemy.exc
-from sqlalchemy import AdaptedConnection, AsyncAdaptedQueuePool, Pool, event
+from sqlalchemy import AdaptedConnection, AsyncAdaptedQueuePool, Pool, event, exc
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from ..dialect import dialect
@@ -78,17 +77,16 @@ class QueuePool(AsyncAdaptedQueuePool):
         started = monotonic()
         try:
             return super().connect()
-        except sqlalchemy.exc.TimeoutError as error:
+        except exc.TimeoutError as error:
             self.counts["timeouts"] += 1
             raise PoolTimeout(self.explain(monotonic() - started)) from error
 
     def recreate(self) -> "QueuePool":
         """Return a new pool that keeps these counts. `dispose` calls this."""
-        pool = super().recreate()
-        assert isinstance(pool, QueuePool)
         self.held.clear()  # a connection in use is closed when it comes back
+        pool: Any = super().recreate()
         pool.held, pool.counts = self.held, self.counts
-        return pool
+        return cast("QueuePool", pool)
 
     @property
     def exhausted(self) -> bool:
@@ -97,12 +95,10 @@ class QueuePool(AsyncAdaptedQueuePool):
 
     def explain(self, waited: float) -> str:
         """Say in one sentence why no connection is free, and which code holds them longest."""
-        longest = sorted(self.held.values(), key=lambda checkout: checkout.since)[:3]
-        return (
-            f"no connection became free within {waited:.1f} s, because all of them are in use (pool_size"
-            f" {self.size()}, max_overflow {self._max_overflow})"
-            + ("; held longest: " + "; ".join(map(str, longest)) if longest else "")
-        )
+        held = sorted(self.held.values(), key=lambda checkout: checkout.since)[:3]
+        size = f"pool_size {self.size()}, max_overflow {self._max_overflow}"
+        told = f"no connection became free within {waited:.1f} s, because all of them are in use"
+        return f"{told} ({size})" + ("; held longest: " + "; ".join(map(str, held)) if held else "")
 
     def report(self) -> PoolStatus:
         """Return the numbers."""
@@ -123,7 +119,7 @@ def watch(pool: Pool, settings: DatabaseSettings) -> None:
         idle = monotonic() - record.info.get("idle_since", math.inf)  # a new one was never idle
         stale = idle > settings.pool_ping_after_idle
         if stale and not dialect.ping(connection, settings.connect_timeout):
-            raise sqlalchemy.exc.InvalidatePoolError
+            raise exc.InvalidatePoolError
         held[record] = _Checkout(monotonic(), find_call_site())
         counts["checkouts"] += 1
 

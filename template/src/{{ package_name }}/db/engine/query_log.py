@@ -75,16 +75,12 @@ def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
 
 def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
     """Log a statement that runs more often than this in one transaction, once per transaction."""
-    counts: WeakKeyDictionary[Connection, Counter[str]] = WeakKeyDictionary()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        counts[connection] = Counter()
+    counts: WeakKeyDictionary[Any, Counter[str]] = WeakKeyDictionary()
 
     def count(connection: Connection, query: RecordedQuery, batch: bool) -> None:
         if batch:  # one call, for many rows
             return
-        count = counts[connection]
+        count = counts.setdefault(connection.get_transaction(), Counter())
         count[query.text] += 1
         if count[query.text] == times + 1:
             place = find_call_site() or "an unknown place"

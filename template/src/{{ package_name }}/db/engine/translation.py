@@ -3,9 +3,8 @@
 from contextlib import ContextDecorator
 from traceback import walk_tb
 
-import sqlalchemy.exc
-import sqlalchemy.orm.exc
-from sqlalchemy.exc import DBAPIError, InvalidRequestError, SQLAlchemyError, StatementError
+from sqlalchemy import exc
+from sqlalchemy.orm import exc as orm_exc
 
 from .. import errors
 from ..dialect import dialect
@@ -14,11 +13,11 @@ from ..errors import Error
 SHARED_SESSION = "two tasks use one session at the same time: open a unit of work for each task"
 
 _BY_TYPE: dict[type[BaseException], type[Error]] = {
-    sqlalchemy.exc.PendingRollbackError: errors.UnitOfWorkError,
-    sqlalchemy.exc.NoResultFound: errors.NotFound,
-    sqlalchemy.exc.MultipleResultsFound: errors.MultipleFound,
-    sqlalchemy.orm.exc.ObjectDeletedError: errors.StaleData,
-    sqlalchemy.orm.exc.StaleDataError: errors.StaleData,
+    exc.PendingRollbackError: errors.UnitOfWorkError,
+    exc.NoResultFound: errors.NotFound,
+    exc.MultipleResultsFound: errors.MultipleFound,
+    orm_exc.ObjectDeletedError: errors.StaleData,
+    orm_exc.StaleDataError: errors.StaleData,
 }
 
 
@@ -41,20 +40,20 @@ def translate(error: BaseException) -> Error | None:
     *_, frame = [None, *(frame for frame, _ in walk_tb(error.__traceback__))]
     module = str(frame.f_globals.get("__name__")) if frame else ""
     reader = frame.f_locals.get(_READERS.get(module, "")) if frame else None
-    if not isinstance(error, SQLAlchemyError | dialect.DriverError):
+    if not isinstance(error, exc.SQLAlchemyError | dialect.DriverError):
         if reader is None:
             return None  # the program raised it
         dialect.value_error(error)  # this hides the value
         return errors.SchemaMismatch(_UNKNOWN.format(reader))
-    if isinstance(error, DBAPIError | dialect.DriverError):
+    if isinstance(error, exc.DBAPIError | dialect.DriverError):
         return dialect.translate(error)
-    if not isinstance(error, StatementError):
+    if not isinstance(error, exc.StatementError):
         # The text of other errors may have SQL or values. A KeyError is about a column of a row.
-        is_plain = isinstance(error, InvalidRequestError) and not isinstance(error, KeyError)
+        is_plain = isinstance(error, exc.InvalidRequestError) and not isinstance(error, KeyError)
         told = error.args[0] if is_plain and reader is None else "see its cause"
         return errors.UnitOfWorkError(_BY_CODE.get(error.code) or f"refused: {told}")
     # A value could not be bound. A type of the layer refuses a value by an error of the layer.
-    if isinstance(error.orig, SQLAlchemyError):
+    if isinstance(error.orig, exc.SQLAlchemyError):
         return translate(error.orig)
     if isinstance(error.orig, Error):
         return type(error.orig)(str(error.orig))
@@ -77,5 +76,5 @@ class _Translated(ContextDecorator):
             raise ours from error
 
 
-_TRANSLATED = (SQLAlchemyError, dialect.DriverError, LookupError, AssertionError)
+_TRANSLATED = (exc.SQLAlchemyError, dialect.DriverError, LookupError, AssertionError)
 translated = _Translated()

@@ -44,14 +44,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, SQLColumnExpression
 from sqlalchemy.orm import QueryableAttribute
 
 from ..dialect import dialect
 from ..errors import InvalidInput
 from .values import annotation, padded, stored_type
 
-FieldExpression = ColumnElement[Any] | QueryableAttribute[Any]
+FieldExpression = sa.ColumnElement[Any] | QueryableAttribute[Any]
 
 _NEGATABLE = ("in", "between", "startswith")
 _OPERATORS = {"eq", "ne", "lt", "le", "gt", "ge", "null"}
@@ -84,7 +83,7 @@ class AllowedFields:
             except (TypeError, RuntimeError, AttributeError) as error:  # also of pydantic
                 raise TypeError(f"{name}: {error}") from error
 
-    def order_by(self, names: str) -> Sequence[ColumnElement[Any]]:
+    def order_by(self, names: str) -> Sequence[sa.ColumnElement[Any]]:
         """Return the order for a text such as `"-created,title"`. A minus sorts from high to low.
 
         Raises:
@@ -97,7 +96,7 @@ class AllowedFields:
         columns = [(self._field(name).column, descending) for name, descending in order.items()]
         return [column.desc() if descending else column.asc() for column, descending in columns]
 
-    def criteria(self, values: Mapping[str, object]) -> Sequence[ColumnElement[bool]]:
+    def criteria(self, values: Mapping[str, object]) -> Sequence[sa.ColumnElement[bool]]:
         """Return one criterion for each entry. A row must meet all of them.
 
         Args:
@@ -110,7 +109,7 @@ class AllowedFields:
         """
         return [self._criterion(key, value) for key, value in values.items()]
 
-    def _criterion(self, key: str, value: object) -> ColumnElement[bool]:
+    def _criterion(self, key: str, value: object) -> sa.ColumnElement[bool]:
         name, _, verb = (key, "", "eq") if key in self._fields else key.rpartition(".")
         field = self._field(name)
         if verb not in _OPERATORS:
@@ -126,7 +125,7 @@ class AllowedFields:
         return self._fields[name]
 
 
-def search(text: str, *columns: SQLColumnExpression[str | None]) -> ColumnElement[bool]:
+def search(text: str, *columns: sa.SQLColumnExpression[str | None]) -> sa.ColumnElement[bool]:
     """Return a criterion: each word of the text occurs in one of the columns, in upper or lower case.
 
     `%` and `_` are ordinary characters. Without a word every row matches. Without a column no row
@@ -158,7 +157,7 @@ class _Field:
         self._accepted, self._storable = TypeAdapter[Any](accepted), TypeAdapter[Any](stored)
         self._process = self._kind.bind_processor(dialect.SQL_DIALECT) if converts else None
 
-    def criterion(self, verb: str, value: object) -> ColumnElement[bool]:
+    def criterion(self, verb: str, value: object) -> sa.ColumnElement[bool]:
         """Return the criterion of an operator and a value.
 
         Raises:
@@ -185,15 +184,15 @@ class _Field:
                 return sa.type_coerce(self.column, sa.String()).startswith(prefix, autoescape=True)
         return compared.operate(getattr(operator, verb), self._parameter(value))
 
-    def _parameters(self, value: object) -> list[ColumnElement[Any]]:
+    def _parameters(self, value: object) -> list[sa.ColumnElement[Any]]:
         items = [item for item in value.split(",") if item] if isinstance(value, str) else value
         if not isinstance(items, list | tuple | set | frozenset) or len(items) > 128:
             raise InvalidInput("the operator takes a list of at most 128 values")
         return [self._parameter(each) for each in padded([*items])]
 
-    def _parameter(self, value: object) -> ColumnElement[Any]:
+    def _parameter(self, value: object) -> sa.ColumnElement[Any]:
         value = self._accepted.validate_python(value)
         value = self._process(value) if self._process else value
         stored = sa.literal(self._storable.validate_python(value), self._stored)
-        expression: ColumnElement[Any] | None = self._kind.bind_expression(stored)
+        expression: sa.ColumnElement[Any] | None = self._kind.bind_expression(stored)
         return stored if expression is None else expression

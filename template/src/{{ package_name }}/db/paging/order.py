@@ -1,13 +1,15 @@
 """An order of rows in which no two rows have the same place."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql import compiler, operators, visitors
 
+from ..dialect import dialect
 from .values import stored_type
 
 
@@ -38,15 +40,25 @@ Part = tuple[sa.ColumnElement[Any], bool, bool]
 _REFUSED = "order_by takes columns and SQL expressions, not text, relationships or window functions"
 
 
+def directed(item: Any) -> Any:
+    """Return an element of ORDER BY with its direction. Text in `text()` has its own.
+
+    Raises:
+        TypeError: the element is text, a relationship or no expression at all.
+    """
+    with suppress(sa.exc.ArgumentError, NotImplementedError):
+        if not isinstance(item, str):
+            return item if isinstance(item, sa.UnaryExpression | sa.TextClause) else sa.asc(item)
+    raise TypeError(_REFUSED)
+
+
 def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
     """Return the parts of an element of ORDER BY.
 
     Raises:
-        TypeError: the element is text or a relationship, or it has a window function.
+        TypeError: as for `directed`, or the element has a window function.
     """
-    if isinstance(item, str) or hasattr(getattr(item, "property", None), "mapper"):
-        raise TypeError(_REFUSED)
-    expression: Any = item if isinstance(item, sa.UnaryExpression) else sa.asc(item)
+    expression: Any = directed(item)
     modifiers = set[Any]()
     while isinstance(expression, sa.UnaryExpression) and expression.modifier:
         modifiers.add(expression.modifier)
@@ -87,3 +99,15 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
         if not (missing := others):
             break  # the key is unique, so later terms change nothing
     return terms
+
+
+def refuse_unjoined(statement: Any, message: str) -> None:
+    """Refuse a statement with tables that nothing joins. SQLAlchemy only warns, while it runs.
+
+    Raises:
+        TypeError: the message, with the names of the tables.
+    """
+    how = {"dialect": dialect.SQL_DIALECT, "linting": compiler.COLLECT_CARTESIAN_PRODUCTS}
+    linter = statement.compile(**how).from_linter
+    if any(linter.lint()):
+        raise TypeError(message.format(", ".join(sorted(linter.froms.values()))))

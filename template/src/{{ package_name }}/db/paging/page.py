@@ -45,14 +45,19 @@ from itertools import pairwise
 from typing import Any, Generic, TypedDict, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import util
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
 from .cursor import CursorFormat, Place
-from .order import Term, part
+from .order import Term, part, refuse_unjoined
 
 M = TypeVar("M")
+
+OrderBy = sa.ColumnExpressionArgument[Any] | Sequence[sa.ColumnExpressionArgument[Any]]
+"""Columns or `column.desc()`, or one of them."""
+
+Options = Sequence[ORMOption]
+"""Loader options, such as `selectinload(User.posts)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +83,19 @@ class PageArguments(TypedDict, total=False):
     cursor: str | None
     backward: bool
     item_cursors: bool
-    options: Sequence[ORMOption]
+    options: Options
 
 
 async def paginate(
     session: AsyncSession,
     statement: sa.Select[M],
     *,
-    order_by: sa.ColumnExpressionArgument[Any] | Sequence[sa.ColumnExpressionArgument[Any]],
+    order_by: OrderBy,
     limit: int,
     cursor: str | None = None,
     backward: bool = False,
     item_cursors: bool = False,
-    options: Sequence[ORMOption] = (),
+    options: Options = (),
 ) -> Page[M]:
     """Return the page of a statement's rows that begins at a cursor.
 
@@ -107,8 +112,8 @@ async def paginate(
     Raises:
         InvalidCursor: the cursor is malformed, or belongs to another order.
         ValueError: the limit is below 1.
-        TypeError: the statement does not select one entity, the order is text, or a cursor cannot
-            hold its values: JSON, an array, an interval, or a function without a type. Write
+        TypeError: the statement does not select one entity, or the order is text. Or the order has a
+            column of a table that the statement does not join. Or a cursor cannot hold its values: JSON, an array, an interval, or a function without a type. Write
             `func.lower(User.email, type_=Text)`.
     """
     if limit < 1:
@@ -116,7 +121,7 @@ async def paginate(
     selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
     if len(selected) != 1 or selected[0][0] is not selected[0][1]:
         raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
-    form = _format(selected[0][0], tuple(map(part, util.to_list(order_by))))
+    form = _format(selected[0][0], tuple(map(part, sa.util.to_list(order_by))))
     place, leads_back = (None, False) if cursor is None else form.load(cursor)
     backward = backward or leads_back
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
@@ -125,6 +130,8 @@ async def paginate(
     first: Any = sa.bindparam(None, limit + 1, literal_execute=True)
     query = statement.options(*options).add_columns(*form.columns).limit(first).offset(None)
     query = query.order_by(None).order_by(*(term.ordering for term in terms))
+    if form.has_other_tables:
+        refuse_unjoined(query, "nothing joins {}, so rows repeat: compare columns of the tables")
 
     rows, more = await _read(session, query, terms, place, limit + 1)
     while more and len(rows) <= limit:

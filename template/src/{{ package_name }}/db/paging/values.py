@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, NaiveDatetime
-from sqlalchemy.types import TypeEngine
 
 from ..dialect import dialect
 
 T = TypeVar("T")
 
 
-def stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+def stored_type(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
     """Return the type that the database stores for a type, without its limits.
 
     A type that the project decorates becomes the type below it. Limits would change a parameter
@@ -47,12 +46,10 @@ def stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
             return kind
         case sa.Time(timezone=False):
             return kind
-    raise TypeError(
-        f"{kind!r} has no scalars: give its type, as in type_=Text, or make it a scalar by cast()"
-    )
+    raise TypeError(f"{kind!r} has no scalars: give its type, as in type_=Text, or use cast()")
 
 
-def annotation(stored: TypeEngine[Any]) -> Any:
+def annotation(stored: sa.types.TypeEngine[Any]) -> Any:
     """Return pydantic's annotation for the values of a stored type. The database can hold them all."""
     if isinstance(stored, sa.DateTime):
         return _INSTANT if stored.timezone else NaiveDatetime

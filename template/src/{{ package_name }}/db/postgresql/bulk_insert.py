@@ -20,8 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import asyncpg
-from sqlalchemy import ColumnClause, TableClause, bindparam, column, func, insert, select
-from sqlalchemy import table as sa_table
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import ConnectionFailure, Error
@@ -43,28 +42,27 @@ class Destination(NamedTuple):
     """
 
     connection: AsyncConnection
-    table: TableClause
-    columns: Sequence[ColumnClause[Any]]
+    table: sa.TableClause
+    columns: Sequence[sa.ColumnClause[Any]]
 
-    def translated(self) -> TableClause:
+    def translated(self) -> sa.TableClause:
         """Return the table in the schema that a `schema_translate_map` of the connection says."""
         known: Any = self.connection.sync_connection
         schema = known.schema_for_object(self.table)
-        return sa_table(self.table.name, *untyped(self.columns), schema=schema)
+        return sa.table(self.table.name, *untyped(self.columns), schema=schema)
 
-    def written_by_sql(self, each: ColumnClause[Any]) -> bool:
+    def written_by_sql(self, each: sa.ColumnClause[Any]) -> bool:
         """Return whether the type of a column puts its values into an SQL expression."""
         kind = each.type.dialect_impl(self.connection.dialect)
-        return kind.bind_expression(bindparam("value")) is not None
+        return kind.bind_expression(sa.bindparam("value")) is not None
 
     def processed(self, values: Batch) -> list[Iterable[Any]]:
         """Return values as the driver needs them: an enumeration as text, JSON as a string."""
-        dialect, columns = self.connection.dialect, self.columns
-        processors = [each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns]
-        return [
-            map(process, given) if process else given
-            for process, given in zip(processors, values, strict=True)
-        ]
+        dialect, ready = self.connection.dialect, list[Iterable[Any]]()
+        for each, given in zip(self.columns, values, strict=True):
+            process = each.type.dialect_impl(dialect).bind_processor(dialect)
+            ready.append(map(process, given) if process else given)
+        return ready
 
 
 async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
@@ -82,7 +80,7 @@ async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
     async for values in batches:
         if obstacle:
             rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
-            await connection.execute(insert(table), rows)
+            await connection.execute(sa.insert(table), rows)
             continue
         records = zip(*into.processed(values), strict=True)
         async with _driver(connection) as driver:
@@ -91,16 +89,16 @@ async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
             )
 
 
-def untyped(columns: Sequence[ColumnClause[Any]]) -> list[ColumnClause[Any]]:
+def untyped(columns: Sequence[sa.ColumnClause[Any]]) -> list[sa.ColumnClause[Any]]:
     """Return columns without types. The types of some columns change what is selected."""
-    return [column(each.name) for each in columns]
+    return [sa.column(each.name) for each in columns]
 
 
 async def _find_obstacle(into: Destination) -> str:
     """Return why COPY cannot write the rows, or the empty string."""
     (connection, table, columns), translated = into, into.translated()
     name = connection.dialect.identifier_preparer.format_table(translated)
-    if await connection.scalar(select(func.row_security_active(name))):
+    if await connection.scalar(sa.select(sa.func.row_security_active(name))):
         return "its row-level security is active"
     for each in {*table.columns} - {*columns}:
         if each.default is not None:
@@ -108,7 +106,7 @@ async def _find_obstacle(into: Destination) -> str:
     for each in columns:
         if into.written_by_sql(each):
             return f"an SQL expression writes the values of {each}"
-    query = select(translated).compile(dialect=connection.dialect)
+    query = sa.select(translated).compile(dialect=connection.dialect)
     async with _driver(connection) as driver:
         described = await driver.prepare(str(query), name="")  # without a name, it does not stay
         settings = driver.get_settings()
@@ -121,8 +119,7 @@ async def _find_obstacle(into: Destination) -> str:
 @asynccontextmanager
 async def _driver(connection: AsyncConnection) -> AsyncIterator[Any]:
     """Yield the driver's connection, and treat its errors as SQLAlchemy would."""
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
+    driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         yield driver
     except BaseException as error:

@@ -86,9 +86,7 @@ def translate(error: BaseException) -> Error | None:
     if isinstance(driver, asyncpg.PostgresError):
         vars(driver).update(detail=None, hint=None)
     if isinstance(driver, asyncpg.InvalidCachedStatementError):
-        return errors.TransientError(
-            "the schema changed while a prepared statement used it: run the transaction again"
-        )
+        return errors.TransientError("the schema changed meanwhile: run the transaction again")
     sqlstate = getattr(driver, "sqlstate", None) or ""
     place = getattr(driver, "server_source_function", None)
     if sentence := _SENTENCES.get(sqlstate) or _SENTENCES.get(str(place)):

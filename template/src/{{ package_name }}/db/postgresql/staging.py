@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.expression import FromClause
 
 from .bulk_insert import Batch, Destination, bulk_insert, untyped
 
@@ -22,7 +21,7 @@ _UNNESTED = re.compile(
 @asynccontextmanager
 async def staged(
     into: Destination, batches: AsyncIterable[Batch], *, few: bool
-) -> AsyncIterator[FromClause]:
+) -> AsyncIterator[sa.FromClause]:
     """Yield a table with the rows of the batches.
 
     A few rows become arrays in one statement. Many rows become a temporary table, which is dropped at
@@ -32,7 +31,12 @@ async def staged(
         into: what the rows are for. The yielded table has its columns, and `ORDINAL`, which counts rows.
         batches: the values.
         few: whether there is only one batch, and it is small.
+
+    Raises:
+        TypeError: the table has a column with the name of `ORDINAL`.
     """
+    if ORDINAL in [each.name for each in into.table.columns]:
+        raise TypeError(f'rename the column "{ORDINAL}" of {into.table}: staged rows have it too')
     if few and all(_can_unnest(into, each) for each in into.columns):
         [values] = [batch async for batch in batches]
         yield _unnested(into, values)
@@ -65,7 +69,7 @@ def _can_unnest(into: Destination, column: sa.ColumnClause[Any]) -> bool:
     return bool(known) and not into.written_by_sql(column)
 
 
-def _unnested(into: Destination, values: Batch) -> FromClause:
+def _unnested(into: Destination, values: Batch) -> sa.FromClause:
     """Return one batch as arrays that the server unnests."""
     ready, dialect = into.processed(values), into.connection.dialect
     arrays = list[Any]()

@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from .staging import ORDINAL
@@ -19,7 +18,7 @@ def conflict_arguments(target: Any) -> dict[str, Any]:
     return {"constraint": target}
 
 
-def last_of_each(columns: Sequence[sa.Column[Any]], target: Any, stage: FromClause) -> Any:
+def last_of_each(columns: Sequence[sa.Column[Any]], target: Any, stage: sa.FromClause) -> Any:
     """Return a query of the last one of the staged rows with the same key, in the order of the key.
 
     Two statements that insert them do not deadlock, because of the order.

@@ -14,8 +14,7 @@ removed, because asyncpg does not have it. `sslmode=verify-full` protects agains
 
 from collections.abc import Mapping
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, exc, make_url
 
 DRIVER = "postgresql+asyncpg"
 
@@ -38,7 +37,7 @@ def parse_url(text: str | URL) -> URL:
     """
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):
+    except (exc.ArgumentError, ValueError):
         raise ValueError(
             "it does not have the form postgresql://user:password@host:5432/database; "
             "percent-encode special characters of the password"

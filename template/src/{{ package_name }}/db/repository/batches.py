@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from itertools import islice, repeat, starmap
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, Integer, Subquery, Table, inspect
+from sqlalchemy import Column, Integer, Subquery, Table, inspect, util
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, QueryableAttribute, class_mapper
 
@@ -44,19 +44,21 @@ def one_table(model: type[DeclarativeBase]) -> Table:
     table, read = mapper.local_table, mapper.selectable
     # In concrete inheritance, a parent reads its own table and the tables of its subclasses by a UNION.
     if not isinstance(table, Table) or isinstance(read, Subquery) or len(mapper.tables) > 1:
-        raise TypeError(
-            f"{model.__name__} is not mapped to one table: write its rows one by one, by add, update, "
-            "delete"
-        )
+        raise TypeError(f"{model.__name__} is not mapped to one table: use add, update and delete")
     return table
 
 
 def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Column[Any]]:
     """Return the columns of a model that somebody can write, by attribute, or raise TypeError."""
-    given = [each if isinstance(each, str) else str(each.key or each) for each in attributes]
     columns, composites = model.__mapper__.columns, model.__mapper__.composites
     parts: dict[str, Any] = {name: each._attribute_keys for name, each in composites.items()}
-    names = [name for each in given for name in parts.get(each, [each])]
+    names = list[str]()
+    for each in util.to_list(attributes):
+        # A parent and a subclass have the same attributes. No column has the name of anything else.
+        owner = each.parent.class_ if isinstance(each, QueryableAttribute) else None
+        is_own = owner and (issubclass(owner, model) or issubclass(model, owner))
+        name = each.key if is_own else str(each)
+        names += parts.get(name, [name])
     known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
     if unknown := sorted({*names} - known.keys()):
         raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}, or computes it")
@@ -189,13 +191,13 @@ async def _lists(model: type[M], rows: Rows[M]) -> AsyncIterator[list[Values]]:
     """
     batch, keys, number, composites = list[Values](), None, 0, class_mapper(model).composites
     async for row in rows if isinstance(rows, AsyncIterable) else _each(rows):
-        mapping = _attributes(row) if isinstance(row, DeclarativeBase) else row
+        mapping = _attributes(row) if isinstance(row, model) else row
         if type(mapping) is not dict and not isinstance(mapping, Mapping):  # the second is slow
-            raise TypeError("give a list or a generator of rows: each row is a mapping or a model")
+            raise TypeError(f"give a list or a generator of rows, as mappings or {model.__name__}")
         mapping = taken_apart(model, mapping) if composites else mapping
         keys, number = {*mapping} if keys is None else keys, number + 1
         if mapping.keys() != keys:
-            differ = ", ".join(sorted(mapping.keys() ^ keys))
+            differ = ", ".join(sorted(map(str, mapping.keys() ^ keys)))
             raise ValueError(f"row {number} has other keys than the first row: {differ}")
         batch.append(mapping)
         if len(batch) == BATCH:

@@ -141,6 +141,4 @@ def _hide_deleted(state: ORMExecuteState) -> None:
 
 @event.listens_for(SoftDelete, "before_delete", propagate=True)
 def _refuse_to_delete(mapper: Mapper[Any], *_: object) -> None:
-    raise UnitOfWorkError(
-        f"{mapper.class_.__name__} has soft delete: use delete() or purge() of a SoftDeleteRepository"
-    )
+    raise UnitOfWorkError(f"{mapper.class_.__name__} has soft delete: use a SoftDeleteRepository")

@@ -18,11 +18,11 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_, util
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.orm.interfaces import ORMOption
 
 from ..engine.translation import translated
 from ..errors import MultipleFound, NotFound
-from ..paging.page import Page, PageArguments, paginate
+from ..paging.order import directed
+from ..paging.page import Options, OrderBy, Page, PageArguments, paginate
 from ..paging.values import padded
 
 M = TypeVar("M", bound=DeclarativeBase)
@@ -30,12 +30,6 @@ K = TypeVar("K")
 
 Criterion = ColumnExpressionArgument[bool]
 """A condition on the rows, such as `User.email == email`."""
-
-OrderBy = ColumnExpressionArgument[Any] | Sequence[ColumnExpressionArgument[Any]]
-"""Columns or `column.desc()`, or one of them."""
-
-Options = Sequence[ORMOption]
-"""Loader options, such as `selectinload(User.posts)`."""
 
 # PostgreSQL takes at most 32767 parameters in a statement. Padding doubles the keys at most.
 _KEY_VALUES_IN_A_STATEMENT = 4096
@@ -157,8 +151,7 @@ class ReadRepository(Generic[M, K]):
             how: `options`, `with_for_update` and `populate_existing`, see `Reading`. The server locks in
                 the order of the result: without `order_by` two calls may deadlock.
         """
-        statement = self._select(*criteria, **how).order_by(*util.to_list(order_by))
-        statement = statement.limit(limit).offset(offset)
+        statement = self._select(*criteria, order_by=order_by, **how).limit(limit).offset(offset)
         return (await self.session.scalars(statement)).unique().all()
 
     async def all_and_count(
@@ -215,7 +208,7 @@ class ReadRepository(Generic[M, K]):
         Args:
             yield_per: the number of rows in a partition. More rows need more memory.
         """
-        statement = self._select(*criteria, options=options).order_by(*util.to_list(order_by))
+        statement = self._select(*criteria, order_by=order_by, options=options)
         result = await self.session.stream_scalars(statement.execution_options(yield_per=yield_per))
         try:
             with translated:  # the rows are read in the block
@@ -233,10 +226,11 @@ class ReadRepository(Generic[M, K]):
         return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
 
     @translated
-    def _select(self, *criteria: Criterion, **how: Unpack[Reading]) -> Select[M]:
+    def _select(self, *criteria: Criterion, order_by: OrderBy = (), **how: Any) -> Select[M]:
         if unknown := {*how} - Reading.__optional_keys__:
             raise TypeError(f"there is no argument {', '.join(unknown)}")
         statement = select(self.model).where(*criteria).options(*how.get("options") or ())
+        statement = statement.order_by(*map(directed, util.to_list(order_by)))
         lock, anew = how.get("with_for_update"), how.get("populate_existing")
         if lock is not None and lock is not False:
             flags = RowLock(of=self.model) | (RowLock() if lock is True else lock)

@@ -30,8 +30,9 @@ import sqlalchemy as sa
 
 from ..dialect import dialect
 from ..errors import StaleData
+from ..paging.page import Options
 from .batches import Attributes, Rows, Values, expressions_of, next_version, read_batches
-from .read import K, M, Options, ReadRepository
+from .read import K, M, ReadRepository
 from .upsert import ConflictTarget, existing_rows, upsert_statement
 
 

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from ..dialect import dialect
@@ -23,7 +22,7 @@ Target = sa.PrimaryKeyConstraint | sa.UniqueConstraint | sa.Index
 @asynccontextmanager
 async def upsert_statement(
     batches: Batches[M], conflict_target: ConflictTarget, update: Attributes | None
-) -> AsyncIterator[tuple[sa.Insert, Target, FromClause]]:
+) -> AsyncIterator[tuple[sa.Insert, Target, sa.FromClause]]:
     """Stage the rows. Yield the statement that writes them, the constraint or index, and the stage.
 
     `rows.py` describes the arguments.
@@ -45,7 +44,7 @@ async def upsert_statement(
             yield statement.on_conflict_do_nothing(**conflict), target, stage
 
 
-def existing_rows(batches: Batches[M], target: Target, stage: FromClause) -> sa.Select[M, int]:
+def existing_rows(batches: Batches[M], target: Target, stage: sa.FromClause) -> sa.Select[M, int]:
     """Return the query of the rows that have the keys of staged rows, and of the number of each row.
 
     Raises:

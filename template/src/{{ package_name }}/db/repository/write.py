@@ -15,15 +15,15 @@ Methods with `_rows` take mappings by attribute name, which never enter the sess
 `_where` take criteria, and those with `_by_keys` take primary keys.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, inspect, update
 from sqlalchemy.orm.attributes import flag_modified
-from sqlalchemy.sql.compiler import Linting
 
 from ..engine.translation import translated
 from ..errors import UnitOfWorkError
+from ..paging.order import refuse_unjoined
 from ..unset import UNSET
 from .batches import columns_of, expressions_of, next_version, one_table, taken_apart
 from .read import Criterion, K, M
@@ -39,14 +39,15 @@ class Repository(RowRepository[M, K]):
         Raises:
             ConstraintViolation: for example a `UniqueViolation`. The transaction cannot continue,
                 unless `add` ran in a savepoint.
+            TypeError: the entity has another class than `model`.
         """
-        self.session.add(entity)
+        self.session.add(self._own(entity))
         await self.session.flush()
         return entity
 
     async def add_many(self, entities: Iterable[M]) -> Sequence[M]:
         """Insert rows, all or none. Rows with the same attributes share a statement."""
-        added = list(entities)
+        added = [self._own(entity) for entity in entities]
         self.session.add_all(added)
         await self.session.flush()
         return added
@@ -59,18 +60,27 @@ class Repository(RowRepository[M, K]):
             values: the new values by attribute name. `UNSET` leaves an attribute as it is.
 
         Raises:
-            TypeError: the model has no such attribute, or computes it.
+            TypeError: the entity has another class. Or the model has no such attribute, or computes it.
+                Or a value is no entity of the relationship.
             UnitOfWorkError: the row belongs to another session, so nothing would be written.
             ConstraintViolation: as for `add`.
             StaleData: the row is gone, or has another version.
         """
-        if entity not in self.session:
+        if self._own(entity) not in self.session:
             raise UnitOfWorkError(f"{entity!r} is not in this unit of work: get it here first")
         mapper = self.model.__mapper__
         # A hybrid property without a setter has the `fset` None.
         others = {n for n, d in mapper.all_orm_descriptors.items() if getattr(d, "fset", n)}
         columns_of(self.model, values.keys() - others.difference(mapper.columns.keys()))
         taken_apart(self.model, chosen := {n: v for n, v in values.items() if v is not UNSET})
+        for name in chosen.keys() & mapper.relationships.keys():
+            relationship, value = mapper.relationships[name], chosen[name]
+            given: Any = value.values() if isinstance(value, Mapping) else value
+            if not relationship.uselist:
+                given = () if value is None else (value,)
+            kind = relationship.entity.class_
+            if not isinstance(given, Iterable) or not all(isinstance(g, kind) for g in given):
+                raise TypeError(f"{name} takes no value of this type: give {kind.__name__}")
         before = {**vars(entity)}
         try:
             for name, value in chosen.items():
@@ -96,7 +106,7 @@ class Repository(RowRepository[M, K]):
             StaleData: the row has another version. Without a version column, it is no error if the
                 row is gone already.
         """
-        await self.session.delete(entity)
+        await self.session.delete(self._own(entity))
         await self.session.flush()
 
     async def delete_by_keys(self, keys: Iterable[K]) -> int:
@@ -162,6 +172,11 @@ class Repository(RowRepository[M, K]):
             (await self.session.scalars(again)).unique().all()
         return count
 
+    def _own(self, entity: M) -> M:
+        if not isinstance(entity, self.model):
+            raise TypeError(f"a {type(entity).__name__} is no {self.model.__name__}")
+        return entity
+
     async def _write(self, write: Any, criteria: Sequence[Criterion], **options: object) -> int:
         """Run `update` or `delete` for the rows that meet all criteria. Return how many there were.
 
@@ -174,13 +189,8 @@ class Repository(RowRepository[M, K]):
         if where is None or not str(where):
             raise TypeError("this method needs criteria: for all rows, write true()")
         chosen = write(self.model).where(where)
-        bind = self.session.get_bind(mapper=self.model)
-        compiled: Any = chosen.compile(bind, linting=Linting.COLLECT_CARTESIAN_PRODUCTS)
-        if any((linter := compiled.from_linter).lint()):
-            names = ", ".join(sorted(linter.froms.values()))
-            raise TypeError(
-                f"the criteria do not join {names}, so they choose all rows: compare their columns"
-            )
+        told = "the criteria do not join {}, so they choose all rows: compare their columns"
+        refuse_unjoined(chosen, told)
         await self.session.flush()
         result = await self.session.execute(chosen, execution_options=options)
         return cast("CursorResult[Any]", result).rowcount

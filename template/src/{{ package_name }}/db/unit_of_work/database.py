@@ -156,8 +156,7 @@ class Database(Generic[U, R]):
             CommitUnknown: see `transaction`.
             Error: something else went wrong, and nothing is committed.
         """
-        task = asyncio.current_task()
-        assert task is not None  # `async with` always runs in a task
+        task: Any = asyncio.current_task()  # `async with` always runs in a task
         if task in self._busy:
             raise UnitOfWorkError(
                 f"this task has an open unit of work already, opened at {self._busy[task]}: pass that "

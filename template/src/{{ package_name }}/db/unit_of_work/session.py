@@ -26,8 +26,7 @@ from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import IllegalStateChangeError
+from sqlalchemy import Connection, event, exc
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
@@ -51,7 +50,7 @@ class GuardedSession(Session):
     def close(self) -> None:
         """Close now. If another task waits for a connection here, close when it gets one."""
         self._ended = True
-        with suppress(IllegalStateChangeError):
+        with suppress(exc.IllegalStateChangeError):
             super().close()
 
 
