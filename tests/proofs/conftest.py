@@ -6,6 +6,7 @@ from tests.proofs.support.books import books, tables
 from tests.proofs.support.faults import server, tally
 from tests.proofs.support.fleet import fleet
 from tests.proofs.support.history import shed
+from tests.proofs.support.items import tenants
 from tests.proofs.support.people import stock, stock_url
 from tests.proofs.support.pets import hidden
 from tests.proofs.support.restartable import restartable, server_of_our_own
@@ -32,6 +33,7 @@ __all__ = [
     "stock_url",
     "tables",
     "tally",
+    "tenants",
     "things_database",
     "typed",
 ]

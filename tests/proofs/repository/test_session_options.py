@@ -1,155 +1,34 @@
 """Writes that SQLAlchemy does not see honour the options of engine, connection and session."""
 
-import enum
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Enum, MetaData, func, select, sql, text
-from sqlalchemy.dialects.postgresql import INET
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.schema import CreateSchema
+from sqlalchemy import select, text
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from shop import db
-from shop.db import Database, DatabaseSettings, UnitOfWork, errors
+from shop.db import Database, UnitOfWork, errors
 from shop.db.repository import batches
-
-
-class TenantBase(db.Base, DeclarativeBase):
-    metadata = MetaData(naming_convention=db.NAMING_CONVENTION)
-    type_annotation_map = db.TYPE_ANNOTATION_MAP
-
-
-class Color(enum.StrEnum):
-    RED = "red"
-
-
-class Item(TenantBase):
-    """A table without a schema, and a type that belongs to its schema."""
-
-    __tablename__ = "items"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    color: Mapped[Color | None] = mapped_column(Enum(Color, name="color"))
-    details: Mapped[dict[str, object] | None]
-    address: Mapped[str | None] = mapped_column(INET)
-
-
-class Part(TenantBase):
-    """A table in a schema."""
-
-    __tablename__ = "parts"
-    __table_args__ = {"schema": "shared"}
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    color: Mapped[str | None]
-
-
-MODELS: tuple[type[Any], ...] = (Item, Part)
-MAP = {None: "tenant", "shared": "tenant of shared"}
-
-Write = Callable[[Any], Awaitable[object]]
-ROWS = [{"id": 1, "color": Color.RED}, {"id": 2, "color": None}]
-
-
-async def insert(repository: Any) -> None:
-    assert await repository.insert_rows(ROWS) == 2
-
-
-async def upsert(repository: Any) -> None:
-    assert await repository.upsert_rows(ROWS, conflict_target=["id"]) == 2
-
-
-async def update(repository: Any) -> None:
-    await repository.insert_rows([{"id": 1}, {"id": 2}])
-    assert await repository.update_rows(ROWS) == 2
-
-
-async def insert_missing(repository: Any) -> None:
-    await repository.insert_rows(ROWS[:1])
-    assert await repository.insert_missing_rows(ROWS) == 1
-
-
-async def get_or_add(repository: Any) -> None:
-    await repository.insert_rows(ROWS[:1])
-    assert [each.id for each in await repository.get_or_add_rows(ROWS[::-1])] == [2, 1]
-
-
-async def by_keys(repository: Any) -> None:
-    await repository.insert_rows([*ROWS, {"id": 3, "color": None}])
-    assert await repository.update_by_keys([2, 3], color=Color.RED) == 2
-    found = await repository.get_by_keys([3, 2], with_for_update=True, populate_existing=True)
-    assert [each.color for each in found] == [Color.RED] * 2
-    assert await repository.delete_by_keys([3, 99]) == 1
-    page = await repository.paginate(
-        repository.model.id < 9, order_by=[], limit=1, backward=True, item_cursors=True
-    )
-    assert [each.id for each in page.items] == [2]
-
-
-async def update_where(repository: Any) -> None:
-    await repository.insert_rows([{"id": 1}, {"id": 2}])
-    assert await repository.update_where(repository.model.id == 1, color=Color.RED) == 1
-
-
-async def delete_where(repository: Any) -> None:
-    await repository.insert_rows([*ROWS, {"id": 3, "color": None}])
-    assert await repository.delete_where(repository.model.id == 3) == 1
-
-
-WRITES: list[Write] = [
-    *(insert, upsert, update, update_where, delete_where),
-    *(insert_missing, get_or_add, by_keys),
-]
-
-
-@pytest.fixture
-async def tenants(proof_settings: DatabaseSettings) -> AsyncIterator[Database[UnitOfWork]]:
-    """A database with the tables in their own schemas, and in those of a tenant."""
-    async with Database(proof_settings, UnitOfWork) as database:
-        async with database.engine.begin() as connection:
-            for schema in ("shared", "tenant", "tenant of shared"):
-                await connection.execute(CreateSchema(schema))
-            await connection.run_sync(TenantBase.metadata.create_all)
-        mapped = database.engine.execution_options(schema_translate_map=MAP)
-        async with mapped.begin() as connection:
-            await connection.run_sync(TenantBase.metadata.create_all)
-        yield database
-
-
-async def session_of_engine(engine: AsyncEngine, options: dict[str, Any]) -> AsyncSession:
-    return AsyncSession(engine.execution_options(**options))
-
-
-async def session_with_options(engine: AsyncEngine, options: dict[str, Any]) -> AsyncSession:
-    return AsyncSession(engine, execution_options=options)
-
-
-async def session_of_options_of_its_connection(
-    engine: AsyncEngine, options: dict[str, Any]
-) -> AsyncSession:
-    session = AsyncSession(engine)
-    await session.connection(execution_options=options)
-    return session
-
-
-async def session_of_connection(engine: AsyncEngine, options: dict[str, Any]) -> AsyncSession:
-    connection = await engine.connect()
-    return AsyncSession(await connection.execution_options(**options))
-
-
-PLACES = [
+from tests.proofs.support.items import (
+    MAP,
+    MODELS,
+    PLACES,
+    WRITES,
+    Item,
+    by_keys,
+    entities,
+    get_or_add,
+    insert,
+    insert_missing,
+    reads,
+    repository_of,
     session_of_engine,
     session_with_options,
-    session_of_options_of_its_connection,
-    session_of_connection,
-]
-
-
-def repository_of(model: type[Any], session: AsyncSession) -> Any:
-    return type("Rows", (db.Repository,), {"model": model})(session)
+    update,
+    upsert,
+    where_rows_are,
+)
 
 
 async def test_rows_go_to_the_schema_of_the_translation(
@@ -173,16 +52,6 @@ async def test_rows_go_to_the_schema_of_the_translation(
     print(f"{cells} cells wrote to the tenant, 0 wrong")
 
 
-async def where_rows_are(session: AsyncSession, model: type[Any]) -> list[int]:
-    """Return how many rows the model's own schema has, and how many the tenant's."""
-    table = model.__table__
-    schemas = (table.schema or "public", MAP[table.schema])
-    counts = [
-        select(func.count()).select_from(sql.table(table.name, schema=schema)) for schema in schemas
-    ]
-    return [(await session.execute(count)).scalar_one() for count in counts]
-
-
 async def test_a_table_that_only_the_tenant_has_is_found(tenants: Database[UnitOfWork]) -> None:
     for model in MODELS:
         for write in WRITES:
@@ -203,6 +72,9 @@ OPTIONS: list[dict[str, Any]] = [
     {"insertmanyvalues_page_size": 1},
     {"preserve_rowcount": True},
     {"max_row_buffer": 1},
+    {"no_parameters": True},
+    {"compiled_cache": {}},
+    {"logging_token": "%s"},
 ]
 
 
@@ -211,7 +83,7 @@ async def test_other_options_change_no_rows(
 ) -> None:
     cells = 0
     for options in OPTIONS:
-        for write in WRITES:
+        for write in (*WRITES, reads, entities):
             for few in (1000, 1):
                 monkeypatch.setattr(batches, "FEW", few)
                 async with await session_of_engine(tenants.engine, options) as session:
@@ -241,6 +113,19 @@ async def test_an_option_that_allows_no_write_refuses_each(
                 with pytest.raises(error):
                     await write(repository_of(Item, session))
                 await session.rollback()
+    async with tenants.sessions() as session:
+        assert await where_rows_are(session, Item) == [0, 0]
+
+
+@pytest.mark.parametrize("option", [{"yield_per": 1}, {"stream_results": True}])
+async def test_an_option_that_streams_each_statement_is_refused_by_sqlalchemy(
+    tenants: Database[UnitOfWork], option: dict[str, Any]
+) -> None:
+    for write in (*WRITES, reads, entities):
+        async with await session_of_engine(tenants.engine, option) as session:
+            with pytest.raises((InvalidRequestError, NotImplementedError)):
+                await write(repository_of(Item, session))
+            await session.rollback()
     async with tenants.sessions() as session:
         assert await where_rows_are(session, Item) == [0, 0]
 

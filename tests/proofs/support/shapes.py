@@ -5,7 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sqlalchemy import Column, Computed, ForeignKey, MetaData, Table, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Computed,
+    ForeignKey,
+    Identity,
+    MetaData,
+    Table,
+    Text,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -230,7 +241,21 @@ class Coin(MappedAsDataclass, Base, kw_only=True):
     total: Mapped[int | None] = mapped_column(default=None)
 
 
+class Partial(Base):
+    """A table with columns that the class leaves out. Python fills one of them."""
+
+    __table__ = Table(
+        "sh_partials",
+        Base.metadata,
+        Column("id", BigInteger, Identity(), primary_key=True),
+        Column("name", Text, nullable=False),
+        Column("word", Text, default="word", nullable=False),
+        Column("changed", Text, onupdate="changed"),
+    )
+    __mapper_args__ = {"exclude_properties": ["word", "changed"]}
+
+
 SHAPES: list[type[Any]] = [
     *(Node, Group, Membership, Employee, Manager, Asset, Car, Plain, Concrete),
-    *(Order, Author, Person, Owner, Coin),
+    *(Order, Author, Person, Owner, Coin, Partial),
 ]
