@@ -161,13 +161,12 @@ def test_the_author_must_write_the_value_of_existing_rows(project: Project) -> N
     _, contract = project.revise("kind")
 
     assert [each.sentence for each in lint(Config(toml_file=project.root / "pyproject.toml"))] == [
-        "write the value of users.kind in the existing rows, as SQL, into "
-        "the third argument of op.backfill()"
+        "write the value of users.kind into op.backfill()"
     ]
     code, output = project.attempt("upgrade", "head")
 
     assert code != 0
-    assert "write the value of users.kind in the existing rows" in output
+    assert "write the value of users.kind into op.backfill()" in output
     project.replace(
         contract, 'op.backfill("users", "kind", "")', 'op.backfill("users", "kind", "bio")'
     )

@@ -37,7 +37,11 @@ OPERATIONS = r"""bind, rows = op.get_bind(), sa.table("The things", sa.column("i
     op.add_column_concurrently(name, salt, **there)
     op.add_column(name, sa.Column("span", op.sql_type("int4range")), **there)
     op.alter_column(name, "a:b", server_default="\\", comment="100% :x", **there)
-    op.drop_index_concurrently("i:1", name, **there)"""
+    op.drop_index_concurrently("i:1", name, **there)
+    op.execute("UPDATE \"my s\".\"The things\" SET \"p%\" = 'a\tb -- c' WHERE id = 3 -- the third")
+    fourth = sa.text("UPDATE \"my s\".\"The things\" SET \"p%\" = :p WHERE id = 4  -- ;")
+    op.execute(fourth.bindparams(p="\t'"))
+    op.execute("UPDATE \"my s\".\"The things\" SET \"p%\" = E'\\t'\n-- before the end\nWHERE id = 1")"""
 BACK = r"""there, name = {"schema": "my s"}, "The things"
     op.create_index_concurrently("i:1", name, ["a:b"], **there)
     op.alter_column(name, "a:b", server_default=None, comment=None, **there)
@@ -125,6 +129,8 @@ async def test_a_script_stops_at_an_index_whose_build_failed_before(things: Thin
         'op.get_bind().execute(sa.text("UPDATE t SET a = :a"), {"b": 1})',
         'op.get_bind().execute(sa.delete(t := sa.table("t", sa.column("a"))).where(t.c.a == sa.bindparam("x")), {"x": 1})',
         'op.bulk_insert(sa.table("t", sa.column("a", sa.JSON)), [{"a": {}}])',
+        "op.execute('UPDATE t SET a = :a')",
+        "op.execute(sa.text('UPDATE t SET a = :a'))",
         "op.run_async(print)",
     ],
 )

@@ -28,8 +28,7 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection, MetaData
-from sqlalchemy.exc import PendingRollbackError
+from sqlalchemy import Connection, MetaData, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
@@ -100,7 +99,7 @@ def _connect_and_run(options: dict[str, Any], *, changes: bool) -> None:
         asyncio.run(run_alone(settings, work, tell) if changes else run_once(engine, work))
     except (ConnectionFailure, ConnectionRejected, SettingsError) as error:
         raise CommandError(str(error)) from error
-    except (CommandError, UserWarning, PendingRollbackError) as error:
+    except (CommandError, UserWarning, exc.PendingRollbackError) as error:
         for words, sentence in _SENTENCES.items():
             if str(error).startswith(words):
                 raise CommandError(sentence) from error
@@ -142,6 +141,8 @@ def _write_script(options: dict[str, Any]) -> None:
     dialect.secure_session(context.execute)
     bind: Any = context.get_bind()
     bind.execute = partial(_write, bind.execute)
+    impl: Any = context.get_context().impl
+    impl._exec = partial(_put, impl)  # private: each statement of a script goes through it
     with context.begin_transaction():
         context.run_migrations()
     (context.config.output_buffer or sys.stdout).write(script.getvalue())
@@ -152,6 +153,18 @@ def _write(execute: Any, statement: Any, parameters: Any = None, **_: Any) -> No
     put = getattr(statement, "bindparams", None) or getattr(statement, "values", statement.params)
     for each in parameters if isinstance(parameters, list) else [parameters]:
         execute(put(**each) if each else statement)
+
+
+def _put(impl: Any, construct: Any, *_: Any) -> None:
+    """Put a statement into the script as it is. Alembic would replace tabs."""
+    statement = text(construct) if isinstance(construct, str) else construct
+    compiled = statement.compile(dialect=impl.dialect)
+    # As online, this refuses a parameter without a value. Alembic would write NULL.
+    if compiled.construct_params() is not None:  # as it is for DDL
+        compiled = statement.compile(dialect=impl.dialect, compile_kwargs={"literal_binds": True})
+    sql = str(compiled).strip()
+    # A comment at the end would hide the semicolon.
+    impl.static_output(f"{sql}\n;" if "--" in sql.rpartition("\n")[2] else f"{sql};")
 
 
 def _tell(line: str) -> None:

@@ -21,6 +21,8 @@ from ..settings import DatabaseSettings
 from .dialect import dialect
 from .settings import MigrationSettings
 
+_LOCKED = (LockNotAvailable, DeadlockDetected)
+
 
 async def run_alone(
     settings: MigrationSettings, work: Callable[[Connection], None], tell: Callable[[str], None]
@@ -40,12 +42,7 @@ async def run_alone(
     engine_settings = settings.engine_settings()
     async with _hold_lock(engine_settings, settings.wait, tell) as observer:
         async for attempt in stamina.retry_context(
-            on=(LockNotAvailable, DeadlockDetected),
-            attempts=settings.attempts,
-            timeout=None,
-            wait_initial=0.2,
-            wait_jitter=0.5,
-            wait_max=5.0,
+            on=_LOCKED, attempts=settings.attempts, timeout=None, wait_initial=0.2, wait_jitter=0.5
         ):
             with attempt:
                 patience = settings.lock_timeout
@@ -54,7 +51,7 @@ async def run_alone(
                 try:
                     patient = engine_settings.model_copy(update={"lock_timeout": patience})
                     await run_once(patient, work)
-                except (LockNotAvailable, DeadlockDetected) as error:
+                except _LOCKED as error:
                     then = "giving up" if attempt.num == settings.attempts else "trying again"
                     tell(f"  {error}; {await dialect.find_oldest_transaction(observer)}; {then}")
                     raise

@@ -47,10 +47,7 @@ class BackfillOp(MigrateOperation):
             pause: seconds between two transactions, to leave the server some time for others.
         """
         if not expression:
-            raise CommandError(
-                f"write the value of {table_name}.{column_name} in the existing rows, as SQL, into "
-                "the third argument of op.backfill()"
-            )
+            raise CommandError(f"write the value of {table_name}.{column_name} into op.backfill()")
         with dialect.OnlineDDL.outside_of_transaction(operations) as ddl:
             backfill = Backfill(table_name, schema, column_name, expression)
             backfill.perform(operations, ddl, batch, pause)

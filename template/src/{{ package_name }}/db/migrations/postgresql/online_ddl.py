@@ -11,8 +11,7 @@ from typing import Any
 
 from alembic.operations import Operations, ops
 from alembic.util import CommandError
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import exc, text
 from sqlalchemy.sql.elements import conv
 
 from ...errors import ConstraintViolation
@@ -169,6 +168,6 @@ class OnlineDDL:
         """Drop a constraint that rows violate. Otherwise it would stay in force for new rows."""
         try:
             yield
-        except (ConstraintViolation, IntegrityError):
+        except (ConstraintViolation, exc.IntegrityError):
             self._execute(sql)
             raise
