@@ -36,10 +36,10 @@ def named(name: str) -> dict[str, Callable[[], sa.MetaData]]:
         "derived": lambda: models(sa.UniqueConstraint("size", name=conv(f"uq_things_{name}"))),
         "index": lambda: models(sa.Index(name, "size")),
         "primary key": lambda: with_a_table(
-            sa.Column("id", sa.Integer), sa.PrimaryKeyConstraint("id", name=conv(name))
+            sa.Column("id", sa.Integer), sa.PrimaryKeyConstraint("id", name=name)
         ),
         "foreign key": lambda: with_a_table(
-            key(), sa.ForeignKeyConstraint(["id"], ["things.id"], name=conv(name))
+            key(), sa.ForeignKeyConstraint(["id"], ["things.id"], name=name)
         ),
     }
 
@@ -50,9 +50,10 @@ KEYS = {"primary key", "foreign key"}  # which are compared without their names
 
 async def test_a_name_that_the_server_would_cut_is_refused(shed: Shed) -> None:
     def work(history: History) -> None:
-        for kind in named("").keys() - KEYS:
-            with pytest.raises(CommandError, match="has more than 63 bytes: shorten it"):
-                history.revise(named(CUT)[kind]())
+        for kind in named(""):
+            for name in (CUT, 64 * "n") if kind in KEYS else (CUT,):
+                with pytest.raises(CommandError, match="has more than 63 bytes: shorten it"):
+                    history.revise(named(name)[kind]())
 
     await shed(work)
 
@@ -61,7 +62,7 @@ async def test_a_name_that_the_server_would_cut_is_refused(shed: Shed) -> None:
     ("kind", "name"),
     [
         *((kind, UNCUT) for kind in named("") if kind != "derived"),
-        *((kind, CUT) for kind in KEYS),
+        *((kind, conv(CUT)) for kind in sorted(KEYS)),
         ("derived", 60 * "n"),  # SQLAlchemy shortens the name of the constraint
         ("derived", 58 * "n" + "ä"),
     ],

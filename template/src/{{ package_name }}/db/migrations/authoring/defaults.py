@@ -3,7 +3,6 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import CompileError
 
 
 def as_sql(column: sa.Column[Any], dialect: sa.Dialect) -> str:
@@ -16,5 +15,5 @@ def as_sql(column: sa.Column[Any], dialect: sa.Dialect) -> str:
         value = sa.cast(value, column.type)
     try:
         return str(value.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    except CompileError:  # for example JSON
+    except sa.exc.CompileError:  # for example JSON
         return ""

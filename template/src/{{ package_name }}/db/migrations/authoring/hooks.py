@@ -57,10 +57,11 @@ def _prepare(metadata: MetaData) -> None:
         for column in table.c:
             while column.constraints:
                 table.append_constraint(column.constraints.pop())
-        # Primary and foreign keys are compared without their names.
+        # Keys are compared without their names, and SQLAlchemy cuts a derived name of one.
         named = [c for c in table.constraints if isinstance(c, CheckConstraint | UniqueConstraint)]
+        given = [c for c in table.constraints if not isinstance(c.name, conv)]
         kinds = [named_type(column.type, impl.dialect) for column in table.c]
-        _refuse_long_names((table.schema, table, *table.c, *named, *table.indexes, *kinds))
+        _refuse_long_names((table.schema, table, *table.c, *named, *given, *table.indexes, *kinds))
         rules = {each: each._create_rule for each in table.constraints}
         table.constraints -= {each for each, rule in rules.items() if rule and not rule(impl)}
 
