@@ -7,8 +7,8 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlalchemy import ARRAY, ForeignKey, MetaData, String, case
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, TSTZRANGE, Range
+from sqlalchemy import ARRAY, DateTime, ForeignKey, MetaData, String, case
+from sqlalchemy.dialects.postgresql import DOMAIN, TSTZMULTIRANGE, TSTZRANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -43,6 +43,9 @@ class Thing(bigint.PrimaryKey, Base):
     token: Mapped[uuid.UUID | None]
     color: Mapped[Color | None]
     moment: Mapped[datetime.datetime | None]
+    since: Mapped[datetime.datetime | None] = mapped_column(
+        DOMAIN("fe_past", DateTime(timezone=True), check="VALUE < now()")
+    )
     data: Mapped[dict[str, object] | None]
     period: Mapped[Range[datetime.datetime] | None] = mapped_column(TSTZRANGE)
     periods: Mapped[list[Range[datetime.datetime]] | None] = mapped_column(TSTZMULTIRANGE)

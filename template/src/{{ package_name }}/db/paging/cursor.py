@@ -35,8 +35,8 @@ class CursorFormat:
         terms = self.terms = (*complete_order(entity, parts),)
         self.columns = [term.column.label(f"order_{n}") for n, term in enumerate(terms)]
         order = sa.tuple_(*(term.ordering for term in terms))
-        own = sa.inspect(entity).selectable._from_objects  # private: the tables of an expression
-        self.has_other_tables = not {*own}.issuperset(order._from_objects)
+        # Tables of the order that are not the entity's. The attributes of SQLAlchemy are private.
+        self.others = {*order._from_objects}.difference(sa.inspect(entity).selectable._from_objects)
         sql = order.compile(dialect=dialect.SQL_DIALECT)
         self._checksum = zlib.crc32(f"{sql} {sql.params}".encode())  # the same in every process
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))

@@ -130,7 +130,7 @@ async def paginate(
     first: Any = sa.bindparam(None, limit + 1, literal_execute=True)
     query = statement.options(*options).add_columns(*form.columns).limit(first).offset(None)
     query = query.order_by(None).order_by(*(term.ordering for term in terms))
-    if form.has_other_tables:
+    if form.others:
         refuse_unjoined(query, "nothing joins {}, so rows repeat: compare columns of the tables")
 
     rows, more = await _read(session, query, terms, place, limit + 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, make_url, text
-from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSTZRANGE
+from sqlalchemy.dialects.postgresql import DOMAIN, JSONB, TSTZMULTIRANGE, TSTZRANGE
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgDateTime
 
 from ..errors import DataException
@@ -36,12 +36,21 @@ class Instant(AsyncpgDateTime):
     asyncpg would take that as the local time of the machine, so another machine would store another
     instant. asyncpg itself refuses a time of day without a zone.
 
-    Limits: values of a domain, and parameters of SQL as text, are not checked. So give them a zone.
+    Limits: parameters of SQL as text and comparisons with a column of a domain are not checked, because
+    the type of the value is not known there. So give these values a zone.
     """
 
     def bind_processor(self, dialect: Dialect) -> Any:
         """Return the function that checks a value before the driver gets it."""
         return _with_zone if self.timezone else None
+
+
+class InstantDomain(DOMAIN):
+    """A domain. If it is over times with time zone, it refuses a value without a zone too."""
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Return the function that checks a value before the driver gets it."""
+        return _with_zone if getattr(self.data_type, "timezone", False) else None
 
 
 def _with_zone(value: Any) -> Any:
@@ -67,7 +76,8 @@ def _checked(kind: Any) -> Any:
     return type("RangeOfInstants", (driver_type,), {"bind_processor": bind_processor})
 
 
-INSTANTS: Any = {DateTime: Instant, **{k: _checked(k) for k in (TSTZRANGE, TSTZMULTIRANGE)}}
+_RANGES: Any = {kind: _checked(kind) for kind in (TSTZRANGE, TSTZMULTIRANGE)}
+INSTANTS: Any = {DateTime: Instant, DOMAIN: InstantDomain, **_RANGES}
 """The driver's types whose values have a time zone."""
 
 _INFINITIES = (datetime.datetime.min, datetime.datetime.max)  # noqa: DTZ901  # they have no zone

@@ -51,14 +51,13 @@ def one_table(model: type[DeclarativeBase]) -> Table:
 def columns_of(model: type[DeclarativeBase], attributes: Attributes) -> list[Column[Any]]:
     """Return the columns of a model that somebody can write, by attribute, or raise TypeError."""
     columns, composites = model.__mapper__.columns, model.__mapper__.composites
-    parts: dict[str, Any] = {name: each._attribute_keys for name, each in composites.items()}
     names = list[str]()
     for each in util.to_list(attributes):
         # A parent and a subclass have the same attributes. No column has the name of anything else.
         owner = each.parent.class_ if isinstance(each, QueryableAttribute) else None
         is_own = owner and (issubclass(owner, model) or issubclass(model, owner))
         name = each.key if is_own else str(each)
-        names += parts.get(name, [name])
+        names += composites[name]._attribute_keys if name in composites else [name]
     known = {key: c for key, c in columns.items() if isinstance(c, Column) and not c.computed}
     if unknown := sorted({*names} - known.keys()):
         raise TypeError(f"{model.__name__} has no column {', '.join(unknown)}, or computes it")

@@ -189,8 +189,7 @@ class Repository(RowRepository[M, K]):
         if where is None or not str(where):
             raise TypeError("this method needs criteria: for all rows, write true()")
         chosen = write(self.model).where(where)
-        told = "the criteria do not join {}, so they choose all rows: compare their columns"
-        refuse_unjoined(chosen, told)
+        refuse_unjoined(chosen, "the criteria do not join {}, so they choose all rows: join them")
         await self.session.flush()
         result = await self.session.execute(chosen, execution_options=options)
         return cast("CursorResult[Any]", result).rowcount
