@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnClause, TableClause, insert
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Batch = Sequence[list[Any]]
@@ -14,8 +14,8 @@ class Destination(NamedTuple):
     """Where rows go: columns of a table, on a connection."""
 
     connection: AsyncConnection
-    table: TableClause
-    columns: Sequence[ColumnClause[Any]]
+    table: sa.TableClause
+    columns: Sequence[sa.ColumnClause[Any]]
 
 
 async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
@@ -23,4 +23,4 @@ async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
     keys = [column.key for column in into.columns]
     async for values in batches:
         rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
-        await into.connection.execute(insert(into.table), rows)
+        await into.connection.execute(sa.insert(into.table), rows)

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
 import sqlalchemy as sa
-from sqlalchemy.sql.expression import FromClause
 
 from .bulk_insert import Batch, Destination
 
@@ -15,7 +14,7 @@ ORDINAL = "number of the row"
 @asynccontextmanager
 async def staged(
     into: Destination, batches: AsyncIterable[Batch], *, few: bool
-) -> AsyncIterator[FromClause]:
+) -> AsyncIterator[sa.FromClause]:
     """Yield a table with the rows of the batches, numbered by `ORDINAL`."""
     connection, table, columns = into
     stage = sa.table(

@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.expression import FromClause
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from .staging import ORDINAL
@@ -22,7 +21,7 @@ def conflict_arguments(target: Any) -> dict[str, Any]:
     return {"index_elements": [*target.columns]}
 
 
-def last_of_each(columns: Sequence[sa.Column[Any]], target: Any, stage: FromClause) -> Any:
+def last_of_each(columns: Sequence[sa.Column[Any]], target: Any, stage: sa.FromClause) -> Any:
     """Return a query of the last one of the staged rows with the same key."""
 
     def staged(element: Any, **_: Any) -> Any:

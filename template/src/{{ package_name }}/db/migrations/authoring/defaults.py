@@ -6,7 +6,10 @@ import sqlalchemy as sa
 
 
 def as_sql(column: sa.Column[Any], dialect: sa.Dialect) -> str:
-    """Return the default as SQL, or the empty string if that is not possible."""
+    """Return the default as SQL, or the empty string if that is not possible.
+
+    A function of Python has another value for each row, so it is not possible.
+    """
     default: Any = column.default
     if default is None or not default.is_scalar:
         return ""
