@@ -30,7 +30,7 @@ def test_a_mixin_on_a_subclass_only_is_refused_where_it_is_mapped(
         key = mapped_column(ForeignKey("parents.id"), primary_key=True)
         table = table | {"id": key, "__annotations__": {"id": Mapped[int]}}
     with pytest.raises(
-        TypeError, match=f"Child has the mixin {mixin.__name__}, but shares rows with Parent"
+        TypeError, match=f"Child shares its rows with Parent: give the mixin {mixin.__name__}"
     ):
         type("Child", (mixin, Parent), {"__mapper_args__": {"polymorphic_identity": "c"}} | table)
 

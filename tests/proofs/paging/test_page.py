@@ -248,6 +248,21 @@ async def test_a_page_has_the_rows_of_one_entity(tables: AsyncSession, statement
         await db.paginate(tables, statement, order_by=[], limit=1)
 
 
+async def test_the_same_statement_has_other_criteria_in_each_call(books: AsyncSession) -> None:
+    statement = select(Book)
+    first, second = [
+        await db.paginate(books, statement, Book.id > low, order_by=[Book.id], limit=2)
+        for low in (2, 5)
+    ]
+    following = await db.paginate(
+        books, statement, Book.id > 2, order_by=[Book.id], limit=2, cursor=first.next
+    )
+    every = await db.paginate(books, statement, order_by=[Book.id], limit=2)
+
+    pages = (first, second, following, every)
+    assert [[book.id for book in page.items] for page in pages] == [[3, 4], [6, 7], [5, 6], [1, 2]]
+
+
 other = aliased(Author)
 BOTH = Book.author_id == Author.id
 NUMBER = select(func.count(Editor.id)).where(Editor.id > Book.id).scalar_subquery()

@@ -142,7 +142,7 @@ async def test_other_synchronous_methods_of_the_session_raise_the_same_errors(
         with suppress(errors.UnitOfWorkError):
             async with things_database.unit_of_work() as work:
                 await violate(work)
-                with pytest.raises(errors.UnitOfWorkError, match="inside savepoint"):
+                with pytest.raises(errors.UnitOfWorkError, match="use savepoint"):
                     await work.session.run_sync(call)
 
 

@@ -1,10 +1,12 @@
 """Keys of many columns, and keys that Python writes in another way than the database."""
 
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from sqlalchemy import CHAR, BigInteger, Column, Text, insert
+from sqlalchemy import CHAR, BigInteger, Column, Text, insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -89,3 +91,42 @@ async def test_keys_of_nine_columns_need_several_statements(keyed: AsyncSession)
     assert len(await cells.get_by_keys(keys)) == len(keys)
     assert await cells.update_by_keys(keys, note="n") == len(keys)
     assert await cells.delete_by_keys(keys) == len(keys)
+
+
+async def test_get_reads_each_kind_of_key(keyed: AsyncSession) -> None:
+    key = (7, *range(8))
+    await keyed.execute(insert(Cell), [dict(zip(AXES, key, strict=True))])
+    cells = repository(keyed, Cell)
+    found = await cells.get_one(key)
+
+    assert [getattr(found, axis) for axis in AXES] == [*key]
+    assert await cells.get(key) is found
+    assert await cells.get((8, *range(8))) is None
+    for wrong in (key[:-1], (*key, 9), 7):
+        with pytest.raises(TypeError, match="a key of Cell has one value for each of a, b, c"):
+            await cells.get(wrong)
+
+
+async def test_get_of_a_known_row_runs_no_query(
+    keyed: AsyncSession, max_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    documents = repository(keyed, Document)
+    document = await documents.add(Document(name="a"))
+    key = document.id
+
+    with max_queries(0):
+        assert await documents.get(key) is document
+    await keyed.delete(document)
+    with max_queries(0):
+        assert await documents.get(key) is document  # as `session.get`, before the flush
+    await keyed.flush()
+    assert await documents.get(key) is None
+
+
+async def test_get_finds_a_row_whose_key_has_null_as_a_view_may_have(keyed: AsyncSession) -> None:
+    for sql in ("DROP CONSTRAINT kk_cells_pkey", "ALTER i DROP NOT NULL"):
+        await keyed.execute(text(f"ALTER TABLE kk_cells {sql}"))
+    key = (*range(8), None)
+    await keyed.execute(insert(Cell.__table__), [dict(zip(AXES, key, strict=True))])
+
+    assert (await repository(keyed, Cell).get_one(key)).i is None

@@ -189,7 +189,7 @@ async def test_defaults_that_are_sql_are_applied(stock: Database[Work]) -> None:
     ("conflict", "update", "error", "message"),
     [
         (["name"], None, ValueError, "the name of one of pk_people, .*, uq_people_nick"),
-        ("uq_people_nobody", None, ValueError, "0 unique constraints or indexes of people"),
+        ("uq_people_nobody", None, ValueError, "0 unique constraints of people"),
         (["id"], None, ValueError, "the rows give no column of pk_people"),
         (["email"], ["room"], ValueError, "update names people.room"),
         (["email"], ["rom"], TypeError, "Person has no column rom"),

@@ -160,7 +160,7 @@ async def test_an_error_that_was_caught_inside_rolls_back_its_unit_of_work(
             with pytest.raises(errors.DataException):
                 await uow.session.execute(text("SELECT 1 / 0"))
 
-    with pytest.raises(errors.UnitOfWorkError, match="an earlier error aborted"):
+    with pytest.raises(errors.UnitOfWorkError, match="an error aborted"):
         await catch_inside()
 
     await add(isolated, "b")

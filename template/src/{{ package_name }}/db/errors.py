@@ -82,10 +82,7 @@ class NotFound(ClientError):
 
 
 class UnitOfWorkError(Error):
-    summary = (
-        "an earlier error aborted this transaction, so nothing can be committed: run the part that "
-        "may fail inside savepoint(), and catch its error outside"
-    )
+    summary = "an error aborted this transaction: use savepoint(), and catch the error outside"
 
 
 class ReadOnlyTransaction(UnitOfWorkError):

@@ -22,18 +22,16 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     It raises the errors of `errors.py`. The driver's error is the `__cause__`. The caller must call
     `dispose()` on the engine.
     """
-    same_names = {"pool_size", "max_overflow", "pool_timeout", "pool_recycle"}
-    queue = {"poolclass": QueuePool, **settings.model_dump(include=same_names)}
+    queue_names = {"pool_size", "max_overflow", "pool_timeout", "pool_recycle"}
+    queue = {"poolclass": QueuePool, **settings.model_dump(include=queue_names)}
+    pool: Any = queue if settings.pool == "queue" else {"poolclass": NullPool}
     engine = dialect.create_engine(
         settings.url,
-        application_name=settings.application_name,
-        connect_timeout=settings.connect_timeout,
         timeouts={} if settings.pgbouncer else settings.timeouts,
         transaction_pooling=settings.pgbouncer,
-        echo=settings.echo,
-        echo_pool=settings.echo_pool,
         hide_parameters=True,
-        **(queue if settings.pool == "queue" else {"poolclass": NullPool}),
+        **settings.model_dump(include={"application_name", "connect_timeout", "echo", "echo_pool"}),
+        **pool,
     )
     refuse_overlap(engine)  # the first one, so that the others do not see refused statements
     refuse_aborted_commit(engine)

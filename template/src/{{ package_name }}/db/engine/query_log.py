@@ -83,9 +83,8 @@ def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
         count = counts.setdefault(connection.get_transaction(), Counter())
         count[query.text] += 1
         if count[query.text] == times + 1:
-            place = find_call_site() or "an unknown place"
             message = "a statement ran more than %d times in one transaction, now at %s: %s"
-            logger.warning(message, times, place, query)
+            logger.warning(message, times, find_call_site() or "an unknown place", query)
 
     listen(engine, count)
 
@@ -106,9 +105,8 @@ def listen(engine: AsyncEngine, call: _Listener) -> Sequence[tuple[Any, ...]]:
         if error.connection and error.statement and error.execution_context:
             end(error.connection, None, error.statement, None, error.execution_context, False)
 
-    names = ("before_cursor_execute", "after_cursor_execute", "handle_error")
-    calls: tuple[Callable[..., None], ...] = (start, end, fail)
-    listeners = [(engine.sync_engine, *each) for each in zip(names, calls, strict=True)]
+    calls = {"before_cursor_execute": start, "after_cursor_execute": end, "handle_error": fail}
+    listeners: list[tuple[Any, ...]] = [(engine.sync_engine, *each) for each in calls.items()]
     for each in listeners:
         event.listen(*each)
     return listeners

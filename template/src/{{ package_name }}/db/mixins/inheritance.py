@@ -21,7 +21,5 @@ def _refuse_on_subclass(mapper: Mapper[Any], model: type[FollowsRows]) -> None:
     parent = mapper.inherits.class_
     for mixin in model.__mro__:
         if FollowsRows in mixin.__bases__ and not issubclass(parent, mixin):
-            raise TypeError(
-                f"{model.__name__} has the mixin {mixin.__name__}, but shares rows with "
-                f"{parent.__name__}, which does not: give the mixin to the root class"
-            )
+            shared = f"{model.__name__} shares its rows with {parent.__name__}"
+            raise TypeError(f"{shared}: give the mixin {mixin.__name__} to the root class")

@@ -33,7 +33,7 @@ class CursorFormat:
 
     def __init__(self, entity: Any, parts: tuple[Part, ...]) -> None:
         terms = self.terms = (*complete_order(entity, parts),)
-        self.columns = [term.column.label(f"order_{n}") for n, term in enumerate(terms)]
+        self.columns = (*(term.column.label(f"order_{n}") for n, term in enumerate(terms)),)
         order = sa.tuple_(*(term.ordering for term in terms))
         # Tables of the order that are not the entity's. The attributes of SQLAlchemy are private.
         self.others = {*order._from_objects}.difference(sa.inspect(entity).selectable._from_objects)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc, util
 from sqlalchemy.sql import compiler, operators, visitors
 
 from ..dialect import dialect
@@ -40,31 +41,30 @@ Part = tuple[sa.ColumnElement[Any], bool, bool]
 _REFUSED = "order_by takes columns and SQL expressions, not text, relationships or window functions"
 
 
-def directed(item: Any) -> Any:
-    """Return an element of ORDER BY with its direction. Text in `text()` has its own.
+def directed(order_by: Any) -> list[Any]:
+    """Return the elements of ORDER BY with their directions. Text in `text()` has its own.
 
     Raises:
-        TypeError: the element is text, a relationship or no expression at all.
+        TypeError: an element is text, a relationship or no expression at all.
     """
-    with suppress(sa.exc.ArgumentError, NotImplementedError):
-        if not isinstance(item, str):
-            return item if isinstance(item, sa.UnaryExpression | sa.TextClause) else sa.asc(item)
+    known, items = (sa.UnaryExpression, sa.TextClause), util.to_list(order_by)
+    with suppress(exc.ArgumentError, NotImplementedError):
+        if not any(isinstance(each, str) for each in items):
+            return [each if isinstance(each, known) else sa.asc(each) for each in items]
     raise TypeError(_REFUSED)
 
 
-def part(item: sa.ColumnExpressionArgument[Any]) -> Part:
-    """Return the parts of an element of ORDER BY.
+def part(expression: Any) -> Part:
+    """Return the parts of an element of ORDER BY that has its direction.
 
     Raises:
-        TypeError: as for `directed`, or the element has a window function.
+        TypeError: the element is `text()`.
     """
-    expression: Any = directed(item)
     modifiers = set[Any]()
     while isinstance(expression, sa.UnaryExpression) and expression.modifier:
         modifiers.add(expression.modifier)
         expression = expression.element
-    kinds = {type(each) for each in visitors.iterate(expression)}
-    if sa.Over in kinds or not isinstance(expression, sa.ColumnElement):
+    if not isinstance(expression, sa.ColumnElement):
         raise TypeError(_REFUSED)
     descending = operators.desc_op in modifiers
     by_default = descending and operators.nulls_last_op not in modifiers
@@ -75,9 +75,11 @@ def complete_order(entity: Any, parts: Sequence[Part]) -> list[Term]:
     """Return an order with the missing columns of the primary key at its end.
 
     Raises:
-        TypeError: the values of a type in the order are not scalars, or rows of several tables may
-            have the same key, as in concrete inheritance.
+        TypeError: an element has a window function, or a type whose values are not scalars. Or rows of
+            several tables may have the same key, as in concrete inheritance.
     """
+    if any(isinstance(each, sa.Over) for part in parts for each in visitors.iterate(part[0])):
+        raise TypeError(_REFUSED)
     mapper = sa.inspect(entity).mapper
     others = [each for each in mapper.self_and_descendants if each is not mapper]
     if mapper.with_polymorphic and any(each.concrete for each in others):

@@ -29,7 +29,8 @@ If a join repeats a row, the row is still one item. Then more statements read ro
 full. If the order has a column of the joined table, a row is an item for each of its places.
 
 An order is prepared only once if its expressions are the same objects in each call: columns of a model,
-or an expression that the program keeps. Other expressions are prepared for each page.
+or an expression that the program keeps. Other expressions are prepared for each page. It is the same for
+a statement: pass `criteria` on their own.
 
 Limits: there is no total and no jump to page 70. Two pages are two statements: they see the same
 snapshot only in REPEATABLE READ. An order by JSON, arrays, ranges, intervals or network addresses is
@@ -48,8 +49,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.interfaces import ORMOption
 
+from ..engine.translation import translated
 from .cursor import CursorFormat, Place
-from .order import Term, part, refuse_unjoined
+from .order import Term, directed, part, refuse_unjoined
 
 M = TypeVar("M")
 
@@ -89,7 +91,7 @@ class PageArguments(TypedDict, total=False):
 async def paginate(
     session: AsyncSession,
     statement: sa.Select[M],
-    *,
+    *criteria: sa.ColumnExpressionArgument[bool],
     order_by: OrderBy,
     limit: int,
     cursor: str | None = None,
@@ -101,6 +103,7 @@ async def paginate(
 
     Args:
         statement: a `select()` of one entity; its own order, limit and offset are replaced.
+        criteria: more conditions, which may differ in each call.
         order_by: columns or expressions, or one of them.
         limit: how many rows at most, 1 or more. If a client gives it, bound it.
         cursor: `next`, `previous` or one of `item_cursors` of another page; None for the first page.
@@ -113,23 +116,22 @@ async def paginate(
         InvalidCursor: the cursor is malformed, or belongs to another order.
         ValueError: the limit is below 1.
         TypeError: the statement does not select one entity, or the order is text. Or the order has a
-            column of a table that the statement does not join. Or a cursor cannot hold its values: JSON, an array, an interval, or a function without a type. Write
-            `func.lower(User.email, type_=Text)`.
+            column of a table that nothing joins. Or a cursor cannot hold its values: JSON, an array, an
+            interval, or a function without a type. Write `func.lower(User.email, type_=Text)`.
     """
     if limit < 1:
         raise ValueError("the limit of a page must be 1 or more")
     selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
     if len(selected) != 1 or selected[0][0] is not selected[0][1]:
         raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
-    form = _format(selected[0][0], tuple(map(part, sa.util.to_list(order_by))))
+    form = _format(selected[0][0], tuple(map(part, directed(order_by))))
     place, leads_back = (None, False) if cursor is None else form.load(cursor)
     backward = backward or leads_back
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
-    # The limit is a number in the SQL. A generic plan does not know the value of a parameter: it expects
-    # a tenth of all rows, and may read the whole table.
-    first: Any = sa.bindparam(None, limit + 1, literal_execute=True)
-    query = statement.options(*options).add_columns(*form.columns).limit(first).offset(None)
-    query = query.order_by(None).order_by(*(term.ordering for term in terms))
+    query = _query(statement, form.columns, terms, limit)
+    with translated:  # a query that stays the same object has its key for SQLAlchemy's cache
+        query = query.options(*options) if options else query
+        query = query.where(*criteria) if criteria else query
     if form.others:
         refuse_unjoined(query, "nothing joins {}, so rows repeat: compare columns of the tables")
 
@@ -155,6 +157,15 @@ async def paginate(
 
 
 _format = lru_cache(maxsize=256)(CursorFormat)
+
+
+@lru_cache(maxsize=256)
+def _query(statement: Any, columns: Sequence[Any], terms: Sequence[Term], limit: int) -> Any:
+    # The limit is a number in the SQL. A generic plan does not know the value of a parameter: it expects
+    # a tenth of all rows, and may read the whole table.
+    first: Any = sa.bindparam(None, limit + 1, literal_execute=True)
+    query = statement.add_columns(*columns).limit(first).offset(None).order_by(None)
+    return query.order_by(*(term.ordering for term in terms))
 
 
 async def _read(

@@ -75,8 +75,8 @@ async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
     connection, table, columns = into
     if obstacle := await _find_obstacle(into):
         _logger.info("no COPY into %s: %s", table, obstacle)
-    names, keys = [each.name for each in columns], [each.key for each in columns]
-    schema = into.translated().schema
+    keys = [each.key for each in columns]
+    where = {"columns": [each.name for each in columns], "schema_name": into.translated().schema}
     async for values in batches:
         if obstacle:
             rows = [dict(zip(keys, row, strict=True)) for row in zip(*values, strict=True)]
@@ -84,9 +84,7 @@ async def bulk_insert(into: Destination, batches: AsyncIterable[Batch]) -> None:
             continue
         records = zip(*into.processed(values), strict=True)
         async with _driver(connection) as driver:
-            await driver.copy_records_to_table(
-                table.name, schema_name=schema, columns=names, records=records
-            )
+            await driver.copy_records_to_table(table.name, records=records, **where)
 
 
 def untyped(columns: Sequence[sa.ColumnClause[Any]]) -> list[sa.ColumnClause[Any]]:

@@ -69,7 +69,8 @@ def connect_error(error: Exception, url: URL) -> Error:
             return ConnectionRejected(f"{where} does not offer TLS as the URL asks for it: {error}")
         case TimeoutError():
             return ConnectionFailure(f"{where} did not answer in time")
-        case UnicodeError():
+        # The second one is asyncpg's ClientConfigurationError.
+        case UnicodeError() | Exception(__cause__=ValueError()):
             return SettingsError(f"the URL of {where} is not valid: {error}")
         case FileNotFoundError() if url.host:  # otherwise the socket is missing
             return SettingsError(f"a file that the URL of {where} names is missing")
@@ -79,8 +80,6 @@ def connect_error(error: Exception, url: URL) -> Error:
             return ConnectionRejected(f"{where} refuses the connection: {error}")
         case OSError():
             return ConnectionFailure(f"{where} cannot be reached: {error}")
-    if isinstance(error.__cause__, ValueError):  # asyncpg's ClientConfigurationError
-        return SettingsError(f"the URL of {where} is not valid: {error}")
     # The server's own words: a wrong password, no such database, too many clients.
     ours = translate(error) or ConnectionRejected()
     return type(ours)(f"{where} refuses the connection: {error}", sqlstate=ours.sqlstate)

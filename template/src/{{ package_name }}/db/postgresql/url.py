@@ -18,7 +18,6 @@ from sqlalchemy import URL, exc, make_url
 
 DRIVER = "postgresql+asyncpg"
 
-_FORMS = {"postgres", "postgresql", DRIVER}
 _FOR_SQLALCHEMY = {"host", "port"}
 _FOR_ASYNCPG = {
     *("application_name", "krbsrvname", "options", "passfile", "target_session_attrs"),
@@ -42,7 +41,7 @@ def parse_url(text: str | URL) -> URL:
             "it does not have the form postgresql://user:password@host:5432/database; "
             "percent-encode special characters of the password"
         ) from None
-    if url.drivername not in _FORMS:
+    if url.drivername not in {"postgres", "postgresql", DRIVER}:
         raise ValueError("it must begin with postgresql://, without the name of another driver")
     if not url.database:
         raise ValueError("it names no database after the last slash")

@@ -39,7 +39,7 @@ ON CONFLICT                                               no conflict by such an
 
 from typing import Any
 
-from sqlalchemy import delete, event, func
+from sqlalchemy import event, func
 from sqlalchemy.orm import Mapper, ORMExecuteState, with_loader_criteria
 
 from ..errors import NotFound, UnitOfWorkError
@@ -108,7 +108,7 @@ class SoftDeleteRepository(Repository[M, K]):
             ForeignKeyViolation: other rows still refer to this row.
             TypeError: the model is not mapped to one table.
         """
-        if not await self._write(delete, [self._has_key([key])], include_deleted=True):
+        if not await self._write([self._has_key([key])], include_deleted=True):
             raise NotFound(f"there is no {self.model.__name__} with this key")
 
 
@@ -129,10 +129,8 @@ def _hide_deleted(state: ORMExecuteState) -> None:
         rows_by_key = isinstance(state.parameters, list)
         mapper = state.bind_mapper
         if (state.is_delete or rows_by_key) and mapper and issubclass(mapper.class_, SoftDelete):
-            raise UnitOfWorkError(
-                f"{mapper.class_.__name__} has soft delete, and this statement ignores that: use a "
-                "SoftDeleteRepository, or the execution option include_deleted=True"
-            )
+            how = "use a SoftDeleteRepository, or the execution option include_deleted=True"
+            raise UnitOfWorkError(f"{mapper.class_.__name__} has soft delete: {how}")
     elif not state.is_select or state.is_column_load or has_its_option:
         return
     state.update_execution_options(include_deleted=False)

@@ -12,10 +12,11 @@ or `exists()` instead, which repeat nothing.
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from itertools import islice
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, select, tuple_, util
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
@@ -28,7 +29,7 @@ from ..paging.values import padded
 M = TypeVar("M", bound=DeclarativeBase)
 K = TypeVar("K")
 
-Criterion = ColumnExpressionArgument[bool]
+Criterion = sa.ColumnExpressionArgument[bool]
 """A condition on the rows, such as `User.email == email`."""
 
 # PostgreSQL takes at most 32767 parameters in a statement. Padding doubles the keys at most.
@@ -92,7 +93,13 @@ class ReadRepository(Generic[M, K]):
         if how and (any(how.values()) or {} in how.values() or {*how} - Reading.__optional_keys__):
             # If the session had the row, it would return it unchanged, and ignore the options.
             return await self.one_or_none(self._has_key([key]), **how)
-        return await self.session.get(self.model, self._identity(key))
+        identity = self._identity(key)
+        known = self.session.identity_key(self.model, identity) in self.session.identity_map
+        if known or None in identity:
+            return await self.session.get(self.model, identity)
+        # `session.get` would build the statement again, which takes a fifth of its time.
+        values = {f"key_{n}": value for n, value in enumerate(identity)}
+        return (await self.session.scalars(_by_key(self.model), values)).unique().one_or_none()
 
     async def get_one(self, key: K, **how: Unpack[Reading]) -> M:
         """Return the row with this primary key. The arguments are those of `get`.
@@ -182,8 +189,8 @@ class ReadRepository(Generic[M, K]):
         With an index for the order, every page is equally fast. `paging/page.py` describes the
         index, the arguments and the errors.
         """
-        query = self._select(*criteria)
-        return await paginate(self.session, query, order_by=order_by, limit=limit, **which)
+        sql = _rows_of(self.model)
+        return await paginate(self.session, sql, *criteria, order_by=order_by, limit=limit, **which)
 
     @asynccontextmanager
     async def stream(
@@ -218,22 +225,22 @@ class ReadRepository(Generic[M, K]):
 
     async def count(self, *criteria: Criterion) -> int:
         """Return how many rows meet all criteria. The server reads each of them."""
-        query = self._select(*criteria).with_only_columns(func.count(), maintain_column_froms=True)
-        return (await self.session.scalars(query)).one()
+        sql = self._select(*criteria).with_only_columns(sa.func.count(), maintain_column_froms=True)
+        return (await self.session.scalars(sql)).one()
 
     async def exists(self, *criteria: Criterion) -> bool:
         """Return whether a row meets all criteria. The server stops at the first one."""
-        return (await self.session.scalars(select(self._select(*criteria).exists()))).one()
+        return (await self.session.scalars(sa.select(self._select(*criteria).exists()))).one()
 
     @translated
-    def _select(self, *criteria: Criterion, order_by: OrderBy = (), **how: Any) -> Select[M]:
+    def _select(self, *criteria: Criterion, order_by: OrderBy = (), **how: Any) -> sa.Select[M]:
         if unknown := {*how} - Reading.__optional_keys__:
             raise TypeError(f"there is no argument {', '.join(unknown)}")
-        statement = select(self.model).where(*criteria).options(*how.get("options") or ())
-        statement = statement.order_by(*map(directed, util.to_list(order_by)))
+        statement = sa.select(self.model).where(*criteria).options(*how.get("options") or ())
+        statement = statement.order_by(*directed(order_by))
         lock, anew = how.get("with_for_update"), how.get("populate_existing")
         if lock is not None and lock is not False:
-            flags = RowLock(of=self.model) | (RowLock() if lock is True else lock)
+            flags: Any = RowLock(of=self.model) | (RowLock() if lock is True else lock)
             # Otherwise a row in the session would be locked but keep its old values: a lost update.
             statement, anew = statement.with_for_update(**flags), True
         return statement.execution_options(populate_existing=True) if anew else statement
@@ -243,7 +250,7 @@ class ReadRepository(Generic[M, K]):
             raise NotFound(f"there is no {self.model.__name__} with this key")
         return entity
 
-    def _have_keys(self, keys: Iterable[K]) -> Iterator[ColumnElement[bool]]:
+    def _have_keys(self, keys: Iterable[K]) -> Iterator[sa.ColumnElement[bool]]:
         """Yield criteria for any number of keys. A statement takes one of them."""
         remaining = iter(dict.fromkeys(keys))  # a key in two statements would change its row twice
         number = _KEY_VALUES_IN_A_STATEMENT // len(self.model.__mapper__.primary_key)
@@ -251,12 +258,22 @@ class ReadRepository(Generic[M, K]):
             yield self._has_key(some)
 
     def _identity(self, key: K) -> tuple[Any, ...]:
-        return key if isinstance(key, tuple) else (key,)
-
-    def _has_key(self, keys: Sequence[K]) -> ColumnElement[bool]:
+        identity = key if isinstance(key, tuple) else (key,)
         columns = self.model.__mapper__.primary_key
-        rows = [self._identity(key) for key in padded([*keys])]
-        if any(len(row) != len(columns) for row in rows):
+        if len(identity) != len(columns):
             names = ", ".join(column.name for column in columns)
             raise TypeError(f"a key of {self.model.__name__} has one value for each of {names}")
-        return tuple_(*columns).in_(rows)
+        return identity
+
+    def _has_key(self, keys: Sequence[K]) -> sa.ColumnElement[bool]:
+        columns = self.model.__mapper__.primary_key
+        return sa.tuple_(*columns).in_([self._identity(key) for key in padded([*keys])])
+
+
+_rows_of: Any = cache(sa.select)
+
+
+@cache
+def _by_key(model: Any) -> Any:
+    key = enumerate(model.__mapper__.primary_key)
+    return sa.select(model).where(*(c == sa.bindparam(f"key_{n}", type_=c.type) for n, c in key))

@@ -84,10 +84,8 @@ def _find_target(batches: Batches[M], conflict_target: ConflictTarget) -> Target
         found = [t for t in targets if {*getattr(t, "expressions", t.columns)} == wanted]
     if len(found) != 1:
         names = ", ".join(sorted(str(each.name) for each in targets))
-        raise ValueError(
-            f"conflict_target means {len(found)} unique constraints or indexes of {batches.table}, "
-            f"not one: give the columns or the name of one of {names}"
-        )
+        means = f"conflict_target means {len(found)} unique constraints of {batches.table}, not one"
+        raise ValueError(f"{means}: give the columns or the name of one of {names}")
     if any(_SORTED.search(str(each)) for each in getattr(found[0], "expressions", ())):
         raise ValueError(f"ON CONFLICT cannot use {found[0].name}: create it without DESC or NULLS")
     # An index has no columns if its expressions are text.

@@ -133,7 +133,7 @@ class Repository(RowRepository[M, K]):
                 delete all rows write `true()`. Or the model is not mapped to one table.
             ForeignKeyViolation: other rows still refer to one of them.
         """
-        return await self._write(delete, criteria)
+        return await self._write(criteria)
 
     async def update_where(self, *criteria: Criterion, **values: object) -> int:
         """Change the rows that meet all criteria, in one statement. Return how many there were.
@@ -157,9 +157,7 @@ class Repository(RowRepository[M, K]):
         new = next_version(self.model)
         new |= zip(columns_of(self.model, given), given.values(), strict=True)
         # The server knows which rows were chosen.
-        count = await self._write(
-            lambda model: update(model).values(new), criteria, synchronize_session="fetch"
-        )
+        count = await self._write(criteria, new, synchronize_session="fetch")
         # What the server computed has expired in the session, and would be I/O outside of `await`.
         mine = [each for each in self.session if isinstance(each, self.model)]
         expressions = expressions_of(self.model)
@@ -177,8 +175,8 @@ class Repository(RowRepository[M, K]):
             raise TypeError(f"a {type(entity).__name__} is no {self.model.__name__}")
         return entity
 
-    async def _write(self, write: Any, criteria: Sequence[Criterion], **options: object) -> int:
-        """Run `update` or `delete` for the rows that meet all criteria. Return how many there were.
+    async def _write(self, criteria: Sequence[Criterion], new: Any = None, **options: Any) -> int:
+        """Run an UPDATE with new values, or a DELETE. Return how many rows met all criteria.
 
         Criteria that name another table and do not join it choose all rows: `User.name == "Ada"` is true
         for each row of `posts` if there is an Ada. SQLAlchemy only warns, while such a statement runs.
@@ -188,7 +186,8 @@ class Repository(RowRepository[M, K]):
         # With an empty `and_()`, SQLAlchemy would leave out the WHERE.
         if where is None or not str(where):
             raise TypeError("this method needs criteria: for all rows, write true()")
-        chosen = write(self.model).where(where)
+        change = delete(self.model) if new is None else update(self.model).values(new)
+        chosen = change.where(where)
         refuse_unjoined(chosen, "the criteria do not join {}, so they choose all rows: join them")
         await self.session.flush()
         result = await self.session.execute(chosen, execution_options=options)

@@ -21,11 +21,11 @@ class ReadRepository(read.ReadRepository[M, K]):
     """Read the rows of `model`. `K` is the type of its `id`."""
 
     def _identity(self, key: Any) -> tuple[Any, ...]:
-        if isinstance(key, tuple):
-            return key
-        if tenant := tenant_of(self.session.sync_session):
-            return tenant.id, key
-        raise NoTenant
+        if not isinstance(key, tuple):
+            if not (tenant := tenant_of(self.session.sync_session)):
+                raise NoTenant
+            key = tenant.id, key
+        return super()._identity(key)
 
 
 class Repository(ReadRepository[M, K], write.Repository[M, K]):

@@ -160,8 +160,7 @@ class Database(Generic[U, R]):
         if task in self._busy:
             raise UnitOfWorkError(
                 f"this task has an open unit of work already, opened at {self._busy[task]}: pass that "
-                "one on, or use its savepoint(). A test must end its unit of work before it sends a "
-                "request, because httpx's ASGITransport runs the application in the test's task"
+                "one on, or use its savepoint(). In a test, end it before you send a request by httpx"
             )
         self._busy[task] = find_call_site() or "an unknown place"
         try:

@@ -10,7 +10,7 @@ itself: a read-only unit of work, or the route of a web framework.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import stamina
 
@@ -42,7 +42,6 @@ async def retry(work: Callable[[], Awaitable[T]], *, attempts: int = 5) -> T:
             raise failed.pop()  # stamina counts, logs and waits as if this were the first attempt
         return await work()
 
-    caller = stamina.AsyncRetryingCaller(
-        attempts=attempts, timeout=None, wait_initial=0.02, wait_max=2.0, wait_jitter=0.05
-    )
+    waits: Any = {"wait_initial": 0.02, "wait_max": 2.0, "wait_jitter": 0.05}  # in seconds
+    caller = stamina.AsyncRetryingCaller(attempts=attempts, timeout=None, **waits)
     return await caller.on(TransientError)(attempt)
