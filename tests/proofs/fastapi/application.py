@@ -253,6 +253,7 @@ async def until_the_response(request: Request) -> AsyncIterator[None]:
         request.app.state.noted.put_nowait("end")
 
 
+@retried.get("/retried-bodies", dependencies=[Depends(until_the_response)])
 @retried.post("/retried-bodies", dependencies=[Depends(until_the_response)])
 async def read_the_body_in_each_run(request: Request) -> str:
     request.app.state.runs += 1
@@ -275,6 +276,16 @@ async def add_post_late_in_each_run(uow: LateWork, author: Key, request: Request
 async def upload(file: UploadFile, request: Request) -> None:
     request.app.state.runs += 1
     raise errors.DeadlockDetected
+
+
+@retried.post("/forms")
+async def read_a_form_by_hand(request: Request) -> str:
+    request.app.state.runs += 1
+    file = (await request.form())["file"]
+    content = file if isinstance(file, str) else (await file.read()).decode()
+    if request.app.state.runs < 2:
+        raise errors.DeadlockDetected
+    return content
 
 
 @router.post("/lost-moves")

@@ -6,6 +6,8 @@ not use them, these tests fail.
 
 import asyncio
 
+import pytest
+
 from tests.proofs.fastapi.sites import Site
 from tests.proofs.support.faults import credits_by_user
 
@@ -24,8 +26,11 @@ async def test_background_tasks_of_attempts_that_failed_are_dropped(isolated_sit
     assert list((await credits_by_user(isolated_site.database)).values()) == [990, 1010]
 
 
-async def test_each_attempt_has_the_body_and_its_own_dependencies(isolated_site: Site) -> None:
-    answer = await isolated_site.client.post("/retried-bodies", content="text")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_each_attempt_has_the_body_and_its_own_dependencies(
+    isolated_site: Site, method: str
+) -> None:
+    answer = await isolated_site.client.request(method, "/retried-bodies", content="text")
 
     assert answer.json() == "text"
     assert isolated_site.app.state.runs == 3
@@ -33,8 +38,10 @@ async def test_each_attempt_has_the_body_and_its_own_dependencies(isolated_site:
     assert noted(isolated_site) == ["begin", "end"] * 3
 
 
-async def test_an_upload_never_runs_again(isolated_site: Site) -> None:
-    answer = await isolated_site.client.post("/uploads", files={"file": b"content"})
+@pytest.mark.parametrize("path", ["/uploads", "/forms"])
+async def test_an_upload_never_runs_again(isolated_site: Site, path: str) -> None:
+    """Otherwise the second attempt would read an empty file, and a 2xx would commit the wrong content."""
+    answer = await isolated_site.client.post(path, files={"file": b"content"})
 
     assert answer.status_code == 503
     assert isolated_site.app.state.runs == 1

@@ -8,8 +8,8 @@ The dependencies and the function run again, in a new transaction. The client ge
 the last attempt. Background tasks of a failed attempt do not run. The function must have no effect
 outside of its transaction. Send a mail in an `after_commit` hook or a background task.
 
-A route with a form or an upload does not run again, because it cannot be read twice. Any other body is
-read into memory. So a route that reads its body as a stream needs another router. A streamed
+A request with a form or an upload does not run again, because it cannot be read twice. Any other body
+is read into memory. So a route that reads its body as a stream needs another router. A streamed
 response begins after the last attempt, and does not run again. This does not work for websockets.
 
 A dependency that begins before the unit of work ends after the commit. If its end raised a
@@ -21,7 +21,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from fastapi import Request, Response
-from fastapi.params import Form
 from fastapi.routing import APIRoute
 
 from ..unit_of_work.retry import retry
@@ -38,12 +37,12 @@ class RetriedRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Return FastAPI's handler in a function that repeats it. FastAPI calls this."""
         handle = super().get_route_handler()
-        if self.body_field and isinstance(self.body_field.field_info, Form):
-            return handle
 
         async def handle_with_retries(request: Request) -> Response:
-            if request.method not in {"GET", "HEAD"}:
-                await request.body()  # the request object keeps the body for the next attempt
+            # The route may read a form that FastAPI does not know, so its parameters do not tell.
+            if "form" in request.headers.get("Content-Type", "").lower():
+                return await handle(request)
+            await request.body()  # the request object keeps the body for the next attempt
             return await retry(partial(_attempt, handle, request), attempts=self.attempts)
 
         return handle_with_retries
