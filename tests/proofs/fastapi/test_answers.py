@@ -1,14 +1,16 @@
 """Answers at the edges of HTTP: statuses without a body or a name, long bodies and lists, odd paths."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Request, Response
 from starlette.types import Message
 
 from shop.db import Page
+from shop.db.errors import NotFound
 from shop.db.fastapi import RetriedRoute, install, set_page_links
 from shop.models import Base
 from tests.db.fastapi.fixtures import client_of
@@ -29,6 +31,11 @@ async def page(name: str, request: Request, response: Response) -> None:
 @router.post("/lists")
 async def count_numbers(numbers: list[int]) -> int:
     return len(numbers)
+
+
+@router.post("/names")
+async def find(name: Annotated[Any, Body()]) -> None:
+    raise NotFound(f"there is no {name}")
 
 
 @router.post("/events")
@@ -72,6 +79,14 @@ async def test_a_422_has_the_first_hundred_errors_of_a_long_list(edges: httpx.As
 
     assert answer.status_code == 422
     assert len(answer.json()["errors"]) == 100
+
+
+async def test_half_of_a_surrogate_pair_in_a_message_is_sent_back(edges: httpx.AsyncClient) -> None:
+    answer = await edges.post(
+        "/names", headers={"Content-Type": "application/json"}, content=rb'"\ud800"'
+    )
+
+    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no \ud800")
 
 
 @pytest.mark.parametrize("name", ["ł", "a\r\nX-Mine: 1", "100 %", "a>b?c#d"])

@@ -23,6 +23,7 @@ The response has no SQL, no values, no hosts and no lines of source code. The lo
 A websocket that is not accepted yet gets the same response. After that it is closed with the code 1011.
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from http.client import responses
@@ -88,7 +89,8 @@ def answer(status: int, detail: str, fields: Mapping[str, str] = {}) -> Response
     # A status such as 499 has no name.
     problem = Problem(title=responses.get(status, ""), status=status, detail=detail, errors=fields)
     headers = {"Retry-After": "1"} if status == 503 else None
-    content = problem.model_dump_json(exclude_defaults=True)
+    # A client may send half of a surrogate pair. UTF-8 cannot express it, and escapes of JSON can.
+    content = json.dumps(problem.model_dump(exclude_defaults=True))
     return Response(content, status, headers, media_type=MEDIA_TYPE)
 
 
