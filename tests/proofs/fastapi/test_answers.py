@@ -101,6 +101,17 @@ async def test_the_link_of_a_page_has_the_path_of_the_request(
     assert "X-Mine" not in answer.headers
 
 
+@pytest.mark.parametrize("prefix", ["", "/api", "/api/mounted"])
+async def test_the_link_of_a_page_has_the_prefix_of_a_proxy_once(app: FastAPI, prefix: str) -> None:
+    """A server adds its `--root-path` to the path. `FastAPI(root_path=…)` does not."""
+    app.mount("/mounted", app)
+    calls = httpx.ASGITransport(app, root_path="/api")
+    async with httpx.AsyncClient(transport=calls, base_url="http://shop") as client:
+        answer = await client.get(f"{prefix}/authors/a/posts")
+
+    assert answer.headers["Link"].startswith(f"<{prefix or '/api'}/authors/a/posts?")
+
+
 @pytest.mark.parametrize("path", ["/lists", "/events"])
 @pytest.mark.parametrize("has_length", [True, False])
 async def test_a_body_that_is_too_long_is_refused_before_the_route_runs(

@@ -51,7 +51,9 @@ class PageOf(BaseModel, Generic[T]):
 
 def set_page_links(request: Request, response: Response, page: Page[Any]) -> None:
     """Send the links to the next and the previous page as the header `Link` (RFC 8288)."""
-    path = quote(request.scope["path"])
+    # With `FastAPI(root_path=…)` the path may lack the prefix of a proxy.
+    prefix = request.scope.get("root_path", "")
+    path = quote(prefix + request.scope["path"].removeprefix(prefix))
     for relation, cursor in (("next", page.next), ("prev", page.previous)):
         if cursor:
             # The link is relative, because this process may not know the host name of a proxy.
