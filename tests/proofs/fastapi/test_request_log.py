@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import StreamingResponse
@@ -99,3 +100,15 @@ async def test_a_request_that_is_cancelled_has_no_status_in_the_log(
     [line] = lines(capsys)
     assert line["event"] == "GET /waits - (broken off)"
     assert (line["status"], line["complete"]) == (None, False)
+
+
+async def test_a_request_for_the_health_is_quiet_also_behind_a_prefix(
+    app: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("DEBUG")
+    calls = httpx.ASGITransport(app, root_path="/api")
+    async with httpx.AsyncClient(transport=calls, base_url="http://shop") as client:
+        await client.get("/api/health/live")
+
+    [line] = [each for each in lines(capsys) if each["event"].startswith("GET ")]
+    assert (line["event"], line["level"]) == ("GET /api/health/live 200", "debug")

@@ -80,7 +80,8 @@ class RequestLog:
             path = quote(scope["path"])  # a line break would begin a new line in the log
             fields = {"method": scope["method"], "path": path, "status": status}
             figures = {"complete": complete, "seconds": monotonic() - start, "statements": len(ran)}
-            level = logging.DEBUG if path.startswith("/health/") else logging.INFO
+            route = scope["path"].removeprefix(scope.get("root_path", ""))
+            level = logging.DEBUG if route.startswith("/health/") else logging.INFO
             end = f"{status or '-'}{'' if complete else ' (broken off)'}"
             _log.log(level, f"%(method)s %(path)s {end}", fields, extra=fields | figures)
 
