@@ -38,6 +38,8 @@ class Shown(NamedTuple):
 # For the first sentence of each note, a project that the note concerns.
 SHOWN: dict[str, Shown] = {
     "A foreign key to an open table may not CASCADE.": Shown({"multi_tenancy": "rls"}, bool),
+    "In new projects, a log-in with half of a surrogate pair in the password is a 401, and no longer"
+    " a 500.": Shown({"web_framework": "fastapi"}, bool),
     "The example's API is stricter in new projects: a time is text, a search has a limit, and a draft"
     " of an inactive user is hidden.": Shown(
         {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")

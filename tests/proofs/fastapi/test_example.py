@@ -94,6 +94,19 @@ async def test_no_cache_keeps_a_token(client: httpx.AsyncClient) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+async def test_a_password_that_utf_8_cannot_express_is_wrong(client: httpx.AsyncClient) -> None:
+    """The client chooses how the parts of a form are decoded, so it can send half of a surrogate pair."""
+    parts = [
+        f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in {"username": "ada@example.com", "password": r"\ud800"}.items()
+    ]
+    headers = {"Content-Type": "multipart/form-data; boundary=B; charset=unicode_escape"}
+
+    answer = await client.post("/tokens", content="".join([*parts, "--B--\r\n"]), headers=headers)
+
+    assert answer.status_code == 401
+
+
 async def test_a_batch_is_not_split_because_of_lines_with_a_zero_character(
     committing_client: httpx.AsyncClient, database: Database
 ) -> None:
