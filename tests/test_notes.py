@@ -40,6 +40,8 @@ SHOWN: dict[str, Shown] = {
     "A foreign key to an open table may not CASCADE.": Shown({"multi_tenancy": "rls"}, bool),
     "In new projects, a log-in with half of a surrogate pair in the password is a 401, and no longer"
     " a 500.": Shown({"web_framework": "fastapi"}, bool),
+    "In new projects, the import of posts rejects a line with more values than columns, and no longer"
+    " cuts it.": Shown({"example": True}, bool),
     "The example's API is stricter in new projects: a time is text, a search has a limit, and a draft"
     " of an inactive user is hidden.": Shown(
         {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")

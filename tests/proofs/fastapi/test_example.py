@@ -123,6 +123,21 @@ async def test_a_batch_is_not_split_because_of_lines_with_a_zero_character(
     assert len(queries) < 10
 
 
+async def test_a_line_with_more_values_than_columns_is_rejected_and_not_cut(
+    committing_client: httpx.AsyncClient, database: Database
+) -> None:
+    headers = as_user(await add_user(database, "ada"))
+    files = {"file": b'title,body\n1,Dear all, welcome\n2,"Dear all, welcome"\n'}
+
+    answer = await committing_client.post("/files/posts", files=files, headers=headers)
+
+    assert answer.json() == {
+        "imported": 1,
+        "rejected": [{"line": 1, "reason": "values without a column: [' welcome']"}],
+        "rejected_in_all": 1,
+    }
+
+
 @pytest.mark.parametrize("field", [{"publish_at": 0}, {"publish_at": "0"}, {"published": 1}])
 async def test_a_value_with_another_type_than_the_documented_type_is_refused(
     client: httpx.AsyncClient, isolated: Database, field: dict[str, object]

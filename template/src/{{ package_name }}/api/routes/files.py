@@ -16,7 +16,7 @@ from fastapi import APIRouter, HTTPException, UploadFile
 from fastapi.responses import StreamingResponse
 
 from ...db.fastapi import problem_responses
-from ...entrypoints.import_posts import Line, import_posts
+from ...entrypoints.import_posts import SURPLUS, Line, import_posts
 from ...models import Key, Post
 from ...unit_of_work import Database
 from ..dependencies import Opened
@@ -60,7 +60,8 @@ async def upload_posts(database: Opened, key: TokenUser, file: UploadFile) -> Im
     async with database.unit_of_work(read_only=True) as reads:
         user = await get_active_user(reads, key)
     try:
-        rows = csv.DictReader(StringIO((await file.read()).decode("utf-8-sig"), newline=""))
+        content = StringIO((await file.read()).decode("utf-8-sig"), newline="")
+        rows = csv.DictReader(content, restkey=SURPLUS)
         given = [{**row, "author": user.username} for row in rows]
     except (UnicodeError, csv.Error) as error:
         raise HTTPException(422, "the file is not CSV in UTF-8") from error
