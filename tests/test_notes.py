@@ -35,13 +35,15 @@ class Shown(NamedTuple):
     live: Callable[[Path], object]
 
 
+def uses(name: str) -> Callable[[Path], object]:
+    return lambda project: prepend(project / "scripts/seed.py", f"# {name}\n")
+
+
 # For the first sentence of each note, a project that the note concerns.
 SHOWN: dict[str, Shown] = {
     "A foreign key to an open table may not CASCADE.": Shown({"multi_tenancy": "rls"}, bool),
-    "In new projects, a log-in with half of a surrogate pair in the password is a 401, and no longer"
-    " a 500.": Shown({"web_framework": "fastapi"}, bool),
-    "In new projects, the import of posts rejects a line with more values than columns, and no longer"
-    " cuts it.": Shown({"example": True}, bool),
+    "In new projects, a password that UTF-8 cannot express is a 401, not a 500.": Shown({}, bool),
+    "In new projects, the import rejects a line with more values than columns.": Shown({}, bool),
     "The example's API is stricter in new projects: a time is text, a search has a limit, and a draft"
     " of an inactive user is hidden.": Shown(
         {"web_framework": "fastapi"}, lambda project: (project / "notes.txt").write_text("work\n")
@@ -64,17 +66,11 @@ SHOWN: dict[str, Shown] = {
         Shown({}, bool)
     ),
     "`trust_search_path` of `db.migrations.postgresql` is now `secure_session`: migrations also set"
-    " `row_security = off`.": Shown(
-        {}, lambda project: prepend(project / "scripts/seed.py", "# trust_search_path\n")
-    ),
+    " `row_security = off`.": Shown({}, uses("trust_search_path")),
     "`upsert_statement` of `db.postgresql` is gone: the repository puts the INSERT … ON CONFLICT"
-    " together.": Shown(
-        {}, lambda project: prepend(project / "scripts/seed.py", "# upsert_statement\n")
-    ),
+    " together.": Shown({}, uses("upsert_statement")),
     "Security: a unit of work ends with the error of a begin hook, and no longer goes on without"
-    " the settings of the hook.": Shown(
-        {}, lambda project: prepend(project / "scripts/seed.py", "# begin_hooks\n")
-    ),
+    " the settings of the hook.": Shown({}, uses("begin_hooks")),
     "The README of new projects says where the documents of the template are.": Shown({}, bool),
     "In new projects, `api/claims.py` has the claims of a token.": Shown({}, bool),
 }
