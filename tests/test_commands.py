@@ -1,6 +1,11 @@
 """The commands of a project that people use every day."""
 
+import os
 import re
+import select
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +13,7 @@ import pytest
 from tests.helpers import (
     NO_DOCKER,
     Render,
+    a_server,
     attempt,
     commit,
     edit,
@@ -85,6 +91,43 @@ def test_the_shell_has_a_unit_of_work_and_keeps_nothing(shop: Path, tmp_path: Pa
     assert "a unit of work. It is rolled back when you leave." in output
     assert "1 inside" in output
     assert "0 after" in output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the test needs a terminal")
+def test_ctrl_c_cancels_a_query_and_psql_goes_on(shop: Path) -> None:
+    terminal, inside = os.openpty()
+
+    def read_until(text: bytes) -> None:
+        seen, end = b"", time.monotonic() + 60
+        while text not in seen:
+            assert process.poll() is None, seen
+            assert time.monotonic() < end, seen
+            if select.select([terminal], [], [], 0.1)[0]:
+                seen += os.read(terminal, 4096)
+
+    with a_server(shop) as url:
+        process = subprocess.Popen(
+            [shop / ".venv/bin/python", "-m", "tools.psql", "--no-psqlrc"],
+            cwd=shop,
+            env=os.environ | {"DATABASE_URL": f"{url}/postgres", "PAGER": "cat"},
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
+        )
+        read_until(b"postgres=#")
+        wait = b"BEGIN RAISE NOTICE 'has %', 'begun'; PERFORM pg_sleep(60); END"
+        os.write(terminal, b"DO $$ " + wait + b" $$;\n")
+        read_until(b"has begun")
+        os.killpg(process.pid, signal.SIGINT)
+        read_until(b"canceling statement")
+        os.write(terminal, b"SELECT 6 * 7 AS answer;\n")
+        read_until(b"42")
+        os.write(terminal, b"\\q\n")
+
+        assert process.wait(60) == 0
+    os.close(terminal)
+    os.close(inside)
 
 
 def test_a_changed_model_becomes_a_revision_that_can_be_taken_back(own: Path) -> None:
