@@ -70,6 +70,36 @@ def test_a_program_without_a_database_refuses_with_one_sentence(
     assert "Traceback" not in result.stdout
 
 
+def test_the_demo_says_why_it_cannot_begin(own: Path) -> None:
+    demo, url = ["uv", "run", "--quiet", "just", "demo"], "postgresql://me:no@127.0.0.1:1/headless"
+    lost = attempt(demo, own, **NO_DOCKER, DATABASE_URL=url).stdout
+    [first] = (own / "migrations/versions").glob("0001*")
+    edit(first, "def upgrade() -> None:\n", "def upgrade() -> None:\n    op.execute('SELEC')\n")
+
+    broken = attempt(demo, own, **NO_DOCKER)
+
+    assert 'the database "headless" at 127.0.0.1 cannot be reached' in lost
+    assert "SELEC" in broken.stdout
+    assert "throwaway: the migration failed" in broken.stdout
+    assert broken.returncode != 0
+    assert "Traceback" not in broken.stdout
+
+
+def test_the_demo_of_tenants_creates_no_role_on_a_server_that_it_is_given(
+    render: Render, tmp_path: Path
+) -> None:
+    project = render(tmp_path / "shop", multi_tenancy="rls")
+    script = (
+        "unset THROWAWAY_POSTGRES; uv run just demo || true;"
+        " uv run just psql --tuples-only --command 'SELECT rolname FROM pg_roles'"
+    )
+
+    output = on_a_server(project, script)
+
+    assert "so policies do not bind it: let DATABASE_URL name another role" in output
+    assert "program" not in output.split()
+
+
 def test_seeding_twice_does_no_harm(shop: Path) -> None:
     output = on_a_server(shop, "uv run just seed; uv run just seed")
 

@@ -44,6 +44,10 @@ def test_the_development_database_is_started_stopped_and_kept(
         (own / ".env").write_text(another)
         assert "database another" in just(own, "db", **NO_DOCKER)
         just(own, "migrate")
+        (own / ".env").rename(own / ".env.lost")
+        lost = attempt(["uv", "run", "just", "db"], own, **NO_DOCKER).stdout
+        assert 'DATABASE_URL: password authentication failed for user "shop"; its data has' in lost
+        (own / ".env.lost").rename(own / ".env")
         assert git(own, "status", "--porcelain") == " M .env.example\n?? uv.lock\n"
     finally:
         just(own, "db", "down", **NO_DOCKER)

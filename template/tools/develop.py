@@ -36,6 +36,7 @@ from .sources import connect, first_line, parse_url
 ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / ".postgres"
 SUPERUSER = "superuser"  # compose.yaml has the same name
+KEPT = "; its data has the first password: write that into .env, or delete .postgres/ or the volume"
 
 
 def configured(name: str) -> str | None:
@@ -190,8 +191,9 @@ def main(attributes: str = "CREATEDB") -> None:
         print("PostgreSQL:", commands[parser.parse_args().command](database_url()))
     except ServerError as error:
         sys.exit(str(error))
-    except (DBAPIError, OSError) as error:  # often the password: the data keeps its first one
-        sys.exit(f"no server accepts DATABASE_URL: {first_line(error)}")
+    except (DBAPIError, OSError) as error:
+        kept = KEPT if "password" in str(error) else ""
+        sys.exit(f"no server accepts DATABASE_URL: {first_line(error)}{kept}")
 
 
 if __name__ == "__main__":

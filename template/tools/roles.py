@@ -9,8 +9,8 @@ system         ``SYSTEM_DATABASE_URL``, if it is set      change rows of all ten
 =============  =========================================  =============================================
 
 ``up``, ``down`` and ``status`` are those of ``tools.develop``, as the owner. ``up`` also creates the
-other roles. Any other argument is a command, which ``tools.throwaway`` runs on a temporary server. It
-gets its own role there.
+other roles. Any other argument is a command, which ``tools.throwaway`` runs. On a temporary server it
+gets its own role. On a server that ``DATABASE_URL`` names, it has the role of that URL.
 
 In production, create the roles once, as a superuser: `docs/tenancy.md` of the template has the SQL.
 """
@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from . import develop
 from .embedded import ServerError, quote
 from .sources import connect, parse_url
+from .throwaway import TEMPORARY
 
 OWNER = "CREATEDB CREATEROLE BYPASSRLS"
 """What the owner may, besides its own tables. A backfill must see the rows of all tenants."""
@@ -115,7 +116,7 @@ def up(action: str) -> None:
 
 def run(command: list[str]) -> None:
     """Replace this program by a command. On a temporary server, the command gets its own role."""
-    if not develop.configured("MIGRATION_DATABASE_URL"):
+    if os.environ.pop(TEMPORARY, None):  # a command below has its role already
         url = os.environ["DATABASE_URL"]
         owner = parse_url(url, "DATABASE_URL")
         program = owner.set(username="program", password=secrets.token_urlsafe())

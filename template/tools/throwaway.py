@@ -19,6 +19,8 @@ from .develop import configured, missing_secrets
 from .embedded import EmbeddedPostgres, ServerError
 
 ALEMBIC = [sys.executable, "-m", "alembic"]
+TEMPORARY = "THROWAWAY_POSTGRES"
+"""The variable of the command that says: the server is temporary."""
 
 
 def main(command: list[str]) -> int:
@@ -35,13 +37,15 @@ def main(command: list[str]) -> int:
         said = (current.stderr + current.stdout).strip()
         if current.returncode != 0:
             behind = "the database is not at the newest revision: run `uv run just migrate`"
-            raise ServerError(behind if "head" in said else said.partition("FAILED: ")[2])
+            # A message that names the database may also have the word "head".
+            raise ServerError(behind if "on all head" in said else said.partition("FAILED: ")[2])
         os.execvpe(command[0], command, environment)  # noqa: S606  # the caller names the command
     server = EmbeddedPostgres()
     print("DATABASE_URL is not set, so this starts a temporary PostgreSQL", flush=True)
     try:
-        environment["DATABASE_URL"] = server.start()
-        subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=True)
+        environment |= {"DATABASE_URL": server.start(), TEMPORARY: "yes"}
+        if subprocess.run([*ALEMBIC, "upgrade", "head"], env=environment, check=False).returncode:
+            raise ServerError("the migration failed, see above")
         with subprocess.Popen(command, env=environment) as child:
             for each in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(each, lambda *_: child.terminate())
