@@ -80,7 +80,7 @@ def test_the_demo_says_why_it_cannot_begin(own: Path) -> None:
 
     assert 'the database "headless" at 127.0.0.1 cannot be reached' in lost
     assert "SELEC" in broken.stdout
-    assert "throwaway: the migration failed" in broken.stdout
+    assert "the migration failed, see above" in broken.stdout
     assert broken.returncode != 0
     assert "Traceback" not in broken.stdout
 

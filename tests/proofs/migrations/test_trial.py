@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic.util import CommandError
+from sqlalchemy.exc import IntegrityError
 
+from shop.db.errors import CheckViolation
 from tests.proofs.support.history import History, Shed
 from tests.proofs.support.kinds import models
 
@@ -116,5 +118,36 @@ async def test_a_revision_with_an_operation_that_commits_can_run_twice(shed: She
         written = "".join(path.read_text() for path in paths)
         for operation in ("drop_column", "drop_table", "drop_constraint", "drop_index"):
             assert re.search(rf"op\.{operation}\([^\n]*if_exists=True", written), operation
+
+    await shed(work)
+
+
+async def test_a_downgrade_that_rows_prevent_loses_no_values(shed: Shed) -> None:
+    def work(history: History) -> None:
+        before = models(sa.Column("size", sa.Integer, nullable=False))
+        after = sa.MetaData()
+        key = sa.Column("id", sa.Integer, primary_key=True, autoincrement=False)
+        length = sa.Column("length", sa.Integer, nullable=False)
+        sa.Table("things", after, key, length, sa.Column("email", sa.Text))
+        history.revise(before)
+        history.upgrade(before)
+        start = history.head
+        history.execute("INSERT INTO things (id, size) VALUES (1, 7)")
+        with pytest.raises(CommandError, match="values of a dropped column"):
+            history.revise(after)
+        assert "op.backfill()" not in history.output  # nothing was written
+        history.revise(after, allowed=["things.size"])
+        assert "write the value of things.length into op.backfill()" in history.output
+        history.fill("size")
+        history.upgrade(after)
+
+        for _ in range(2):
+            with pytest.raises((CheckViolation, IntegrityError)):
+                history.downgrade(before, start)
+            assert history.connection.scalar(sa.text("SELECT length FROM things")) == 7
+            history.connection.rollback()
+        history.execute("UPDATE things SET size = length")
+        history.downgrade(before, start)
+        assert history.connection.scalar(sa.text("SELECT size FROM things")) == 7
 
     await shed(work)

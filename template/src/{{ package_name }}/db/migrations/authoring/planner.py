@@ -59,11 +59,8 @@ class Planner:
         self._metadata: sa.MetaData = migration.opts["target_metadata"]
         self._new_tables = {table_of(each) for each in found if isinstance(each, ops.CreateTableOp)}
         self._old_tables = {table_of(each) for each in found if isinstance(each, ops.DropTableOp)}
-        self._allowed = {
-            value
-            for name, _, value in (each.partition("=") for each in context.get_x_argument())
-            if name == "allow"
-        }
+        given = [each.partition("=") for each in context.get_x_argument()]
+        self._allowed = {value for name, _, value in given if name == "allow"}
         for operation in found:
             self._add(operation)
         self.changes += self._constraints.changes
@@ -162,9 +159,6 @@ class Planner:
         if value is not None:
             fill = BackfillOp(table, column, value, schema=schema)
             self.changes.append(Change(fill, [], "contract"))
-        if value == "":
-            name = f"{table}.{column}"
-            context.config.print_stdout("write the value of %s into op.backfill()", name)
         self._do("contract", SetNotNull(table, column, schema=schema))
 
     @_plan.register

@@ -18,7 +18,11 @@ _REPEATABLE = (*_IF_NOT_EXISTS, *_IF_EXISTS, *_ANYHOW)
 
 
 def write(script: ops.MigrationScript, changes: Sequence[Change]) -> list[ops.MigrationScript]:
-    """Return scripts that make these changes in this order."""
+    """Return scripts that make these changes in this order. Say which values a person must write."""
+    for each in (change.operation for change in changes):
+        if isinstance(each, BackfillOp) and not each.expression:
+            name = f"{each.table_name}.{each.column_name}"
+            context.config.print_stdout("write the value of %s into op.backfill()", name)
     phases = context.config.attributes.setdefault("phases", {})  # `script.py.mako` reads it.
     scripts: list[ops.MigrationScript] = []
     for part in _parts(changes):

@@ -78,9 +78,8 @@ class Trial:
         order: list[Change] = []
         for phase in get_args(Phase):  # in their order
             while stuck := [change for change in waiting if change.phase == phase]:
-                if first := next(
-                    (each for each in stuck if self._is_possible(each, waiting)), None
-                ):
+                possible = (each for each in stuck if self._is_possible(each, waiting))
+                if first := next(possible, None):
                     waiting.remove(first)
                     order.append(first)
                 elif keys := next(filter(None, map(_split, stuck)), []):
@@ -133,7 +132,13 @@ class Trial:
 
 
 def _rank(change: Change) -> int:
-    """Return 0 for a change that others may need, 2 for a foreign key, and 1 for the rest."""
+    """Return 0 for a change that others may need, 2 for a foreign key, and 1 for the rest.
+
+    It is 3 for a change whose downgrade fails if a row has NULL. So that is tried before the downgrade
+    drops a column, whose values would be lost.
+    """
+    if any(isinstance(each, SetNotNull) for each in change.undo):
+        return 3
     early = isinstance(change.operation, ops.AlterColumnOp | Statement)
     return 0 if early else 2 if isinstance(_plain(change), ops.CreateForeignKeyOp) else 1
 
