@@ -1,9 +1,11 @@
 """The gate finds problems in revisions that cannot be deployed, and accepts good revisions."""
 
+import os
 from pathlib import Path
 
 import pytest
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import URL
 
 from shop.db.migrations.gate import Finding, lint
@@ -204,3 +206,16 @@ def test_another_type_needs_a_reason_even_if_autogenerate_was_allowed_to_write_i
     why = 'ignore = {"changing-column-type": "nobody uses it"}'
     path.write_text(path.read_text().replace('"contract"', f'"contract"\n{why}'))
     assert lint_copy(project) == []
+
+
+def test_a_linter_that_fails_says_why(
+    copy: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "squawk"
+    program.write_text("#!/bin/sh\ncat > /dev/null\necho out of memory >&2\nexit 101\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    copy.write("0002", SAFE[next(iter(SAFE))], UNDO)
+
+    with pytest.raises(CommandError, match=r"^squawk, .* failed: out of memory$"):
+        lint_copy(copy)

@@ -38,7 +38,7 @@ def judge(sql: str, phase: Any, widened: Collection[str], others: str) -> Iterat
         others: the text of the other revisions.
 
     Raises:
-        CommandError: squawk is not installed.
+        CommandError: squawk is not installed, or it failed.
     """
     statements = list(split(sql))
     yield from _judge_ourselves(statements)
@@ -111,6 +111,8 @@ def _judge_by_squawk(
         encoding="utf-8",
         check=False,
     )
+    if not result.stdout:
+        raise CommandError(f"squawk, which judges revisions, failed: {result.stderr.strip()}")
     lines = [each for each in statements for _ in each.sql.split("\n")]
     found = [(each["rule_name"], lines[each["line"]], each) for each in json.loads(result.stdout)]
     return {(_rules("same").get(rule, rule), statement): each for rule, statement, each in found}
