@@ -191,7 +191,7 @@ async def test_a_unit_of_work_that_is_open_around_a_request_is_named(isolated: D
             await site.client.get(f"/posts/{site.users[0]}")
 
     here = r"test_requests\.py:\d+ test_a_unit_of_work_that_is_open_around_a_request_is_named"
-    assert caught.match(f"opened at .*{here}: .*must end its unit of work before it sends")
+    assert caught.match(f"opened at .*{here}: .*end it before you send a request by httpx")
 
 
 async def test_a_hundred_concurrent_requests_share_nothing(fresh_database_url: URL) -> None:

@@ -1,6 +1,6 @@
 """What the server does at this moment, and the details of its errors."""
 
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -12,11 +12,11 @@ def keep_details(engine: AsyncEngine) -> None:
     see them.
     """
 
-    # The first listener, so it runs before the layer hides the message.
-    @event.listens_for(engine.sync_engine, "handle_error", insert=True)
+    # A listener of all engines runs before those of one engine, and so before the layer hides it.
+    @event.listens_for(Engine, "handle_error")
     def keep(context: ExceptionContext) -> None:
         said = getattr(context.sqlalchemy_exception, "driver_exception", None)
-        if said is not None:
+        if context.engine is engine.sync_engine and said is not None:
             context.original_exception.add_note(str(said))
 
 
