@@ -142,7 +142,9 @@ async def has_password(user: User | None, password: str) -> bool:
 def _verify(password_hash: str | None, password: str) -> bool:
     try:
         PasswordHasher().verify(password_hash or _hash_of_nobody(), password)
-    except (VerificationError, UnicodeError):  # half of a surrogate pair is no password
+    except VerificationError:
+        return False
+    except UnicodeError:  # half of a surrogate pair is no password
         return False
     return password_hash is not None
 
