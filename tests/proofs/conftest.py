@@ -12,6 +12,7 @@ from tests.proofs.support.pets import hidden
 from tests.proofs.support.restartable import restartable, server_of_our_own
 from tests.proofs.support.revisions import project
 from tests.proofs.support.sampling import pytest_collection_modifyitems, pytest_configure
+from tests.proofs.support.shapes import world
 from tests.proofs.support.things import things_database
 from tests.proofs.support.typed import typed
 
@@ -36,4 +37,5 @@ __all__ = [
     "tenants",
     "things_database",
     "typed",
+    "world",
 ]

@@ -1,27 +1,19 @@
 """Values of a composite, by each method that takes values."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from shop import db
-from shop.db import Database, DatabaseSettings
-from tests.proofs.support.shapes import Base, Order, Point
+from shop.db import Database
+from tests.proofs.support.shapes import Order, Point
 
 Rows = db.Repository[Any, Any]
 
 
 class Orders(db.Repository[Any, int]):
     model = Order
-
-
-@pytest.fixture
-async def world(proof_settings: DatabaseSettings) -> AsyncIterator[Database[db.UnitOfWork]]:
-    async with Database(proof_settings, db.UnitOfWork) as database:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        yield database
 
 
 async def test_a_composite_is_written_in_bulk(world: Database[db.UnitOfWork]) -> None:

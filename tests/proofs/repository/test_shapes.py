@@ -6,7 +6,7 @@ refuses the shape by a TypeError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import MappedAsDataclass, synonym
 
 from shop import db
-from shop.db import Database, DatabaseSettings, errors
+from shop.db import Database, errors
 from shop.db.mixins import bigint
 from tests.proofs.support.shapes import (
     SHAPES,
@@ -36,14 +36,6 @@ def repository(session: Any, shape: type[Any]) -> db.Repository[Any, Any]:
         model = shape
 
     return Rows(session)
-
-
-@pytest.fixture
-async def world(proof_settings: DatabaseSettings) -> AsyncIterator[Database[db.UnitOfWork]]:
-    async with Database(proof_settings, db.UnitOfWork) as database:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        yield database
 
 
 Rows = db.Repository[Any, Any]

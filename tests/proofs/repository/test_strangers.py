@@ -1,6 +1,6 @@
 """What belongs to another model, or to none, is refused by one sentence. Nothing is written then."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, func, select, text
 from sqlalchemy.orm import Mapped, aliased, attribute_keyed_dict, mapped_column, relationship
 
 from shop import db
-from shop.db import Database, DatabaseSettings
+from shop.db import Database
 from shop.db.mixins import Timestamps, bigint
 from shop.db.repository import batches
 from tests.proofs.support.shapes import (
@@ -53,14 +53,6 @@ class Numbered(bigint.PrimaryKey, Base):
     __tablename__ = "st_numbered"
 
     number: Mapped[int] = mapped_column("number of the row")
-
-
-@pytest.fixture
-async def world(proof_settings: DatabaseSettings) -> AsyncIterator[Database[db.UnitOfWork]]:
-    async with Database(proof_settings, db.UnitOfWork) as database:
-        async with database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        yield database
 
 
 def rows_of(model: type[Any], work: db.UnitOfWork) -> Rows:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -35,6 +37,7 @@ from sqlalchemy.orm import (
 )
 
 from shop import db
+from shop.db import Database, DatabaseSettings
 from shop.db.mixins import Timestamps, Versioned, bigint
 
 
@@ -259,3 +262,12 @@ SHAPES: list[type[Any]] = [
     *(Node, Group, Membership, Employee, Manager, Asset, Car, Plain, Concrete),
     *(Order, Author, Person, Owner, Coin, Partial),
 ]
+
+
+@pytest.fixture
+async def world(proof_settings: DatabaseSettings) -> AsyncIterator[Database[db.UnitOfWork]]:
+    """A database with the tables of all shapes."""
+    async with Database(proof_settings, db.UnitOfWork) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        yield database
