@@ -29,8 +29,8 @@ If a join repeats a row, the row is still one item. Then more statements read ro
 full. If the order has a column of the joined table, a row is an item for each of its places.
 
 An order is prepared only once if its expressions are the same objects in each call: columns of a model,
-or an expression that the program keeps. Other expressions are prepared for each page. It is the same for
-a statement: pass `criteria` on their own.
+or an expression that the program keeps. Other expressions are prepared for each page. A statement is also
+prepared only once if it is the same object. So give conditions that change as `criteria`.
 
 Limits: there is no total and no jump to page 70. Two pages are two statements: they see the same
 snapshot only in REPEATABLE READ. An order by JSON, arrays, ranges, intervals or network addresses is
