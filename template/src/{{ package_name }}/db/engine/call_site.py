@@ -1,6 +1,7 @@
 """The call site of a connection or a statement: file, line and function of the program.
 
-SQLAlchemy runs in its own greenlet, so the frames of its callers belong to the parent greenlet.
+SQLAlchemy runs in its own greenlet. The frames of its callers belong to the parent greenlet, and only
+those are read: it takes time to read the many frames of SQLAlchemy.
 
 Limits: `asyncio.create_task(session.execute(…))` has no call site, because no frame of the program
 awaits that coroutine.
@@ -18,7 +19,7 @@ _SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
 _LOOP = ("asyncio.events", "asyncio.runners")
 
 # Functions of libraries, by id: the hash of code would read all of its constants. Below a statement there
-# are about 25 of them, each time the same.
+# are about ten of them, each time the same.
 _skipped: dict[int, CodeType] = {}
 
 
@@ -33,19 +34,19 @@ class CallSite(NamedTuple):
 
 
 def find_call_site() -> CallSite | None:
-    """Return the innermost caller that is neither in a library nor in the data layer."""
-    current: greenlet.greenlet | None = greenlet.getcurrent()
-    frame: FrameType | None = sys._getframe(1)
-    while current is not None:
-        while frame is not None:
-            if id(frame.f_code) not in _skipped:
-                module = str(frame.f_globals.get("__name__"))
-                if module in _LOOP:
-                    return None
-                if not module.startswith(_SKIPPED):
-                    return CallSite(frame.f_code, frame.f_lineno)
-                _skipped[id(frame.f_code)] = frame.f_code  # kept, so that the id stays its own
-            frame = frame.f_back
-        current = current.parent
-        frame = current.gr_frame if current is not None else None
+    """Return the innermost caller that is neither in a library nor in the data layer.
+
+    For code that SQLAlchemy calls, such as that of `run_sync`, it is the line that awaits SQLAlchemy.
+    """
+    caller = greenlet.getcurrent().parent
+    frame: FrameType | None = caller.gr_frame if caller else sys._getframe(1)
+    while frame is not None:
+        if id(frame.f_code) not in _skipped:
+            module = str(frame.f_globals.get("__name__"))
+            if module in _LOOP:
+                return None
+            if not module.startswith(_SKIPPED):
+                return CallSite(frame.f_code, frame.f_lineno)
+            _skipped[id(frame.f_code)] = frame.f_code  # kept, so that the id stays its own
+        frame = frame.f_back
     return None

@@ -17,15 +17,14 @@ COMMIT, savepoints and SET are not recorded.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -55,12 +54,10 @@ class RecordedQuery(NamedTuple):
 def record_queries(*engines: AsyncEngine) -> Iterator[list[RecordedQuery]]:
     """Yield a list to which each statement of these engines is added while the block runs."""
     queries: list[RecordedQuery] = []
-    listeners = [listen(engine, lambda _, query, __: queries.append(query)) for engine in engines]
-    try:
+    with ExitStack() as stack:
+        for engine in engines:
+            stack.callback(listen(engine, lambda _, query, __: queries.append(query)))
         yield queries
-    finally:
-        for each in chain(*listeners):
-            event.remove(*each)
 
 
 def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
@@ -75,38 +72,47 @@ def log_slow_queries(engine: AsyncEngine, seconds: float) -> None:
 
 def log_repeated_queries(engine: AsyncEngine, times: int) -> None:
     """Log a statement that runs more often than this in one transaction, once per transaction."""
-    counts: WeakKeyDictionary[Any, Counter[str]] = WeakKeyDictionary()
+    counts: WeakKeyDictionary[Any, dict[str, int]] = WeakKeyDictionary()
 
     def count(connection: Connection, query: RecordedQuery, batch: bool) -> None:
-        if batch:  # one call, for many rows
-            return
-        count = counts.setdefault(connection.get_transaction(), Counter())
-        count[query.text] += 1
-        if count[query.text] == times + 1:
+        count = counts.setdefault(connection.get_transaction(), {})
+        # A batch is one call, for many rows.
+        count[query.text] = ran = count.get(query.text, 0) + (not batch)
+        if ran == times + 1 and not batch:
             message = "a statement ran more than %d times in one transaction, now at %s: %s"
             logger.warning(message, times, find_call_site() or "an unknown place", query)
 
     listen(engine, count)
 
 
-def listen(engine: AsyncEngine, call: _Listener) -> Sequence[tuple[Any, ...]]:
-    """Call a function after each statement. Return the arguments of `event.remove`, to stop it."""
+def listen(engine: AsyncEngine, call: _Listener) -> Callable[[], None]:
+    """Call a function after each statement. Return a function that stops it."""
+    if (calls := _listeners.get(engine.sync_engine)) is None:
+        calls = _listeners[engine.sync_engine] = []
+        _measure(engine.sync_engine, calls)
+    calls.append(call)
+    return partial(calls.remove, call)
 
-    def start(_: Connection, *rest: Any) -> None:
-        rest[3].started = monotonic()  # cursor, statement, parameters, context, executemany
 
-    def end(connection: Connection, *rest: Any) -> None:
-        _, statement, _, context, executemany = rest
+_listeners: WeakKeyDictionary[Engine, list[_Listener]] = WeakKeyDictionary()
+
+
+def _measure(engine: Engine, calls: list[_Listener]) -> None:
+    """Call these functions after each statement. One measurement for all of them takes less time."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def start(*given: Any) -> None:
+        given[4].started = monotonic()  # connection, cursor, statement, parameters, context, batch
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def end(connection: Connection, _: Any, text: str, __: Any, context: Any, batch: bool) -> None:
         since = getattr(context, "started", None)
-        if since is not None and not statement.startswith(_NOT_RECORDED):
-            call(connection, RecordedQuery(statement, monotonic() - since), executemany)
+        if since is not None and not text.startswith(_NOT_RECORDED):
+            query = RecordedQuery(text, monotonic() - since)
+            for call in calls:
+                call(connection, query, batch)
 
+    @event.listens_for(engine, "handle_error")
     def fail(error: ExceptionContext) -> None:
         if error.connection and error.statement and error.execution_context:
             end(error.connection, None, error.statement, None, error.execution_context, False)
-
-    calls = {"before_cursor_execute": start, "after_cursor_execute": end, "handle_error": fail}
-    listeners: list[tuple[Any, ...]] = [(engine.sync_engine, *each) for each in calls.items()]
-    for each in listeners:
-        event.listen(*each)
-    return listeners

@@ -39,6 +39,7 @@ class CursorFormat:
         self.others = {*order._from_objects}.difference(sa.inspect(entity).selectable._from_objects)
         sql = order.compile(dialect=dialect.SQL_DIALECT)
         self._checksum = zlib.crc32(f"{sql} {sql.params}".encode())  # the same in every process
+        self._checked = set[Any]()
         self._adapter = _adapter(tuple((annotation(t.column.type), t.nullable) for t in terms))
 
     def dump(self, place: Place, *, backward: bool) -> str:
@@ -54,8 +55,11 @@ class CursorFormat:
         fields = self._checksum, backward, place
         with contextlib.suppress(ValueError, OverflowError):
             content = self._adapter.dump_json(fields, warnings="error")
-            # NaN does not equal itself, but its text does.
-            if repr(self._adapter.validate_json(content)) == repr(fields):
+            kinds = (*map(type, place or ()),)
+            # Types whose values could be read again once are not checked again, which takes longer than
+            # writing them. NaN does not equal itself, but its text does.
+            if kinds in self._checked or repr(self._adapter.validate_json(content)) == repr(fields):
+                self._checked.add(kinds)
                 return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
         raise TypeError("a value of the order does not have the type of its column: use cast()")
 
@@ -65,14 +69,12 @@ class CursorFormat:
         Raises:
             InvalidCursor: the text is malformed, belongs to another order, or has a wrong value.
         """
-        try:
+        with contextlib.suppress(ValueError, OverflowError):  # these messages show the values
             content = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
             checksum, backward, place = self._adapter.validate_json(content)
-        except (ValueError, OverflowError):
-            raise InvalidCursor from None  # the message of pydantic shows the values
-        if checksum != self._checksum:
-            raise InvalidCursor
-        return place, backward
+            if checksum == self._checksum:
+                return place, backward
+        raise InvalidCursor
 
 
 _STRICT = ConfigDict(

@@ -121,10 +121,7 @@ async def paginate(
     """
     if limit < 1:
         raise ValueError("the limit of a page must be 1 or more")
-    selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
-    if len(selected) != 1 or selected[0][0] is not selected[0][1]:
-        raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
-    form = _format(selected[0][0], tuple(map(part, directed(order_by))))
+    form = _format(_entity(statement), tuple(map(part, directed(order_by))))
     place, leads_back = (None, False) if cursor is None else form.load(cursor)
     backward = backward or leads_back
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
@@ -160,12 +157,19 @@ _format = lru_cache(maxsize=256)(CursorFormat)
 
 
 @lru_cache(maxsize=256)
+def _entity(statement: Any) -> Any:
+    selected = [(each["expr"], each.get("entity")) for each in statement.column_descriptions]
+    if len(selected) != 1 or selected[0][0] is not selected[0][1]:
+        raise TypeError("a page has the rows of one entity: paginate(session, select(Model), …)")
+    return selected[0][0]
+
+
+@lru_cache(maxsize=256)
 def _query(statement: Any, columns: Sequence[Any], terms: Sequence[Term], limit: int) -> Any:
     # The limit is a number in the SQL. A generic plan does not know the value of a parameter: it expects
     # a tenth of all rows, and may read the whole table.
-    first: Any = sa.bindparam(None, limit + 1, literal_execute=True)
-    query = statement.add_columns(*columns).limit(first).offset(None).order_by(None)
-    return query.order_by(*(term.ordering for term in terms))
+    query = statement.add_columns(*columns).limit(sa.literal_column(str(limit + 1))).offset(None)
+    return query.order_by(None).order_by(*(term.ordering for term in terms))
 
 
 async def _read(
@@ -182,7 +186,7 @@ async def _read(
     for each in (*_beyond(terms, tuple(v is None for v in place)),) if place else (None,):
         limited = query if each is None else restrict(each)
         # For a joined collection SQLAlchemy demands `unique()`. By `id`, it drops no row.
-        found = [*(await session.execute(limited, parameters)).unique(id)]
+        found = (await session.execute(limited, parameters)).unique(id).all()
         # If a join repeats a row, the row is one item. NaN does not equal itself, but its text does.
         twos = pairwise([[None], *found])
         rows += [new for old, new in twos if new[0] is not old[0] or repr(new[1:]) != repr(old[1:])]

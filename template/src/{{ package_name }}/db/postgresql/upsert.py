@@ -34,8 +34,7 @@ def last_of_each(columns: Sequence[sa.Column[Any]], target: Any, stage: sa.FromC
 
     expressions = [*getattr(target, "expressions", target.columns)]  # an index has expressions
     options = target.dialect_options["postgresql"]
-    where = options.get("where")
-    where = sa.true() if where is None else where
+    where = sa.true() if (given := options.get("where")) is None else given
     names, filled = " ".join(map(str, [*expressions, where])), {*columns}
     others = [each for each in target.table.c if each.name in names and each not in filled]
     rows = sa.select(stage, *map(_default, others)).subquery("rows")

@@ -120,11 +120,10 @@ class Database(Generic[U, R]):
         """
         # An engine with options shares the pool. The driver puts the options into its BEGIN, so they
         # cost no round trip, and end with the transaction.
-        execution_options = dict(dialect.READ_ONLY) if read_only else {}
-        if level := options.get("isolation_level"):
-            execution_options["isolation_level"] = level
+        chosen = {"isolation_level": level} if (level := options.get("isolation_level")) else {}
+        how = {**chosen, **(dialect.READ_ONLY if read_only else {})}
         engine = self.choose_engine(read_only=read_only)
-        bind = self._with_options(engine, **execution_options) if execution_options else engine
+        bind = self._with_options(engine, **how) if how else engine
         return transaction(self.sessions(bind=bind, info=info_by_type(options.get("info", ()))))
 
     @overload

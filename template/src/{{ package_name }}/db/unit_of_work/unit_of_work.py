@@ -125,7 +125,7 @@ async def transaction(session: AsyncSession) -> AsyncIterator[AsyncSession]:
         with translated, owned(session):
             yield session
             # Flush here, so that only COMMIT itself can fail in commit().
-            if session.new or session.dirty or session.deleted:
+            if not session.sync_session._is_clean():  # a private method: `dirty` would build a set
                 await session.flush()
         try:
             await session.commit()
