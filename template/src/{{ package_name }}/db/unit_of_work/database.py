@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, Literal, Self, TypedDict, Unpack, overload
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -102,7 +101,7 @@ class Database(Generic[U, R]):
         self._unit_of_work = unit_of_work
         self._read_unit_of_work = read_unit_of_work or ReadUnitOfWork
         self._with_options = cache(AsyncEngine.execution_options)  # a new one costs 0.05 ms
-        self._busy: WeakKeyDictionary[asyncio.Task[object], object] = WeakKeyDictionary()
+        self._busy = dict[asyncio.Task[Any], object]()
 
     def choose_engine(self, *, read_only: bool) -> AsyncEngine:
         """Return the engine that answers a unit of work.
