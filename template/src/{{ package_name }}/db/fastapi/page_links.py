@@ -21,7 +21,7 @@ The OpenAPI document has the header if the route has
 """
 
 from typing import Annotated, Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
@@ -54,8 +54,9 @@ def set_page_links(request: Request, response: Response, page: Page[Any]) -> Non
     # With `FastAPI(root_path=…)` the path may lack the prefix of a proxy.
     prefix = request.scope.get("root_path", "")
     path = quote(prefix + request.scope["path"].removeprefix(prefix))
+    given = [each for each in request.query_params.multi_items() if each[0] != "cursor"]
     for relation, cursor in (("next", page.next), ("prev", page.previous)):
         if cursor:
             # The link is relative, because this process may not know the host name of a proxy.
-            url = request.url.include_query_params(cursor=cursor)
-            response.headers.append("Link", f'<{path}?{url.query}>; rel="{relation}"')
+            query = urlencode([*given, ("cursor", cursor)])
+            response.headers.append("Link", f'<{path}?{query}>; rel="{relation}"')
