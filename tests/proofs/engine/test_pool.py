@@ -113,6 +113,14 @@ async def test_the_place_is_a_line_of_the_program(
 
     assert re.search(r"test_pool\.py:\d+ \S+<locals>\.read$", await database.transact(read))
 
+    def synchronous(_: object) -> CallSite | None:
+        return find_call_site()
+
+    async with database.engine.connect() as connection:
+        awaits = await connection.run_sync(synchronous)
+    assert awaits is not None
+    assert awaits.code.co_name == "test_the_place_is_a_line_of_the_program"
+
     session = database.sessions()
     await asyncio.create_task(session.execute(ONE))  # no line of the program calls it
     assert "taken at an unknown place" in await waiting_for(database)

@@ -140,5 +140,6 @@ async def test_values_that_are_not_of_their_type_are_refused_by_the_first_page(
     wall = datetime.datetime(2024, 2, 29, 1, tzinfo=datetime.UTC).replace(tzinfo=None)
     await tables.execute(insert(Sample), {"code": "a", "wall": wall})  # the only page
 
-    with pytest.raises(TypeError, match="does not have the type"):
-        await db.paginate(tables, select(Sample), order_by=[order], limit=5)
+    for _ in range(2):  # the format of the cursor stays, and must not learn from the failure
+        with pytest.raises(TypeError, match="does not have the type"):
+            await db.paginate(tables, select(Sample), order_by=[order], limit=5)
