@@ -74,12 +74,11 @@ class QueuePool(AsyncAdaptedQueuePool):
         Raises:
             PoolTimeout: no connection became free within `pool_timeout`.
         """
-        started = monotonic()
         try:
             return super().connect()
         except exc.TimeoutError as error:
             self.counts["timeouts"] += 1
-            raise PoolTimeout(self.explain(monotonic() - started)) from error
+            raise PoolTimeout(self.explain(self.timeout())) from error
 
     def recreate(self) -> "QueuePool":
         """Return a new pool that keeps these counts. `dispose` calls this."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,7 +54,6 @@ def directed(order_by: Any) -> list[Any]:
     raise TypeError(_REFUSED)
 
 
-@lru_cache(maxsize=256)
 def part(expression: Any) -> Part:
     """Return the parts of an element of ORDER BY that has its direction.
 

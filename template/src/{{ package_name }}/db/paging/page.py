@@ -127,8 +127,7 @@ async def paginate(
     terms = tuple(term.reversed for term in form.terms) if backward else form.terms
     query = _query(statement, form.columns, terms, limit)
     with translated:  # a query that stays the same object has its key for SQLAlchemy's cache
-        query = query.options(*options) if options else query
-        query = query.where(*criteria) if criteria else query
+        query = query.options(*options).where(*criteria) if options or criteria else query
     if form.others:
         refuse_unjoined(query, "nothing joins {}, so rows repeat: compare columns of the tables")
 

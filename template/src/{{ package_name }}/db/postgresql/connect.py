@@ -2,12 +2,13 @@
 
 import logging
 import re
+import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, AdaptedConnection
+from sqlalchemy import URL, AdaptedConnection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConnectionFailure, ConnectionRejected, Error, SettingsError
@@ -16,6 +17,10 @@ from .types import INSTANTS
 from .url import split_url
 
 _log = logging.getLogger(__name__)
+# How the system notices that a server is gone: it asks a connection that was silent for 10 s, and closes
+# it after 30 s without an answer. Then a waiting task gets a `ConnectionFailure`. Without this it would
+# wait for hours. Each system has some of these options.
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 _LOCAL = re.compile(r"(localhost|127\.[\d.]+|::1|/.*)(:\d+)?")
 
 
@@ -53,7 +58,17 @@ def create_engine(
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     engine = create_async_engine(url, connect_args=connect_args, **arguments)
     engine.dialect.colspecs = {**engine.dialect.colspecs, **INSTANTS}
+    event.listen(engine.sync_engine, "connect", _keep_alive)
     return engine
+
+
+def _keep_alive(connection: Any, _: object) -> None:
+    """Switch on the keepalive of TCP, which the driver does not do. Its transport is private."""
+    opened = connection.driver_connection._transport.get_extra_info("socket")
+    if opened.family in {socket.AF_INET, socket.AF_INET6}:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name in _KEEPALIVE.keys() & vars(socket).keys():
+            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), _KEEPALIVE[name])
 
 
 def connect_error(error: Exception, url: URL) -> Error:

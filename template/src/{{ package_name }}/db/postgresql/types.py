@@ -30,7 +30,16 @@ make_uuid = vars(asyncpg)["pgproto"].pgproto.UUID  # its modules have no types
 """The driver's class of UUIDs, as it reads them. It is a `uuid.UUID`, and takes a third of the time."""
 
 
-class Instant(AsyncpgDateTime):
+class _Checked:
+    """A type that checks the zone of its values, if they have one."""
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Return the function that checks a value before the driver gets it."""
+        # A domain has a `data_type`.
+        return _with_zone if getattr(getattr(self, "data_type", self), "timezone", False) else None
+
+
+class Instant(_Checked, AsyncpgDateTime):
     """A time with time zone. It refuses a value without a zone.
 
     asyncpg would take that as the local time of the machine, so another machine would store another
@@ -40,17 +49,9 @@ class Instant(AsyncpgDateTime):
     the type of the value is not known there. So give these values a zone.
     """
 
-    def bind_processor(self, dialect: Dialect) -> Any:
-        """Return the function that checks a value before the driver gets it."""
-        return _with_zone if self.timezone else None
 
-
-class InstantDomain(DOMAIN):
+class InstantDomain(_Checked, DOMAIN):
     """A domain. If it is over times with time zone, it refuses a value without a zone too."""
-
-    def bind_processor(self, dialect: Dialect) -> Any:
-        """Return the function that checks a value before the driver gets it."""
-        return _with_zone if getattr(self.data_type, "timezone", False) else None
 
 
 def _with_zone(value: Any) -> Any:
@@ -65,7 +66,7 @@ def _with_zone(value: Any) -> Any:
     return value
 
 
-def _checked(kind: Any) -> Any:
+def _checked_range(kind: Any) -> Any:
     """Return the driver's type of ranges, with the check of `Instant` for each bound."""
     driver_type: Any = SQL_DIALECT.colspecs[kind.__base__]
 
@@ -76,7 +77,7 @@ def _checked(kind: Any) -> Any:
     return type("RangeOfInstants", (driver_type,), {"bind_processor": bind_processor})
 
 
-_RANGES: Any = {kind: _checked(kind) for kind in (TSTZRANGE, TSTZMULTIRANGE)}
+_RANGES: Any = {kind: _checked_range(kind) for kind in (TSTZRANGE, TSTZMULTIRANGE)}
 INSTANTS: Any = {DateTime: Instant, DOMAIN: InstantDomain, **_RANGES}
 """The driver's types whose values have a time zone."""
 

@@ -37,10 +37,8 @@ def parse_url(text: str | URL) -> URL:
     try:
         url = make_url(text)
     except (exc.ArgumentError, ValueError):
-        raise ValueError(
-            "it does not have the form postgresql://user:password@host:5432/database; "
-            "percent-encode special characters of the password"
-        ) from None
+        wrong = "it does not have the form postgresql://user:password@host:5432/database"
+        raise ValueError(f"{wrong}; percent-encode special characters of the password") from None
     if url.drivername not in {"postgres", "postgresql", DRIVER}:
         raise ValueError("it must begin with postgresql://, without the name of another driver")
     if not url.database:

@@ -12,9 +12,8 @@ A program creates one `Database`, in the event loop that uses it. The first stat
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, Literal, Self, TypedDict, Unpack, overload
+from typing import Any, Generic, Literal, NamedTuple, Self, TypedDict, Unpack, overload
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -54,8 +53,7 @@ class TransactionOptions(TypedDict, total=False):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """Whether the database answers. `detail` is one sentence without secrets."""
 
     ok: bool
