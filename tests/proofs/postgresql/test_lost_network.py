@@ -46,20 +46,18 @@ async def test_a_task_does_not_wait_for_a_server_that_is_gone(
             driver: Any = raw.driver_connection
             asking = asyncio.create_task(work.session.execute(text("SELECT pg_sleep(60)")))
             pid = {"pid": driver.get_server_pid()}
-            is_active = "SELECT state = 'active' FROM pg_stat_activity WHERE pid = :pid"
-            async with bank.unit_of_work(read_only=True) as other:
-                while not await other.session.scalar(text(is_active), pid):
-                    pass
+            # A transaction sees the sessions as they were when it looked first.
+            while not await ask("state = 'active' FROM pg_stat_activity WHERE pid = :pid", pid):
+                pass
             lose_packets(driver)
             try:
                 await asking
             finally:
-                async with asyncio.TaskGroup() as group:  # a task has one unit of work at a time
-                    group.create_task(end(pid))
+                await ask("pg_terminate_backend(:pid)", pid)
 
-    async def end(pid: dict[str, int]) -> None:
+    async def ask(question: str, values: dict[str, int]) -> Any:
         async with bank.unit_of_work() as work:
-            await work.session.execute(text("SELECT pg_terminate_backend(:pid)"), pid)
+            return await work.session.scalar(text(f"SELECT {question}"), values)
 
     async with Database(proof_settings, Work) as database, asyncio.timeout(20):
         ends = await asyncio.gather(ask_after_the_loss(), lose_the_answer(), return_exceptions=True)
