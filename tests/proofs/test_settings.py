@@ -24,9 +24,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("given", "query", "dsn"),
     [
-        ("postgres://u:p@host/name", {}, None),
-        ("postgresql://u:p@host:6432/name", {}, None),
-        ("postgresql+asyncpg://u:p@host/name", {}, None),
+        ("postgres://u:p@host/name", {}, "postgresql://"),
+        ("postgresql://u:p@host:6432/name", {}, "postgresql://"),
+        ("postgresql+asyncpg://u:p@host/name", {}, "postgresql://"),
         ("postgres://u:p@host/name?sslmode=require", {}, "postgresql://?sslmode=require"),
         (
             "postgresql://u:p@host/name?sslmode=require&channel_binding=require&connect_timeout=9",
@@ -38,7 +38,11 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             {},
             "postgresql://?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem",
         ),
-        ("postgresql://u:p@/name?host=/cloudsql/a:b:c", {"host": "/cloudsql/a:b:c"}, None),
+        (
+            "postgresql://u:p@/name?host=/cloudsql/a:b:c",
+            {"host": "/cloudsql/a:b:c"},
+            "postgresql://",
+        ),
         (
             "postgresql://u:p@host/name?options=endpoint%3Dquiet-sea",
             {},
@@ -47,14 +51,14 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_urls_of_hosting_services_are_understood(
-    given: str, query: dict[str, str], dsn: str | None
+    given: str, query: dict[str, str], dsn: str
 ) -> None:
     url, arguments = split_url(parse_url(given))
 
     assert url.drivername == "postgresql+asyncpg"
     assert (url.username, url.password, url.database) == ("u", "p", "name")
     assert url.query == query
-    assert arguments == ({} if dsn is None else {"dsn": dsn})
+    assert arguments == {"dsn": dsn}
 
 
 def test_each_parameter_that_the_driver_reads_is_understood() -> None:

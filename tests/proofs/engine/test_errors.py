@@ -28,7 +28,6 @@ SQLSTATES: dict[str, type[errors.Error]] = {
     "23505": errors.UniqueViolation,
     "23514": errors.CheckViolation,
     "23P01": errors.ExclusionViolation,
-    "25006": errors.ReadOnlyTransaction,
     "25P02": errors.UnitOfWorkError,
     "28000": errors.ConnectionRejected,
     "28P01": errors.ConnectionRejected,

@@ -9,7 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shop.db import errors
 from tests.db.fastapi.fixtures import client_of
 from tests.proofs.fastapi.sites import TOTAL, WAITING, Site, served
-from tests.proofs.support.faults import assert_whole, credits_by_user, wait_until
+from tests.proofs.support.faults import (
+    assert_whole,
+    credits_by_user,
+    make_standby,
+    wait_until,
+)
 
 
 async def test_a_lost_session_gives_a_503_and_the_next_request_works(
@@ -21,6 +26,24 @@ async def test_a_lost_session_gives_a_503_and_the_next_request_works(
     assert lost.json()["detail"] == errors.ConnectionFailure.summary
     assert list((await credits_by_user(served_site.database)).values()) == [TOTAL // 2] * 2
     assert (await served_site.client.post("/moves", json=served_site.order())).status_code == 200
+
+
+async def test_a_standby_gives_a_503_to_changes_until_the_next_connection_leads_to_a_primary(
+    served_site: Site, server: AsyncConnection
+) -> None:
+    order = served_site.order()
+    await make_standby(server, True)
+    await served_site.database.dispose()
+
+    refused = await served_site.client.post("/moves", json=order)
+    mistake = await served_site.client.get(f"/changes/{served_site.users[0]}")
+    await make_standby(server, False)
+    again = await served_site.client.post("/retried-moves", json=order)
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert refused.json()["detail"] == errors.ConnectionFailure.summary
+    assert mistake.status_code == 500
+    assert (again.status_code, again.json()) == (200, 2)
 
 
 async def test_twenty_clients_with_one_name_make_one_user_and_nineteen_conflicts(

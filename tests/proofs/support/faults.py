@@ -121,6 +121,12 @@ async def end(server: AsyncConnection, backend: int) -> None:
     assert await server.scalar(query, {"backend": backend})
 
 
+async def make_standby(server: AsyncConnection, standby: bool) -> None:
+    """Let the sessions that begin later refuse changes, as those of a standby do, or allow them again."""
+    change = "SET default_transaction_read_only = on" if standby else "RESET ALL"
+    await server.execute(text(f'ALTER DATABASE "{server.engine.url.database}" {change}'))
+
+
 async def wait_until(server: AsyncConnection, query: str, expected: object, **values: Any) -> None:
     """Ask the server until the answer is true, for a minute at most."""
     answer: object = None

@@ -9,7 +9,7 @@
     │   │   └── InvalidCursor     the cursor of a page is malformed, or belongs to another order
     │   └── NotFound              there is no row where one was asked for
     ├── UnitOfWorkError           the program used a unit of work against its rules; 25P02
-    │   └── ReadOnlyTransaction   25006: the program tried to change rows in a read-only transaction
+    │   └── ReadOnlyTransaction   25006: the program tried to change rows with `read_only=True`
     └── DatabaseError             the database reported an error
         ├── MultipleFound         several rows were found where at most one was asked for
         ├── StaleData             the row was changed or deleted since it was read
@@ -22,7 +22,8 @@
         ├── TransientError        the same transaction may succeed when it runs again
         │   ├── SerializationFailure  40001
         │   ├── DeadlockDetected      40P01
-        │   └── ConnectionFailure     the server cannot be reached, or the connection was lost
+        │   └── ConnectionFailure     the server cannot be reached, or the connection was lost; 25006 if
+        │                             the server is a standby, and refused a change without `read_only`
         ├── ConnectionRejected    the server refused the connection: password, database, too many clients
         ├── LockNotAvailable      55P03: `lock_timeout` ran out, or NOWAIT found the row locked
         ├── QueryCanceled         57014: `statement_timeout` ran out, or somebody cancelled the query

@@ -11,9 +11,9 @@ pool. Do that work before or after the transaction. A larger pool does not help.
 """
 
 import logging
-import math
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
@@ -115,8 +115,8 @@ def watch(pool: Pool, settings: DatabaseSettings) -> None:
 
     @event.listens_for(pool, "checkout")
     def check_out(connection: AdaptedConnection, record: ConnectionPoolEntry, _: object) -> None:
-        idle = monotonic() - record.info.get("idle_since", math.inf)  # a new one was never idle
-        stale = idle > settings.pool_ping_after_idle
+        # A new one was never idle.
+        stale = monotonic() - record.info.get("idle_since", inf) > settings.pool_ping_after_idle
         if stale and not dialect.ping(connection, settings.connect_timeout):
             raise exc.InvalidatePoolError
         held[record] = _Checkout(monotonic(), find_call_site())

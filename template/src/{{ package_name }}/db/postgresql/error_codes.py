@@ -58,13 +58,12 @@ def value_error(error: BaseException) -> DataException:
     The messages of the given error and its causes have the value. A logged traceback would show them,
     so this function hides them.
     """
-    kind = type(error).__name__
     each: BaseException | None = error
     while each is not None:
         each.args = ("this message is hidden, because it has the value",)
         each.__suppress_context__ = True
         each = getattr(each, "orig", None) or each.__cause__
-    return DataException(f"a value does not fit its column, or its Python type ({kind})")
+    return DataException(f"a value does not fit its column or Python type ({type(error).__name__})")
 
 
 def translate(error: BaseException) -> Error | None:
@@ -91,9 +90,8 @@ def translate(error: BaseException) -> Error | None:
     place = getattr(driver, "server_source_function", None)
     if sentence := _SENTENCES.get(sqlstate) or _SENTENCES.get(str(place)):
         return DatabaseError(sentence, sqlstate=sqlstate)
-    found = _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE.get(sqlstate[:2])
-    if found is None and getattr(error, "connection_invalidated", False):
-        found = errors.ConnectionFailure
+    lost = errors.ConnectionFailure if getattr(error, "connection_invalidated", False) else None
+    found = _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE.get(sqlstate[:2]) or lost
     if found is DataException:
         value_error(error)
     if found is not None and issubclass(found, ConstraintViolation):

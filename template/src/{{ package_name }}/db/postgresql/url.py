@@ -60,7 +60,5 @@ def split_url(url: URL) -> tuple[URL, Mapping[str, str]]:
         url: as `parse_url` returns it.
     """
     rest = url.difference_update_query(sorted(_FOR_SQLALCHEMY)).query
-    if not rest:
-        return url, {}
     dsn = URL.create("postgresql", query=rest).render_as_string()
     return url.difference_update_query(sorted(rest)), {"dsn": dsn}

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
+from time import time
 from typing import Any, Generic, Literal, NamedTuple, Self, TypedDict, Unpack, overload
 
 from sqlalchemy import text
@@ -23,7 +24,7 @@ from ..dialect import dialect
 from ..engine.call_site import find_call_site
 from ..engine.create import create_engine
 from ..engine.pool import PoolStatus, QueuePool
-from ..errors import Error, UnitOfWorkError
+from ..errors import ConnectionFailure, Error, ReadOnlyTransaction, UnitOfWorkError
 from ..settings import DatabaseSettings
 from .retry import retry
 from .session import GuardedSession, refuse_foreign_end
@@ -35,6 +36,8 @@ U = TypeVar("U", bound=UnitOfWork, covariant=True)
 R = TypeVar("R", bound=ReadUnitOfWork, default=ReadUnitOfWork, covariant=True)
 
 IsolationLevel = dialect.IsolationLevel
+
+_STANDBY = "the server is read-only, perhaps a standby now: check the URL, and run the work again"
 
 
 class TransactionOptions(TypedDict, total=False):
@@ -150,6 +153,8 @@ class Database(Generic[U, R]):
                 its `savepoint()`. Work that must commit separately needs another task. The error
                 has a second reason: the block caught an error that aborted the transaction.
             CommitUnknown: see `transaction`.
+            ConnectionFailure: the connection is lost. Or the server is a standby, and refused a change
+                without `read_only`. Then the pool opens its connections again.
             Error: something else went wrong, and nothing is committed.
         """
         task: Any = asyncio.current_task()  # `async with` always runs in a task
@@ -163,6 +168,13 @@ class Database(Generic[U, R]):
             async with self.open_session(read_only=read_only, **options) as session:
                 opened = (self._read_unit_of_work if read_only else self._unit_of_work)(session)
                 yield opened
+        except ReadOnlyTransaction as error:
+            if read_only:
+                raise
+            # The pool opens each connection again before its next use, since a new one may lead to
+            # another server. This attribute of SQLAlchemy is private.
+            self.choose_engine(read_only=False).sync_engine.pool._invalidate_time = time()
+            raise ConnectionFailure(_STANDBY, sqlstate=error.sqlstate) from error
         finally:
             del self._busy[task]
         if isinstance(opened, UnitOfWork):

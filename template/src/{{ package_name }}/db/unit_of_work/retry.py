@@ -1,9 +1,9 @@
 """When and how a whole transaction runs again.
 
 It runs again after a serialization failure, a deadlock, or a connection that was lost before
-COMMIT. PostgreSQL recommends this for the first two. A single statement never runs again, because
-its transaction has ended. The waits grow exponentially and have jitter, so two transactions that
-collided do not collide again.
+COMMIT or leads to a standby. PostgreSQL recommends this for the first two. A single statement never
+runs again, because its transaction has ended. The waits grow exponentially and have jitter, so two
+transactions that collided do not collide again.
 
 `Database.transact` is enough for most programs. `retry` is for code that opens its unit of work
 itself: a read-only unit of work, or the route of a web framework.

@@ -48,6 +48,5 @@ def info_by_type(info: object) -> dict[object, object]:
 
 def apply_settings(session: Session, connection: Connection) -> None:
     """Run the hooks of a session, and apply what they return to its new transaction."""
-    hooks = session.info.get(HOOKS, ())
-    if settings := {key: value for hook in hooks for key, value in dict(hook(session)).items()}:
+    if settings := {k: v for h in session.info.get(HOOKS, ()) for k, v in dict(h(session)).items()}:
         connection.execute(dialect.set_local(settings))
