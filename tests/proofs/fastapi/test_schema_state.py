@@ -1,15 +1,18 @@
-"""The check of the schema: in a wrong directory, and by several services of one process."""
+"""The check of the schema: in a wrong directory, with a wrong role, and by several services of one process."""
 
 import asyncio
+import re
 import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL
 
+from shop.api.app import create_app
 from shop.api.logs import configure_logging
 from shop.db import errors
 from shop.db.fastapi import WebSettings, serving
@@ -43,6 +46,29 @@ async def test_a_service_in_a_wrong_directory_says_where_to_start_it(
 
     [warning] = lines(capsys)
     assert "the service is not ready: no revisions" in warning["event"]
+
+
+async def test_a_role_that_may_not_read_the_applied_revisions_is_told_what_to_grant(
+    fresh_database_url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_database_url.update_query_dict({"options": "-crole=pg_monitor"})
+    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    with pytest.raises(errors.SettingsError):
+        await create_app()({"type": "lifespan", "state": {}}, receive, send)
+
+    [failed] = messages
+    assert failed["type"] == "lifespan.startup.failed"
+    assert re.fullmatch(
+        r"the role .* may not read .*alembic_version: GRANT SELECT on it", failed["message"]
+    )
 
 
 async def test_services_of_one_event_loop_can_check_their_schemas_at_the_same_time(

@@ -43,15 +43,13 @@ MEDIA_TYPE = "application/problem+json"
 
 # The most specific class of an error decides. Other errors are mistakes of the program.
 STATUSES: dict[type[Exception], int] = {
-    errors.NotFound: 404,
-    errors.StaleData: 412,
+    **{errors.NotFound: 404, errors.StaleData: 412, errors.ForeignKeyViolation: 409},
     **dict.fromkeys([errors.UniqueViolation, errors.ExclusionViolation], 409),
-    errors.ForeignKeyViolation: 409,
     **dict.fromkeys([errors.ClientError, errors.ConstraintViolation, errors.DataException], 422),
     **dict.fromkeys([errors.TransientError, errors.ConnectionRejected], 503),
-    ClientDisconnect: 400,  # nobody reads this response, but a 500 would be a mistake of the program
     **dict.fromkeys([errors.LockNotAvailable, errors.PoolTimeout, errors.QueryCanceled], 503),
-    **{RequestValidationError: 422, HTTPException: 500},  # the second one has its own status
+    # The second one has its own status. Nobody reads the response of the third one, but it is no mistake.
+    **{RequestValidationError: 422, HTTPException: 500, ClientDisconnect: 400},
 }
 
 _log = logging.getLogger(__name__)

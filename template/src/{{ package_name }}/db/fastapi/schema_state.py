@@ -17,10 +17,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..errors import SchemaMismatch, SettingsError
+from ..errors import InsufficientPrivilege, SchemaMismatch, SettingsError
 from ..migrations.phases import phase_of
 
 _NOT_HERE = "no revisions: start the service in the directory of pyproject.toml and migrations/"
+_UNREADABLE = "the role of DATABASE_URL may not read the table alembic_version: GRANT SELECT on it"
 _alone = Lock()  # Alembic allows one environment per process, and threads may check two services
 
 
@@ -36,7 +37,8 @@ class SchemaState:
         """Compare the revisions of the database with the revisions of the code.
 
         Raises:
-            SettingsError: the working directory has no `pyproject.toml`, or no directory of revisions.
+            SettingsError: the working directory has no `pyproject.toml`, or no directory of revisions. Or
+                the role may not read the table of the applied revisions.
             SchemaMismatch: the schema is older than the code.
             Error: the database does not answer.
         """
@@ -67,9 +69,11 @@ def _find_missing(connection: Connection) -> list[Script]:
     with _alone, EnvironmentContext(config, scripts, fn=lambda *_: [], as_sql=True) as environment:
         scripts.run_env()
         options = environment.get_context().opts | {"as_sql": False, "literal_binds": False}
-    applied = MigrationContext.configure(connection, opts=options).get_current_heads()
     try:
+        applied = MigrationContext.configure(connection, opts=options).get_current_heads()
         pending = [*scripts.iterate_revisions("heads", applied or "base")]
+    except InsufficientPrivilege as error:
+        raise SettingsError(_UNREADABLE) from error
     except RevisionError:  # the code does not know a revision, so the database is newer
         return []
     return [each for each in pending if phase_of(each) == "expand" and not each.is_merge_point]
