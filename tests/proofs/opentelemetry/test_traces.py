@@ -7,6 +7,7 @@ from opentelemetry.sdk.metrics.export import NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
+from shop.db.opentelemetry import observe
 from tests.proofs.opentelemetry.conftest import CONFLICT, Site
 
 
@@ -64,6 +65,14 @@ async def test_a_request_has_one_span_and_one_more_for_each_statement(
         assert span.attributes["db.system.name"] == "postgresql"
         (begin, end), (first, last) = times(request), times(span)
         assert begin <= first < last <= end
+
+
+async def test_a_database_that_is_observed_again_has_no_more_spans(site: Site) -> None:
+    observe(site.app.state.database)
+
+    await site.client.get("/statements/1")
+
+    assert len(site.spans.get_finished_spans()) == 2
 
 
 async def test_the_spans_of_a_route_of_the_example_have_no_values(

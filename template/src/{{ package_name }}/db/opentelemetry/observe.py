@@ -24,16 +24,17 @@ def observe(database: Database[Any, Any], attributes: Attributes = dict) -> None
     """Send traces and metrics of a database to the providers of this process.
 
     Args:
-        database: the database. Call this once for each.
+        database: the database. A second call for the same one adds no spans.
         attributes: a function that returns more attributes, such as the user. When a statement has ended,
             the spans of the statement and of the request get them.
 
     Call it after you configure the log, because that replaces the hooks of retries. In FastAPI's
     lifespan, call it inside of `serving`.
     """
-    for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
-        slow = database.settings.log_statements_longer_than
-        trace_statements(engine, slow=slow, attributes=attributes)
+    if database not in _observed:
+        for engine in {database.choose_engine(read_only=each) for each in (False, True)}:
+            slow = database.settings.log_statements_longer_than
+            trace_statements(engine, slow=slow, attributes=attributes)
     hooks = [each for each in get_on_retry_hooks() if each is not _add_retry]
     set_on_retry_hooks([*hooks, _add_retry])
     _observed.add(database)
@@ -67,8 +68,7 @@ def _read(figures: _Figures) -> Callable[[CallbackOptions], Iterator[Observation
 
 
 def _connections(_: DatabaseSettings, pool: PoolStatus) -> dict[str, int]:
-    idle = max(0, pool.opened - pool.closed - pool.checked_out)
-    return {"used": pool.checked_out, "idle": idle}
+    return {"used": pool.checked_out, "idle": max(0, pool.opened - pool.closed - pool.checked_out)}
 
 
 def _most(settings: DatabaseSettings, _: PoolStatus) -> dict[str, int]:
