@@ -32,6 +32,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "description": [None, "A" * 120],
     "user_name": [None, "Ada Lovelace"],
     "user_email": [None, "ada@example.com"],
+    "example_options": [None],
     "ejected": [None, [".env.example"]],
 }
 

@@ -79,13 +79,15 @@ def live(questions: Path, directory: Path) -> None:
     (questions / "template/new.txt").touch()
     publish(questions, "v2.0.0")
     decided = {"package_name": "other", "primary_key": "bigint", "example": False}
+    decided["example_options"] = "rls"
     for name, answer in [*decided.items(), ("ejected", ["a.py"])]:
         with pytest.raises(ValueError, match=r"Decided once|Write the list into"):
             update(project, **{name: answer})
     # As if a later version asked for them.
-    for name in ("assistants: true", "bot: renovate", "hooks: true", "web_framework: fastapi"):
+    forgotten = ("assistants: true", "bot: renovate", "hooks: true", "web_framework: fastapi")
+    for name in (*forgotten, "example_options: fastapi"):
         edit(project / ".copier-answers.yml", f"{name}\n", "")
-    commit(project, "Forget four answers")
+    commit(project, "Forget five answers")
     switched_on = {"web_framework": "fastapi", "observability": "opentelemetry"}
     switched_on |= {"audit": "triggers", "multi_tenancy": "rls"}
     for version, answers in (("v3.0.0", {}), ("v4.0.0", switched_on)):

@@ -68,6 +68,7 @@ BAD_ANSWERS = [
     ("primary_key", "serial", "Invalid choice"),
     ("ci", "jenkins", "Invalid choice"),
     ("bot", "snyk", "Invalid choice"),
+    ("example_options", "django", "Decided once"),
     ("audit", "events", "Invalid choice"),
     ("web_framework", "django", "Invalid choice"),
     ("ejected", "src/shop/db/unit_of_work/retry.py", "a list of paths"),

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from tests.helpers import (
     prepend,
     publish,
     render_project,
+    run,
     snapshot,
     update,
 )
@@ -168,6 +170,36 @@ def test_an_option_can_be_switched_by_an_update(versions: Path, living: Path) ->
     assert "MIT License" in (living / "LICENSE").read_text()
     with pytest.raises(ValueError, match="Decided once as rls"):
         update(living, multi_tenancy="none")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("removed", [False, True])
+def test_an_option_that_is_switched_on_does_not_change_the_lines_of_the_example(
+    versions: Path, tmp_path: Path, removed: bool
+) -> None:
+    project = render_project(versions, tmp_path / "shop", web_framework="none")
+    commit(project, "Render")
+    if removed:
+        run([sys.executable, "-m", "scripts.remove_example"], project)
+        commit(project, "Remove the example")
+    before = example_lines(project)
+
+    update(project, web_framework="fastapi", multi_tenancy="rls")
+
+    assert (project / "tools/roles.py").exists()
+    assert example_lines(project) == before
+
+    update(project, audit="triggers")  # it renders the old version with the new answers
+
+    assert example_lines(project) == before
+
+
+def example_lines(project: Path) -> list[str]:
+    """Return the recipes and the dependencies of the example, and the settings of its tokens."""
+    recipes = (project / "justfile").read_text().partition("\n# Yours.\n")[2]
+    dependencies = (project / "pyproject.toml").read_text().split("    # Yours.\n")[1].partition("]")[0]
+    texts = [(project / name).read_text() for name in (".env.example", "compose.yaml")]
+    return [recipes, dependencies, *re.findall(r".*TOKEN.*|<{7}.*", "\n".join(texts))]
 
 
 @pytest.mark.slow
