@@ -157,6 +157,22 @@ def test_a_file_that_is_given_back_is_merged_again(template: Path, living: Path)
     assert retry.endswith(OURS)
 
 
+def test_a_file_that_is_given_back_after_a_new_version_is_replaced_first(
+    template: Path, living: Path
+) -> None:
+    name = "src/shop/db/unit_of_work/retry.py"
+    release(template, "v2.0.0")
+    update(living)
+
+    (living / name).write_text(source(template, name).read_text())
+    take_over(living)
+    commit(living, "Give back")
+    release(template, "v3.0.0")
+    update(living)
+
+    assert (living / name).read_text() == source(template, name).read_text()
+
+
 def test_a_file_is_taken_over_in_the_answers_and_not_by_an_option(
     template: Path, living: Path
 ) -> None:

@@ -224,7 +224,7 @@ def test_the_notes_that_concern_a_project_are_printed_with_the_places(project: P
     assert code == 1
     everybody = f"{NEW}: Everybody reads this. Set DATABASE_ECHO for the old behaviour."
     assert f"{everybody}\n    src/shop/settings.py\n{NEW}" in output
-    assert SETTING + "    .env\n    src/shop/settings.py\n" in output
+    assert SETTING + "    src/shop/settings.py\n    .env\n" in output
     assert MOVED in output
     assert INDEX in output
     assert not [

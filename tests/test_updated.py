@@ -28,6 +28,7 @@ RUN = [COMPARE := snippet("docs/update.md", "answer() {")]
 
 MARKER = "<<<<<<< before updating\n"
 EJECTED = "src/shop/db/unit_of_work/retry.py"
+KEPT = "tools/container.py"  # taken over too, and the template keeps its own
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def after_update(tmp_path_factory: pytest.TempPathFactory) -> Path:
     template = snapshot(directory / "template")
     publish(template, "v1.0.0")
     project = render_project(template, directory / "with a space/shop")
-    listed = f"ejected:\n- {EJECTED}\n- tools/none.py\n"
+    listed = f"ejected:\n- {EJECTED}\n- {KEPT}\n- tools/none.py\n"
     edit(project / ".copier-answers.yml", "ejected: []\n", listed)
     prepend(project / "tools/psql.py", "# ours\n")
     edit(project / "compose.yaml", "postgres:18-alpine", "postgres:17-alpine")
@@ -73,6 +74,37 @@ def test_all_that_an_update_left_is_named(project: Path) -> None:
     assert (project / EJECTED).read_text().startswith("# ours\n")
 
 
+NOTES = """
+[[notes]]
+what = "The setting DATABASE_POOL is gone."
+do = "Remove it."
+words = ["DATABASE_POOL"]
+[[notes]]
+what = "The example is better."
+do = "Compare it."
+seeds = ["src/<package>/nothing.py"]
+"""
+
+
+def test_notes_look_at_the_files_of_the_project_and_at_those_that_it_has_taken_over(
+    project: Path,
+) -> None:
+    (project / "tools/releases/1001.0.0.toml").write_text(NOTES)
+    (project / ".import_linter_cache").mkdir()
+    ignored = ["dist/old.py", ".import_linter_cache/old.json", "src/shop/db/unset.py"]
+    for name in [*ignored, KEPT, ".env", "src/shop/settings.py"]:
+        (project / name).parent.mkdir(exist_ok=True)
+        with (project / name).open("a") as file:
+            file.write("# DATABASE_POOL\n")
+
+    output = left(project)[1]
+
+    places = "".join(f"    {name}\n" for name in ("src/shop/settings.py", ".env", KEPT))
+    assert f"1001.0.0: The setting DATABASE_POOL is gone. Remove it.\n{places}These" in output
+    assert "an update does not renew them. Compare them with a new project:\n" in output
+    assert "The example is better." not in output  # the project has none of its files
+
+
 def test_it_fails_until_the_last_is_done(project: Path) -> None:
     todo: dict[str, Callable[[], object]] = {
         "compose.yaml:": lambda: git(project, "checkout", "HEAD", "--", "compose.yaml"),
@@ -92,7 +124,7 @@ def test_it_fails_until_the_last_is_done(project: Path) -> None:
 
 def test_a_project_is_compared_with_a_new_one_of_the_same_version(project: Path) -> None:
     script = COMPARE.code
-    options = "--quiet --defaults --data-file .copier-answers.yml --vcs-ref"
+    options = "--quiet --defaults --data-file .copier-answers.yml --data 'ejected=[]' --vcs-ref"
     assert f"uvx copier copy {options} " in script
     prepend(project / "src/shop/settings.py", "# ours\n")
 
@@ -101,6 +133,7 @@ def test_a_project_is_compared_with_a_new_one_of_the_same_version(project: Path)
     assert done.returncode == 1  # `diff` has found something
     assert "-# ours\n" in done.stdout
     assert (project.parent / "new/tools/console.py").exists()
+    assert (project.parent / "new" / KEPT).exists()
 
 
 def test_an_update_that_is_committed_is_compared_with_the_commit_before(project: Path) -> None:

@@ -152,8 +152,7 @@ def _compose(url: URL, *arguments: str, quiet: bool = False) -> bool:
         return False
     parts = {"POSTGRES_PASSWORD": str(url.password), "POSTGRES_PORT": str(url.port)}
     process: dict[str, Any] = {"cwd": ROOT, "env": os.environ | parts, "capture_output": quiet}
-    done = subprocess.run(["docker", "compose", *arguments], check=False, **process)
-    return done.returncode == 0
+    return not subprocess.run(["docker", "compose", *arguments], check=False, **process).returncode
 
 
 async def _make(url: URL, name: str | None, query: str, *statements: str) -> None:

