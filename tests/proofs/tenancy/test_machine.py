@@ -260,13 +260,14 @@ async def test_tenants_do_what_the_model_does(
 ) -> None:
     tried: Counter[str] = Counter()
     loop = asyncio.get_running_loop()
+    checks: Any = HealthCheck  # its metaclass has the iterator, which leaves out old ones
     limits = settings(
         max_examples=EXAMPLES,
         stateful_step_count=RULES,
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        suppress_health_check=[*HealthCheck],
+        suppress_health_check=[*checks],
     )
     pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 0.02, "lock_timeout": 1}
 

@@ -10,7 +10,7 @@
 The methods that take keys accept both forms. `update_rows` and a conflict target need the `tenant_id`.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from ..repository import read, write
 from ..repository.read import K, M
@@ -25,7 +25,7 @@ class ReadRepository(read.ReadRepository[M, K]):
             if not (tenant := tenant_of(self.session.sync_session)):
                 raise NoTenant
             key = tenant.id, key
-        return super()._identity(key)
+        return super()._identity(cast("K", key))
 
 
 class Repository(ReadRepository[M, K], write.Repository[M, K]):
