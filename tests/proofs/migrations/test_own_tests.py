@@ -1,5 +1,7 @@
 """The tests that each project has accept what a revision may do, and name what is wrong."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from alembic.config import Config
 from sqlalchemy import (
@@ -98,13 +100,35 @@ async def test_a_difference_is_named_with_the_side_that_has_it(
     ]
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        test_migrations.test_the_models_are_what_the_migrations_build,
+        test_migrations.test_every_revision_can_be_taken_back_and_applied_again,
+    ],
+)
 async def test_a_model_without_a_revision_fails_with_the_command_to_write_one(
-    alembic: Config, fresh_database_url: URL, metadata: MetaData
+    alembic: Config,
+    fresh_database_url: URL,
+    metadata: MetaData,
+    test: Callable[[Config, URL], Awaitable[None]],
 ) -> None:
     Table("forgotten", metadata, Column("id", Integer, primary_key=True))
 
     with pytest.raises(pytest.fail.Exception, match=r"(?s)`just revision MESSAGE`: .*forgotten"):
-        await test_migrations.test_the_models_are_what_the_migrations_build(
+        await test(alembic, fresh_database_url)
+
+
+async def test_a_downgrade_that_leaves_something_behind_is_blamed(
+    project: Project, fresh_database_url: URL
+) -> None:
+    left = 'op.execute("CREATE TABLE IF NOT EXISTS left_behind (id int)")'
+    project.write("0002", downgrade=left)
+    project.alembic("upgrade", "head")
+    alembic = Config(toml_file=project.root / "pyproject.toml")
+
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)a downgrade left .*: .*left_behind"):
+        await test_migrations.test_every_revision_can_be_taken_back_and_applied_again(
             alembic, fresh_database_url
         )
 
