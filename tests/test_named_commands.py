@@ -26,7 +26,7 @@ RUN_BY = {
     "alembic upgrade head --sql": "test_psql_makes_of_the_script_what_the_upgrade_makes",
     "copier copy --defaults --vcs-ref": "test_the_readmes_first_command_holds_in_a_clone",
     "copier copy --defaults --data --vcs-ref template shop": "test_the_first_steps_can_be_followed",
-    "copier copy --quiet --defaults --data-file --vcs-ref": (
+    "copier copy --quiet --defaults --data-file --data --vcs-ref": (
         "test_a_project_is_compared_with_a_new_one_of_the_same_version"
     ),
     "copier recopy": "test_a_recopy_renders_the_projects_own_files_again",
@@ -63,6 +63,7 @@ RUN_BY = {
     "git add": "test_the_messages_next_steps_can_be_followed",
     "git add --all": "test_the_messages_next_steps_can_be_followed",
     "git commit --message": "test_the_messages_next_steps_can_be_followed",
+    "git add --renormalize": "test_a_file_with_windows_line_endings_is_merged_if_git_does_not_have_them",
     "git diff": "test_the_messages_next_steps_can_be_followed",
     "git diff template": "test_a_project_is_rendered_to_work_on_and_ported",
     "git grep -li shop": "test_a_package_is_renamed",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.helpers import QUESTIONS, ROOT, Render, edit, render_project, run
+from tests.helpers import QUESTIONS, ROOT, Render, attempt, edit, render_project, run
 from tests.matrix import CELLS, Matrix
 from tests.ownership import classes
 
@@ -96,6 +96,43 @@ def test_the_length_of_lines_can_change_without_a_change_of_the_templates_files(
     changed = {name for name in before if after[name] != before[name]}
     assert "src/shop/models/user.py" in changed
     assert not {name for name in changed if classes(project, name) == ["owned"]}
+
+
+def test_other_rules_of_ruff_find_and_change_nothing_in_the_templates_files(
+    render: Render, tmp_path: Path
+) -> None:
+    project = render(tmp_path / "shop", audit="triggers", multi_tenancy="rls")
+    pyproject = project / "pyproject.toml"
+    own = tomllib.loads(pyproject.read_text())["tool"]["ruff"]["lint"]
+    theirs = tomllib.loads((project / "src/shop/db/ruff.toml").read_text())["lint"]
+    assert own | theirs == own
+    edit(pyproject, '"UP", "W",\n', '"UP", "W", "ALL",\n')
+    edit(
+        pyproject,
+        "[tool.ruff.lint.isort]",
+        f"{OTHER_SETTINGS}\n[tool.ruff.lint.isort]\nforce-single-line = true",
+    )
+    before = {name: path.read_bytes() for name, path in files(project).items()}
+
+    ruff = ["ruff", "check", "--fix", "--unsafe-fixes", "--output-format=concise", "."]
+    found = attempt(ruff, project).stdout
+    run(["ruff", "format", "--quiet", "."], project)
+
+    owned = {name for name in before if classes(project, name) == ["owned"]}
+    assert "src/shop/models/user.py:" in found
+    assert not {line for line in found.splitlines() if line.partition(":")[0] in owned}
+    assert not {name for name in owned if files(project)[name].read_bytes() != before[name]}
+
+
+# What a team could write into its pyproject.toml.
+OTHER_SETTINGS = """[tool.ruff.format]
+quote-style = "single"
+line-ending = "cr-lf"
+docstring-code-format = true
+
+[tool.ruff.lint.mccabe]
+max-complexity = 1
+"""
 
 
 def test_the_same_answers_render_the_same_bytes(

@@ -197,9 +197,31 @@ def test_an_option_that_is_switched_on_does_not_change_the_lines_of_the_example(
 def example_lines(project: Path) -> list[str]:
     """Return the recipes and the dependencies of the example, and the settings of its tokens."""
     recipes = (project / "justfile").read_text().partition("\n# Yours.\n")[2]
-    dependencies = (project / "pyproject.toml").read_text().split("    # Yours.\n")[1].partition("]")[0]
+    dependencies = (
+        (project / "pyproject.toml").read_text().split("    # Yours.\n")[1].partition("]")[0]
+    )
     texts = [(project / name).read_text() for name in (".env.example", "compose.yaml")]
     return [recipes, dependencies, *re.findall(r".*TOKEN.*|<{7}.*", "\n".join(texts))]
+
+
+@pytest.mark.slow
+def test_a_file_with_windows_line_endings_is_merged_if_git_does_not_have_them(
+    versions: Path, living: Path
+) -> None:
+    name = living / "justfile"
+    name.write_bytes(name.read_bytes().replace(b"\n", b"\r\n"))
+    commit(living, "Edit it on Windows")
+    (living / ".gitattributes").write_text("* text=auto\n")
+    git(living, "add", "--renormalize", ".")
+    commit(living, "Keep the line endings out of git")
+    release(versions)
+
+    update(living)
+
+    text = name.read_text()
+    assert "# run all tests," in text
+    assert "# ours\n" in text
+    assert "<<<<<<<" not in text
 
 
 @pytest.mark.slow

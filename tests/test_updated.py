@@ -102,7 +102,7 @@ def test_notes_look_at_the_files_of_the_project_and_at_those_that_it_has_taken_o
     places = "".join(f"    {name}\n" for name in ("src/shop/settings.py", ".env", KEPT))
     assert f"1001.0.0: The setting DATABASE_POOL is gone. Remove it.\n{places}These" in output
     assert "an update does not renew them. Compare them with a new project:\n" in output
-    assert "The example is better." not in output  # the project has none of its files
+    assert "The example is better." not in output  # its files are not in the project
 
 
 def test_it_fails_until_the_last_is_done(project: Path) -> None:

