@@ -46,6 +46,40 @@ def test_a_revision_by_hand_begins_empty_and_passes_every_check(own: Path) -> No
     just(own, "test", "tests/db/test_migrations.py", **NO_DOCKER)
 
 
+READS = '''"""titles"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "titles"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+phase = "expand"
+ignore = {"not-sql": "Python knows the titles"}
+irreversible = "the earlier titles are gone"
+
+
+def upgrade() -> None:
+    for (key,) in op.get_bind().execute(sa.text("SELECT id FROM posts")).all():
+        change = sa.text("UPDATE posts SET title = 'Ä' WHERE id = :key")
+        op.get_bind().execute(change, {"key": key})
+
+
+def downgrade() -> None:
+    pass
+'''
+
+
+def test_a_revision_may_ask_the_database_if_it_gives_the_reason(own: Path) -> None:
+    (own / "migrations/versions/titles.py").write_text(READS)
+
+    just(own, "revisions", **NO_DOCKER)
+    output = just(own, "test", "-rs", "tests/db/test_migrations.py", **NO_DOCKER)
+
+    assert "a revision gives the reason why it cannot be written as SQL" in output
+
+
 MESSAGES = ['say """no"""', r"drop \d and \N{x}\\", "it's", '"', "", "añadir 列"]
 
 
