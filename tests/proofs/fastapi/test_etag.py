@@ -6,7 +6,7 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
@@ -37,13 +37,6 @@ async def read(reads: Work, key: int, response: Response) -> str:
     form = await reads.session.get_one(Form, key)
     set_etag(response, form)
     return form.text
-
-
-@router.get("/lines")
-async def read_lines(
-    accept: Annotated[str, Header()], accept_language: Annotated[list[str], Header()]
-) -> list[str]:
-    return [accept, *accept_language]
 
 
 @router.put("/forms/{key}")
@@ -92,23 +85,6 @@ async def test_the_header_is_read_as_http_says(
     forms: httpx.AsyncClient, if_match: str, status: int
 ) -> None:
     assert (await put(forms, "b", if_match)).status_code == status
-
-
-@pytest.mark.parametrize(
-    ("lines", "status"),
-    [(['"7"', '"1"'], 200), (['"1"', '"7", "8"'], 200), (['"7"', "*"], 200), (['"7"', '"8"'], 412)],
-)
-async def test_several_lines_of_the_header_are_one_list(
-    forms: httpx.AsyncClient, lines: list[str], status: int
-) -> None:
-    assert (await put(forms, "b", *lines)).status_code == status
-
-
-async def test_a_route_gets_one_line_of_another_header_or_a_list(forms: httpx.AsyncClient) -> None:
-    names = [*["Accept"] * 2, *["Accept-Language"] * 2]
-    answer = await forms.get("/lines", headers=list(zip(names, "abcd", strict=True)))
-
-    assert answer.json() == ["a", "c", "d"]
 
 
 async def test_a_client_without_the_header_is_not_checked(forms: httpx.AsyncClient) -> None:

@@ -27,7 +27,7 @@ from ..errors import StaleData
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
 """The header `If-Match`: an ETag, several ETags, `*`, or None. Without `= None` clients must send it.
 
-If the client sends several lines, `request_log.py` makes one line of them.
+Limits: FastAPI reads only the first line of it. So a client that sends several ETags writes one line.
 """
 
 
@@ -47,8 +47,9 @@ def check_if_match(entity: object, if_match: str | None) -> None:
         StaleData: the client has read another version. The response is 412.
         TypeError: the model has no version.
     """
-    given = ("*" if if_match is None else if_match).split(",")
-    if {"*", _etag(entity)}.isdisjoint(each.strip() for each in given):
+    etag = _etag(entity)
+    given = {"*"} if if_match is None else {each.strip() for each in if_match.split(",")}
+    if not given & {"*", etag}:
         raise StaleData
 
 

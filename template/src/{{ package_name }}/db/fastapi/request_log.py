@@ -7,8 +7,6 @@ a response, the status is null, and "-" in the text.
 The id comes from the header `X-Request-ID`, if that has at most 64 letters, digits, `-` and `_`.
 Otherwise the id is new. The response and every line that the request logs have it.
 
-The lines of a header `If-Match` become one line, as RFC 9110 allows. FastAPI would read only the first.
-
 A request to `/health/` is logged at the level DEBUG, because an orchestrator sends one every few seconds.
 """
 
@@ -20,7 +18,7 @@ from time import monotonic
 from urllib.parse import quote
 from uuid import uuid4
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -48,10 +46,7 @@ class RequestLog:
         """Call the application, and log the request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        headers = MutableHeaders(scope=scope)
-        if if_match := headers.getlist("If-Match"):
-            headers["If-Match"] = ", ".join(if_match)
-        given = headers.get("X-Request-ID", "")
+        given = Headers(scope=scope).get("X-Request-ID", "")
         request_id = given if _SAFE.fullmatch(given) else uuid4().hex
         clear_contextvars()
         bind_contextvars(request_id=request_id)
@@ -82,8 +77,8 @@ class RequestLog:
             raise  # the server logs the traceback
         finally:
             self._running.discard(task)
-            # Without `quote`, a line break would begin a new line in the log.
-            fields = {"method": scope["method"], "path": quote(scope["path"]), "status": status}
+            path = quote(scope["path"])  # a line break would begin a new line in the log
+            fields = {"method": scope["method"], "path": path, "status": status}
             figures = {"complete": complete, "seconds": monotonic() - start, "statements": len(ran)}
             route = scope["path"].removeprefix(scope.get("root_path", ""))
             level = logging.DEBUG if route.startswith("/health/") else logging.INFO
