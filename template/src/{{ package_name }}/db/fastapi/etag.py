@@ -47,9 +47,8 @@ def check_if_match(entity: object, if_match: str | None) -> None:
         StaleData: the client has read another version. The response is 412.
         TypeError: the model has no version.
     """
-    etag = _etag(entity)
-    given = {"*"} if if_match is None else {each.strip() for each in if_match.split(",")}
-    if not given & {"*", etag}:
+    given = ("*" if if_match is None else if_match).split(",")
+    if {"*", _etag(entity)}.isdisjoint(each.strip() for each in given):
         raise StaleData
 
 
