@@ -143,11 +143,10 @@ async def paginate(
     first, last = (rows[0][1:], rows[-1][1:]) if rows else (None, None)
     # This writes the cursor even if there is no next page. So the first page refuses a wrong type.
     after = form.dump(last, backward=False)
-    has_next, has_previous = (cursor, more) if backward else (more, cursor)
     return Page(
         items=[row[0] for row in rows],
-        next=after if has_next else None,
-        previous=form.dump(first, backward=True) if has_previous else None,
+        next=after if (cursor if backward else more) else None,
+        previous=form.dump(first, backward=True) if (more if backward else cursor) else None,
         item_cursors=tuple(form.dump(row[1:], backward=False) for row in rows if item_cursors),
     )
 

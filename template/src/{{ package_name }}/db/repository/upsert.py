@@ -109,5 +109,6 @@ def _new_values(batches: Batches[M], named: set[Any], excluded: Any) -> dict[Any
     new: dict[Any, Any] = {each: excluded[each.key] for each in named}
     for column in {*batches.table.columns} - named:
         if isinstance(onupdate := column.onupdate, sa.ColumnDefault):
-            new[column] = onupdate.arg(None) if onupdate.is_callable else onupdate.arg
+            value: Any = onupdate.arg
+            new[column] = value(None) if onupdate.is_callable else value
     return new | next_version(batches.model)
