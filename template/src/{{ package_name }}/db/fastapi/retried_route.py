@@ -42,7 +42,8 @@ class RetriedRoute(APIRoute):
             # The route may read a form that FastAPI does not know, so its parameters do not tell.
             if "form" in request.headers.get("Content-Type", "").lower():
                 return await handle(request)
-            await request.body()  # the request object keeps the body for the next attempt
+            if not self.body_field:  # otherwise FastAPI reads it
+                await request.body()  # the request object keeps the body for the next attempt
             return await retry(partial(_attempt, handle, request), attempts=self.attempts)
 
         return handle_with_retries

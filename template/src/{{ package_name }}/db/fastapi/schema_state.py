@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import InsufficientPrivilege, SchemaMismatch, SettingsError
 from ..migrations.phases import phase_of
 
+_MIGRATE = "run `just migrate expand` before a deploy, or `just migrate` in development"
 _NOT_HERE = "no revisions: start the service in the directory of pyproject.toml and migrations/"
 _UNREADABLE = "the role of DATABASE_URL may not read the table alembic_version: GRANT SELECT on it"
 _alone = Lock()  # Alembic allows one environment per process, and threads may check two services
@@ -47,10 +48,8 @@ class SchemaState:
         async with engine.connect() as connection:
             missing = await connection.run_sync(_find_missing)
         if missing:
-            raise SchemaMismatch(
-                f"the schema of the database is older than this code, and lacks {missing[-1].revision}: run "
-                "`just migrate expand` before a deploy, or `just migrate` in development"
-            )
+            older = f"the schema of the database is older than this code, and lacks {missing[-1].revision}"
+            raise SchemaMismatch(f"{older}: {_MIGRATE}")
         self._fits = True
 
 
