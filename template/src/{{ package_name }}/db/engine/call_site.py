@@ -18,8 +18,8 @@ _SKIPPED = ("sqlalchemy.", "asyncio.", "contextlib", "stamina.", f"{_LAYER}.")
 # Below these frames there is only main().
 _LOOP = ("asyncio.events", "asyncio.runners")
 
-# Functions of libraries, by id: the hash of code would read all of its constants. Below a statement there
-# are about ten of them, each time the same.
+# Functions of libraries, by id: the hash of code would read all of its constants. Below a statement they
+# are the same each time.
 _skipped: dict[int, CodeType] = {}
 
 

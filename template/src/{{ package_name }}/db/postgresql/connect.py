@@ -19,7 +19,7 @@ from .url import split_url
 _log = logging.getLogger(__name__)
 # How the system notices that a server is gone: it asks a connection that was silent for 10 s, and closes
 # it after 30 s without an answer. Then a waiting task gets a `ConnectionFailure`. Without this it would
-# wait for hours. Each system has some of these options.
+# wait for hours. Linux has all of these options, and other systems have some.
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 _LOCAL = re.compile(r"(localhost|127\.[\d.]+|::1|/.*)(:\d+)?")
 
