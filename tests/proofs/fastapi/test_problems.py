@@ -118,6 +118,8 @@ async def test_pages_have_links_and_limits(isolated_site: Site) -> None:
     page = await client.get("/pages?limit=3")
     seen = titles(page)
     while url := links(page).get("next"):
+        assert [*httpx.URL(url).params] == ["limit", "cursor"]
+        assert len(httpx.URL(url).params.get_list("cursor")) == 1
         page = await client.get(url)
         seen += titles(page)
 
